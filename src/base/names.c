@@ -1,0 +1,48 @@
+#include "base/names.h"
+
+#include <string.h>
+
+/* The longest prefix of `text` with at most `bytes` bytes that ends between two characters (pg_mbcliplen for UTF-8). */
+static gsize
+clipped_length(const char *text, gsize bytes)
+{
+    gsize length = strlen(text);
+
+    if (length <= bytes)
+        return length;
+    while (bytes > 0 && ((guchar)text[bytes] & 0xC0) == 0x80)
+        bytes--;
+    return bytes;
+}
+
+char *
+name_bounded(const char *purpose, const char *stem)
+{
+    g_autofree char *full = g_strdup_printf("pgseam_%s_%s", purpose, stem);
+    g_autofree char *hash = NULL;
+
+    if (strlen(full) <= NAME_MAX_BYTES)
+        return g_steal_pointer(&full);
+    hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, stem, -1);
+    full[clipped_length(full, NAME_MAX_BYTES - 9)] = '\0';
+    return g_strdup_printf("%s_%.8s", full, hash);
+}
+
+char *
+name_default_index(const char *table, const char *columns, unsigned number)
+{
+    g_autofree char *label = number == 0 ? g_strdup("idx") : g_strdup_printf("idx%u", number);
+    gsize available = NAME_MAX_BYTES - strlen(label) - 2;
+    gsize table_length = strlen(table);
+    gsize columns_length = strlen(columns);
+
+    while (table_length + columns_length > available) {
+        if (table_length > columns_length)
+            table_length--;
+        else
+            columns_length--;
+    }
+    table_length = clipped_length(table, table_length);
+    columns_length = clipped_length(columns, columns_length);
+    return g_strdup_printf("%.*s_%.*s_%s", (int)table_length, table, (int)columns_length, columns, label);
+}

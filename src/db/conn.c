@@ -1,0 +1,304 @@
+#include "db/conn.h"
+
+#include <errno.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/error.h"
+
+struct DbConn {
+    PGconn *pg;
+    char *search_path;
+    char *time_zone;
+    char *date_style;
+    DbSettings settings;
+    unsigned tick_ms;
+    DbTick tick;
+    gpointer tick_data;
+};
+
+#define OLDEST_SERVER      140000
+#define CANCEL_PATIENCE_MS 10000
+
+static void
+ignore_notice(void *data, const char *message)
+{
+    g_debug("%s", message);
+}
+
+static void
+set_lost(const DbConn *conn, GError **error)
+{
+    g_autofree char *message = g_strstrip(g_strdup(PQerrorMessage(conn->pg)));
+
+    seam_error_set(error, SEAM_ERROR_LOST, "the connection to the server is lost: %s",
+                   message[0] != '\0' ? message : "no reason given");
+}
+
+static void
+set_sql_error(const DbConn *conn, const DbResult *result, GError **error)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+
+    if (message == NULL) {
+        set_lost(conn, error);
+        return;
+    }
+    /* Class 57P: the server ends this session (terminated, shutting down); the socket may not have noticed yet. */
+    if (sqlstate != NULL && g_str_has_prefix(sqlstate, "57P"))
+        seam_error_set_sql(error, SEAM_ERROR_LOST, sqlstate, message);
+    else
+        seam_error_set_sql(error, SEAM_ERROR_SQL, sqlstate, message);
+    if (detail != NULL)
+        seam_error_detail(error, "%s", detail);
+    if (hint != NULL)
+        seam_error_hint(error, "%s", hint);
+}
+
+static void
+send_cancel(DbConn *conn)
+{
+    char buffer[256];
+    PGcancel *cancel = PQgetCancel(conn->pg);
+
+    if (cancel != NULL)
+        PQcancel(cancel, buffer, sizeof(buffer));
+    PQfreeCancel(cancel);
+}
+
+/* Wait until libpq has a whole result or the tick says stop. TRUE: a result can be fetched without blocking. */
+static gboolean
+wait_for_result(DbConn *conn, GError **error)
+{
+    gint64 give_up = 0; /* monotonic microseconds, once the tick asked to stop */
+    GError *stopped = NULL;
+
+    while (PQisBusy(conn->pg)) {
+        struct pollfd fd = {.fd = PQsocket(conn->pg), .events = POLLIN};
+        int timeout = conn->tick != NULL ? (int)conn->tick_ms : -1;
+        int ready = poll(&fd, 1, stopped != NULL ? 100 : timeout);
+
+        if (ready > 0 && !PQconsumeInput(conn->pg))
+            break;
+        if (stopped == NULL && conn->tick != NULL && ready <= 0 && !conn->tick(conn->tick_data, &stopped)) {
+            send_cancel(conn);
+            give_up = g_get_monotonic_time() + CANCEL_PATIENCE_MS * 1000;
+        }
+        if (stopped != NULL && g_get_monotonic_time() > give_up)
+            break;
+    }
+    if (stopped != NULL) {
+        g_propagate_error(error, stopped);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Take all results of the statement, keep the last; NULL where the wait was ended. */
+static DbResult *
+fetch(DbConn *conn, GError **error)
+{
+    DbResult *last = NULL;
+    DbResult *next;
+    gboolean keep = wait_for_result(conn, error);
+
+    if (!keep && PQisBusy(conn->pg))
+        return NULL; /* the server does not even answer the cancel: the connection stays busy and is of no more use */
+    while ((next = PQgetResult(conn->pg)) != NULL) {
+        PQclear(last);
+        last = next;
+        if (PQstatus(conn->pg) == CONNECTION_BAD)
+            break;
+    }
+    if (!keep)
+        g_clear_pointer(&last, PQclear);
+    else if (last == NULL)
+        set_lost(conn, error);
+    return last;
+}
+
+DbResult *
+db_query(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error)
+{
+    g_autoptr(DbResult) result = NULL;
+
+    if (!PQsendQueryParams(conn->pg, sql, n_values, NULL, values, NULL, NULL, 0)) {
+        set_lost(conn, error);
+        return NULL;
+    }
+    result = fetch(conn, error);
+    if (result == NULL)
+        return NULL;
+    switch (PQresultStatus(result)) {
+        case PGRES_COMMAND_OK:
+        case PGRES_TUPLES_OK:
+        case PGRES_EMPTY_QUERY:
+            return g_steal_pointer(&result);
+        default:
+            set_sql_error(conn, result, error);
+            return NULL;
+    }
+}
+
+gboolean
+db_run(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error)
+{
+    g_autoptr(DbResult) result = db_query(conn, sql, n_values, values, error);
+    return result != NULL;
+}
+
+void
+db_abort(DbConn *conn)
+{
+    if (conn != NULL && !db_is_lost(conn) && PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
+        db_run(conn, "ROLLBACK", DB_NONE, NULL);
+}
+
+gboolean
+db_set_local_ms(DbConn *conn, const char *setting, int milliseconds, GError **error)
+{
+    g_autofree char *value = g_strdup_printf("%d", milliseconds);
+
+    return db_run(conn, "SELECT pg_catalog.set_config($1, $2, true)", DB_ARGS(setting, value), error);
+}
+
+/* What the role brings along, read before we pin our own. */
+static gboolean
+read_settings(DbConn *conn, GError **error)
+{
+    static const char query[] = "SELECT pg_catalog.current_setting('TimeZone') AS time_zone, "
+                                "pg_catalog.current_setting('DateStyle') AS date_style, "
+                                "pg_catalog.pg_backend_pid() AS pid, pg_catalog.pg_is_in_recovery() AS standby, "
+                                "(SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s), ', ' ORDER BY n) "
+                                "FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS u(s, n)) "
+                                "AS search_path";
+    g_autoptr(DbResult) result = db_query(conn, query, DB_NONE, error);
+
+    if (result == NULL)
+        return FALSE;
+    if (db_int(result, 0, "pid") != PQbackendPID(conn->pg)) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "the connection goes through a connection pooler");
+        seam_error_hint(error, "connect to the server itself: locks, cancelling and leases need a session of our own");
+        return FALSE;
+    }
+    if (db_bool(result, 0, "standby")) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "the server is a standby");
+        seam_error_hint(error, "connect to the primary");
+        return FALSE;
+    }
+    conn->search_path = g_strdup(db_text(result, 0, "search_path"));
+    conn->time_zone = g_strdup(db_text(result, 0, "time_zone"));
+    conn->date_style = g_strdup(db_text(result, 0, "date_style"));
+    conn->settings =
+        (DbSettings){conn->search_path != NULL ? conn->search_path : "", conn->time_zone, conn->date_style};
+    return TRUE;
+}
+
+/* row_security = off does not switch policies off: a statement that they would filter fails instead of skipping rows.
+ * Dates keep the role's order of day and month on input; ISO on output, so that a key printed by one session is read
+ * back as the same key by another. */
+static gboolean
+pin_settings(DbConn *conn, GError **error)
+{
+    static const char query[] =
+        "SELECT pg_catalog.set_config(name, value, false) FROM (VALUES ('search_path', ''), "
+        "('DateStyle', 'ISO, ' || pg_catalog.split_part(pg_catalog.current_setting('DateStyle'), ', ', 2)), "
+        "('IntervalStyle', 'postgres'), ('extra_float_digits', '1'), ('bytea_output', 'hex'), "
+        "('statement_timeout', '0'), ('lock_timeout', '5000'), ('idle_in_transaction_session_timeout', '0'), "
+        "('default_transaction_isolation', 'read committed'), ('default_transaction_read_only', 'off'), "
+        "('default_transaction_deferrable', 'off'), ('standard_conforming_strings', 'on'), "
+        "('row_security', 'off'), ('client_min_messages', 'warning')) AS v(name, value)";
+
+    return db_run(conn, query, DB_NONE, error);
+}
+
+static PGconn *
+connect_to(const char *target, const char *application_name)
+{
+    const char *const keys[] = {"dbname", "application_name", "client_encoding", "fallback_application_name", NULL};
+    const char *const values[] = {target, application_name, "UTF8", "pgseam", NULL};
+
+    return PQconnectdbParams(keys, values, 1);
+}
+
+static gboolean
+check_server(const DbConn *conn, GError **error)
+{
+    if (PQserverVersion(conn->pg) >= OLDEST_SERVER)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_REFUSED, "the server is PostgreSQL %s; pgseam needs 14 or newer",
+                   PQparameterStatus(conn->pg, "server_version"));
+    return FALSE;
+}
+
+DbConn *
+db_open(const char *target, const char *application_name, GError **error)
+{
+    g_autoptr(DbConn) conn = g_new0(DbConn, 1);
+
+    conn->pg = connect_to(target, application_name);
+    if (PQstatus(conn->pg) != CONNECTION_OK) {
+        g_autofree char *message = g_strstrip(g_strdup(PQerrorMessage(conn->pg)));
+        seam_error_set(error, SEAM_ERROR_LOST, "cannot connect: %s", message);
+        seam_error_hint(error, "say where with -d (a name, conninfo string or URI) or the PG* variables, as with psql");
+        return NULL;
+    }
+    PQsetNoticeProcessor(conn->pg, ignore_notice, NULL);
+    if (!check_server(conn, error) || !read_settings(conn, error) || !pin_settings(conn, error))
+        return NULL;
+    return g_steal_pointer(&conn);
+}
+
+void
+db_close(DbConn *conn)
+{
+    if (conn == NULL)
+        return;
+    PQfinish(conn->pg);
+    g_free(conn->search_path);
+    g_free(conn->time_zone);
+    g_free(conn->date_style);
+    g_free(conn);
+}
+
+int
+db_server_version(const DbConn *conn)
+{
+    return PQserverVersion(conn->pg);
+}
+
+int
+db_backend_pid(const DbConn *conn)
+{
+    return PQbackendPID(conn->pg);
+}
+
+const DbSettings *
+db_settings(const DbConn *conn)
+{
+    return &conn->settings;
+}
+
+gboolean
+db_in_transaction(const DbConn *conn)
+{
+    return PQtransactionStatus(conn->pg) != PQTRANS_IDLE;
+}
+
+gboolean
+db_is_lost(const DbConn *conn)
+{
+    return PQstatus(conn->pg) != CONNECTION_OK;
+}
+
+void
+db_on_wait(DbConn *conn, unsigned interval_ms, DbTick tick, gpointer data)
+{
+    conn->tick_ms = interval_ms;
+    conn->tick = tick;
+    conn->tick_data = data;
+}

@@ -1,0 +1,69 @@
+/*
+ * One session.
+ *
+ * Law: a session is never used through a pooler, carries pinned settings, and can always be interrupted: while a
+ * statement runs, the tick function is called at its interval and may end it.
+ */
+#ifndef PGSEAM_DB_CONN_H
+#define PGSEAM_DB_CONN_H
+
+#include <glib.h>
+
+#include "db/result.h"
+
+typedef struct DbConn DbConn;
+
+/* What the user's role brings along and the user's own statements must run under. Strings belong to the connection. */
+typedef struct DbSettings {
+    const char *search_path; /* resolved: a quoted list of the schemas that exist, without pg_catalog */
+    const char *time_zone;
+    const char *date_style; /* as the role has it */
+} DbSettings;
+
+/* Called every tick while a statement of the connection runs. Return FALSE with an error set to end the statement: it
+ * is cancelled, its outcome discarded, and the error becomes that of the query. May use other connections. */
+typedef gboolean (*DbTick)(gpointer data, GError **error);
+
+/*
+ * Open a session. `target` is a database name, conninfo string or URI as psql takes them, or NULL for the PG*
+ * variables. `application_name` is cut to 63 bytes by the server. Sets search_path = '' (each name is qualified), ISO
+ * dates, no statement_timeout, a lock_timeout of 5 s as a last resort, READ COMMITTED, standard_conforming_strings.
+ * Errors: SEAM_ERROR_LOST if the server cannot be reached; SEAM_ERROR_REFUSED behind a pooler (found by comparing the
+ * backend's pid with the one of the protocol) and for servers before 14 or on a standby.
+ */
+DbConn *db_open(const char *target, const char *application_name, GError **error);
+void db_close(DbConn *conn);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbConn, db_close)
+
+int db_server_version(const DbConn *conn); /* as server_version_num: 150018 */
+int db_backend_pid(const DbConn *conn);
+const DbSettings *db_settings(const DbConn *conn);
+gboolean db_in_transaction(const DbConn *conn);
+gboolean db_is_lost(const DbConn *conn);
+
+/* What to do while waiting, and how often in milliseconds. A NULL function stops ticking. */
+void db_on_wait(DbConn *conn, unsigned interval_ms, DbTick tick, gpointer data);
+
+/*
+ * Run one statement with text parameters: db_query(conn, sql, DB_ARGS("a", NULL), &error), or DB_NONE. Returns NULL
+ * with an error of code SEAM_ERROR_SQL (with sqlstate, detail and hint of the server), SEAM_ERROR_LOST, or that of the
+ * tick. The caller frees the result.
+ */
+#define DB_NONE 0, NULL
+#define DB_ARGS(...)                                                                                                   \
+    (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)), (const char *const[])                          \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
+DbResult *db_query(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error);
+
+/* The same where only success matters. */
+gboolean db_run(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error);
+
+/* ROLLBACK if a transaction is open; for clean-up paths, so its own failure is not reported. */
+void db_abort(DbConn *conn);
+
+/* Settings for the rest of the open transaction, in milliseconds; 0 switches off. */
+gboolean db_set_local_ms(DbConn *conn, const char *setting, int milliseconds, GError **error);
+
+#endif

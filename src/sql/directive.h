@@ -1,0 +1,27 @@
+/*
+ * Directives: what SQL cannot say, in a comment above the statement. Private to sql/.
+ *
+ *   -- pgseam: allow RULE because REASON
+ *
+ * Law: a directive that is not understood is an error. Only "--" comments carry directives.
+ */
+#ifndef PGSEAM_SQL_DIRECTIVE_H
+#define PGSEAM_SQL_DIRECTIVE_H
+
+#include <glib.h>
+
+typedef enum DirectiveKind { DIRECTIVE_NONE, DIRECTIVE_ALLOW } DirectiveKind;
+
+typedef struct Directive {
+    DirectiveKind kind;
+    char *rule;   /* ALLOW: the rule's id */
+    char *reason; /* ALLOW: what follows "because", never empty */
+} Directive;
+
+/* Read one comment (with its leading "--"). DIRECTIVE_NONE for a comment that does not begin with "pgseam:". Returns
+ * FALSE with an error SEAM_ERROR_REFUSED (message only, the caller adds the place) for a directive that is not
+ * understood. */
+gboolean directive_parse(const char *comment, Directive *ret, GError **error);
+void directive_clear(Directive *directive);
+
+#endif

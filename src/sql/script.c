@@ -1,0 +1,229 @@
+#include "sql/script.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "sql/directive.h"
+#include "sql/parse.h"
+#include "sql/tokens.h"
+
+void
+script_position(const char *source, int offset, int *ret_line, int *ret_column)
+{
+    int line = 1;
+    const char *line_start = source;
+
+    for (const char *c = source; c < source + offset; c++) {
+        if (*c == '\n') {
+            line++;
+            line_start = c + 1;
+        }
+    }
+    *ret_line = line;
+    *ret_column = (int)g_utf8_strlen(line_start, source + offset - line_start) + 1;
+}
+
+/* The caret's line: blanks for each character before it, tabs kept, so that it stands under its column in any terminal.
+ */
+static void
+append_caret(GString *out, const char *line_start, const char *at)
+{
+    for (const char *c = line_start; c < at; c = g_utf8_next_char(c)) {
+        gunichar character = g_utf8_get_char(c);
+
+        if (*c == '\t')
+            g_string_append_c(out, '\t');
+        else
+            g_string_append(out, g_unichar_iswide(character) ? "  " : g_unichar_iszerowidth(character) ? "" : " ");
+    }
+    g_string_append_c(out, '^');
+}
+
+char *
+script_excerpt(const Script *script, int offset)
+{
+    GString *out = g_string_new(NULL);
+    const char *at = script->source + offset;
+    const char *line_start = at;
+    int line;
+    int column;
+
+    while (line_start > script->source && line_start[-1] != '\n')
+        line_start--;
+    script_position(script->source, offset, &line, &column);
+    g_string_append_printf(out, "%s:%d:%d\n", script->path, line, column);
+    g_string_append_len(out, line_start, (gssize)strcspn(line_start, "\r\n"));
+    g_string_append_c(out, '\n');
+    append_caret(out, line_start, at);
+    return g_string_free(out, FALSE);
+}
+
+static void
+place_error(const Script *script, int offset, GError **error)
+{
+    g_autofree char *excerpt = script_excerpt(script, offset);
+
+    seam_error_detail(error, "%s", excerpt);
+}
+
+/* The statement that a directive stands above: the first one that begins after it. Its place must be clear. */
+static Stmt *
+stmt_below(const Script *script, const Comment *comment, GError **error)
+{
+    Stmt *previous = NULL;
+    int line;
+    int column;
+    int end_line;
+
+    for (guint i = 0; i < script->stmts->len; i++) {
+        Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        if (stmt->offset > comment->start) {
+            if (previous == NULL)
+                return stmt;
+            script_position(script->source, comment->start, &line, &column);
+            script_position(script->source, previous->offset + (int)strlen(previous->text), &end_line, &column);
+            if (line > end_line && previous->offset + (int)strlen(previous->text) <= comment->start)
+                return stmt;
+            break;
+        }
+        previous = stmt;
+    }
+    seam_error_set(error, SEAM_ERROR_REFUSED, "this directive does not stand above a statement");
+    seam_error_hint(error, "put it on a line of its own above the statement it is about");
+    return NULL;
+}
+
+static gboolean
+apply_directive(Script *script, const Comment *comment, GError **error)
+{
+    g_autofree char *text = g_strndup(script->source + comment->start, (gsize)(comment->end - comment->start));
+    Directive directive;
+    Stmt *stmt;
+    gboolean ok = directive_parse(text, &directive, error);
+
+    if (ok && directive.kind == DIRECTIVE_ALLOW) {
+        stmt = stmt_below(script, comment, error);
+        ok = stmt != NULL;
+        if (ok && strcmp(directive.rule, "opaque") != 0) {
+            seam_error_set(error, SEAM_ERROR_REFUSED, "there is no rule \"%s\" to allow", directive.rule);
+            seam_error_hint(error, "known rules: opaque");
+            ok = FALSE;
+        }
+        if (ok) {
+            g_free(stmt->consent);
+            stmt->consent = g_strdup(directive.reason);
+        }
+    }
+    directive_clear(&directive);
+    if (!ok)
+        place_error(script, comment->start, error);
+    return ok;
+}
+
+static gboolean
+apply_directives(Script *script, GError **error)
+{
+    Tokens tokens;
+    gboolean ok = TRUE;
+
+    tokens_scan(&tokens, script->source);
+    for (guint i = 0; ok && i < tokens.comments->len; i++)
+        ok = apply_directive(script, &g_array_index(tokens.comments, Comment, i), error);
+    tokens_clear(&tokens);
+    return ok;
+}
+
+/* psql's own commands never reach the server: a file that has them was not written for us. */
+static gboolean
+check_meta_commands(const Script *script, GError **error)
+{
+    for (guint i = 0; i < script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        if (stmt->kind != STMT_UNKNOWN || script->source[stmt->error_offset] != '\\')
+            continue;
+        seam_error_set(error, SEAM_ERROR_REFUSED, "psql's backslash commands are not SQL");
+        place_error(script, stmt->error_offset, error);
+        seam_error_hint(error, "take the line out; what it includes can be a migration of its own");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static char *
+stem_of(const char *path)
+{
+    g_autofree char *base = strcmp(path, "-") == 0 ? g_strdup("stdin") : g_path_get_basename(path);
+
+    if (g_str_has_suffix(base, ".sql") && strlen(base) > strlen(".sql"))
+        base[strlen(base) - strlen(".sql")] = '\0';
+    return g_steal_pointer(&base);
+}
+
+Script *
+script_read(const char *path, const char *source, GError **error)
+{
+    g_autoptr(Script) script = g_new0(Script, 1);
+    const char *invalid;
+    int error_offset = 0;
+
+    script->path = g_strdup(path);
+    script->name = stem_of(path);
+    script->source = g_strdup(g_str_has_prefix(source, "\xEF\xBB\xBF") ? source + 3 : source);
+    if (!g_utf8_validate(script->source, -1, &invalid)) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "%s is not UTF-8 (byte %td)", path, invalid - script->source);
+        return NULL;
+    }
+    script->stmts = parse_source(script->source, &error_offset, error);
+    if (script->stmts == NULL) {
+        place_error(script, error_offset, error);
+        return NULL;
+    }
+    for (guint i = 0; i < script->stmts->len; i++) {
+        Stmt *stmt = g_ptr_array_index(script->stmts, i);
+        script_position(script->source, stmt->offset, &stmt->line, &stmt->column);
+    }
+    if (!apply_directives(script, error) || !check_meta_commands(script, error))
+        return NULL;
+    return g_steal_pointer(&script);
+}
+
+static char *
+read_all(const char *path, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    char *source = NULL;
+    gsize length = 0;
+
+    if (!g_file_get_contents(strcmp(path, "-") == 0 ? "/dev/stdin" : path, &source, &length, &why)) {
+        seam_error_set(error, SEAM_ERROR_USAGE, "cannot read the migration: %s", why->message);
+        return NULL;
+    }
+    if (strlen(source) != length) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "%s has a NUL byte: it is no SQL text", path);
+        g_free(source);
+        return NULL;
+    }
+    return source;
+}
+
+Script *
+script_load(const char *path, GError **error)
+{
+    g_autofree char *source = read_all(path, error);
+
+    return source != NULL ? script_read(path, source, error) : NULL;
+}
+
+void
+script_free(Script *script)
+{
+    if (script == NULL)
+        return;
+    g_free(script->path);
+    g_free(script->name);
+    g_free(script->source);
+    g_clear_pointer(&script->stmts, g_ptr_array_unref);
+    g_free(script);
+}

@@ -1,0 +1,322 @@
+/*
+ * ALTER TABLE and CREATE TABLE.
+ */
+#include <string.h>
+
+#include "sql/tree.h"
+
+RelName
+tree_rel_name(const PgQuery__RangeVar *var)
+{
+    RelName name = {NULL, NULL};
+
+    if (var == NULL)
+        return name;
+    name.schema = var->schemaname[0] != '\0' ? g_strdup(var->schemaname) : NULL;
+    name.name = g_strdup(var->relname);
+    return name;
+}
+
+/* Inline constraints that need a recipe of their own; NULL, NOT NULL and DEFAULT do not. */
+static const char *
+extra_of(PgQuery__ConstrType type)
+{
+    switch (type) {
+        case PG_QUERY__CONSTR_TYPE__CONSTR_IDENTITY:
+            return "GENERATED AS IDENTITY";
+        case PG_QUERY__CONSTR_TYPE__CONSTR_GENERATED:
+            return "GENERATED ALWAYS AS (expression)";
+        case PG_QUERY__CONSTR_TYPE__CONSTR_CHECK:
+            return "CHECK";
+        case PG_QUERY__CONSTR_TYPE__CONSTR_PRIMARY:
+            return "PRIMARY KEY";
+        case PG_QUERY__CONSTR_TYPE__CONSTR_UNIQUE:
+            return "UNIQUE";
+        case PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN:
+            return "REFERENCES";
+        default:
+            return NULL;
+    }
+}
+
+static const char *const after_type[] = {"COLLATE", "COMPRESSION", "STORAGE",   "OPTIONS",    "CONSTRAINT",
+                                         "NOT",     "NULL",        "DEFAULT",   "CHECK",      "UNIQUE",
+                                         "PRIMARY", "REFERENCES",  "GENERATED", "DEFERRABLE", "INITIALLY"};
+
+static gboolean
+ends_type(const Tokens *tokens, const char *text, guint i)
+{
+    for (gsize k = 0; k < G_N_ELEMENTS(after_type); k++) {
+        if (tokens_is(tokens, text, i, after_type[k]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static guint
+skip_to(const Tokens *tokens, const char *text, guint from, guint last,
+        gboolean (*stop)(const Tokens *, const char *, guint))
+{
+    int depth = from < last ? tokens_at(tokens, from)->depth : 0;
+
+    for (guint i = from; i < last; i++) {
+        if (tokens_at(tokens, i)->depth == depth && stop(tokens, text, i))
+            return i;
+    }
+    return last;
+}
+
+/* The slice of DEFAULT ends where the next column constraint begins; NOT may also be inside of it ("NOT" after an
+ * operator cannot be: b_expr has no NOT), so the word list is the right one here, too. */
+static char *
+default_slice(const Tokens *tokens, const char *text, guint first, guint last)
+{
+    for (guint i = first; i + 1 < last; i++) {
+        if (tokens_at(tokens, i)->depth == tokens_at(tokens, first)->depth && tokens_is(tokens, text, i, "DEFAULT")) {
+            guint end = i + 2;
+
+            end = skip_to(tokens, text, end, last, ends_type);
+            return tokens_slice(tokens, text, i + 1, end);
+        }
+    }
+    return NULL;
+}
+
+void
+tree_column_def(ColumnDef *column, const PgQuery__ColumnDef *tree, const char *text, const Tokens *tokens, guint first,
+                guint last)
+{
+    guint type_end = skip_to(tokens, text, MIN(first + 2, last), last, ends_type);
+    const PgQuery__TypeName *type = tree->type_name;
+
+    column->name = g_strdup(tree->colname);
+    column->type = tokens_slice(tokens, text, first + 1, type_end);
+    if (type != NULL && type->n_names > 0 && type->names[type->n_names - 1]->node_case == PG_QUERY__NODE__NODE_STRING)
+        column->type_name = g_strdup(type->names[type->n_names - 1]->string->sval);
+    tree_expr(&column->default_value, NULL);
+    for (size_t i = 0; i < tree->n_constraints; i++) {
+        const PgQuery__Constraint *constraint = tree->constraints[i]->constraint;
+
+        if (constraint->contype == PG_QUERY__CONSTR_TYPE__CONSTR_NOTNULL)
+            column->is_not_null = TRUE;
+        else if (constraint->contype == PG_QUERY__CONSTR_TYPE__CONSTR_DEFAULT) {
+            tree_expr_add(&column->default_value, constraint->raw_expr);
+            column->default_value.text = default_slice(tokens, text, type_end, last);
+        } else if (column->extra == NULL)
+            column->extra = extra_of(constraint->contype);
+    }
+}
+
+static const struct {
+    PgQuery__AlterTableType type;
+    AlterKind kind;
+    const char *what;
+} alter_kinds[] = {
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_AddColumn, ALTER_ADD_COLUMN, "ADD COLUMN"},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_DropColumn, ALTER_DROP_COLUMN, "DROP COLUMN"},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_SetNotNull, ALTER_SET_NOT_NULL, "SET NOT NULL"},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_DropNotNull, ALTER_DROP_NOT_NULL, "DROP NOT NULL"},
+};
+
+/* "AT_AlterColumnType" reads well enough as a name for what has no recipe: the enum's own spelling, split at capitals.
+ */
+static const char *
+spelled_type(PgQuery__AlterTableType type)
+{
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value(&pg_query__alter_table_type__descriptor, (int)type);
+    g_autoptr(GString) words = g_string_new(NULL);
+
+    for (const char *c = value != NULL ? value->name + strlen("AT_") : "of an unknown kind"; *c != '\0'; c++) {
+        if (g_ascii_isupper(*c) && words->len > 0)
+            g_string_append_c(words, ' ');
+        g_string_append_c(words, g_ascii_toupper(*c));
+    }
+    return g_intern_string(words->str);
+}
+
+static void
+alter_cmd_kind(AlterCmd *cmd, const PgQuery__AlterTableCmd *tree)
+{
+    cmd->kind = ALTER_OTHER;
+    if (tree->subtype == PG_QUERY__ALTER_TABLE_TYPE__AT_ColumnDefault) {
+        cmd->kind = tree->def != NULL ? ALTER_SET_DEFAULT : ALTER_DROP_DEFAULT;
+        cmd->what = tree->def != NULL ? "SET DEFAULT" : "DROP DEFAULT";
+        return;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(alter_kinds); i++) {
+        if (alter_kinds[i].type == tree->subtype) {
+            cmd->kind = alter_kinds[i].kind;
+            cmd->what = alter_kinds[i].what;
+            return;
+        }
+    }
+    cmd->what = spelled_type(tree->subtype);
+}
+
+/* ADD [COLUMN] [IF NOT EXISTS] name ...: where the name stands. */
+static guint
+added_name(const Tokens *tokens, const char *text, guint first)
+{
+    guint i = first + 1;
+
+    if (tokens_is(tokens, text, i, "COLUMN"))
+        i++;
+    if (tokens_is(tokens, text, i, "IF") && tokens_is(tokens, text, i + 1, "NOT"))
+        i += 3;
+    return i;
+}
+
+static void
+fill_cmd(AlterCmd *cmd, const PgQuery__AlterTableCmd *tree, const Stmt *stmt, const Tokens *tokens, guint first,
+         guint last)
+{
+    alter_cmd_kind(cmd, tree);
+    cmd->text = tokens_slice(tokens, stmt->text, first, last);
+    cmd->offset = tokens_at(tokens, first)->start;
+    cmd->if_exists = tree->missing_ok;
+    cmd->is_cascade = tree->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
+    cmd->column = g_strdup(tree->name);
+    tree_expr(&cmd->default_value, NULL);
+    if (cmd->kind == ALTER_ADD_COLUMN) {
+        tree_column_def(&cmd->definition, tree->def->column_def, stmt->text, tokens,
+                        added_name(tokens, stmt->text, first), last);
+        g_free(cmd->column);
+        cmd->column = g_strdup(cmd->definition.name);
+    } else if (cmd->kind == ALTER_SET_DEFAULT) {
+        guint word = first;
+
+        while (word < last && !tokens_is(tokens, stmt->text, word, "DEFAULT"))
+            word++;
+        tree_expr_add(&cmd->default_value, tree->def);
+        cmd->default_value.text = tokens_slice(tokens, stmt->text, word + 1, last);
+    }
+}
+
+static void
+column_def_clear(ColumnDef *column)
+{
+    g_free(column->name);
+    g_free(column->type);
+    g_free(column->type_name);
+    g_free(column->default_value.text);
+    g_clear_pointer(&column->default_value.columns, g_ptr_array_unref);
+    g_clear_pointer(&column->default_value.functions, g_ptr_array_unref);
+    g_clear_pointer(&column->default_value.operators, g_ptr_array_unref);
+}
+
+static void
+column_def_free(gpointer data)
+{
+    column_def_clear(data);
+    g_free(data);
+}
+
+static void
+alter_cmd_free(gpointer data)
+{
+    AlterCmd *cmd = data;
+
+    g_free(cmd->text);
+    g_free(cmd->column);
+    column_def_clear(&cmd->definition);
+    g_free(cmd->default_value.text);
+    g_clear_pointer(&cmd->default_value.columns, g_ptr_array_unref);
+    g_clear_pointer(&cmd->default_value.functions, g_ptr_array_unref);
+    g_clear_pointer(&cmd->default_value.operators, g_ptr_array_unref);
+    g_free(cmd);
+}
+
+/* ALTER TABLE [IF EXISTS] [ONLY] [catalog.][schema.]name [*]: the index of the first subcommand's token. */
+static guint
+first_subcommand(const Stmt *stmt, const Tokens *tokens)
+{
+    guint i = 2;
+
+    if (tokens_is(tokens, stmt->text, i, "IF"))
+        i += 2;
+    if (tokens_is(tokens, stmt->text, i, "ONLY"))
+        i++;
+    i++;
+    while (i + 1 < tokens->tokens->len && stmt->text[tokens_at(tokens, i)->start] == '.')
+        i += 2;
+    if (tokens_is(tokens, stmt->text, i, "*"))
+        i++;
+    return i;
+}
+
+void
+tree_alter_table(Stmt *stmt, const PgQuery__AlterTableStmt *tree, const Tokens *tokens)
+{
+    AlterTableStmt *alter = &stmt->alter_table;
+    guint at = first_subcommand(stmt, tokens);
+
+    alter->relation = tree_rel_name(tree->relation);
+    alter->if_exists = tree->missing_ok;
+    alter->is_only = !tree->relation->inh;
+    alter->cmds = g_ptr_array_new_with_free_func(alter_cmd_free);
+    alter->head_length = at < tokens->tokens->len ? tokens_at(tokens, at)->start : (int)strlen(stmt->text);
+    for (size_t i = 0; i < tree->n_cmds && at < tokens->tokens->len; i++) {
+        AlterCmd *cmd = g_new0(AlterCmd, 1);
+        guint end = tokens_item_end(tokens, stmt->text, at, tokens->tokens->len);
+
+        fill_cmd(cmd, tree->cmds[i]->alter_table_cmd, stmt, tokens, at, end);
+        g_ptr_array_add(alter->cmds, cmd);
+        at = end + 1;
+    }
+}
+
+static const char *
+table_unsupported(const PgQuery__CreateStmt *tree)
+{
+    if (tree->partbound != NULL)
+        return "PARTITION OF";
+    if (tree->n_inh_relations > 0)
+        return "INHERITS";
+    if (tree->of_typename != NULL)
+        return "OF type";
+    if (strcmp(tree->relation->relpersistence, "t") == 0)
+        return "TEMPORARY";
+    return NULL;
+}
+
+static const char *
+element_unsupported(const PgQuery__Node *element)
+{
+    if (element->node_case == PG_QUERY__NODE__NODE_TABLE_LIKE_CLAUSE)
+        return "LIKE";
+    if (element->node_case == PG_QUERY__NODE__NODE_CONSTRAINT &&
+        element->constraint->contype == PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN)
+        return "FOREIGN KEY";
+    return NULL;
+}
+
+void
+tree_create_table(Stmt *stmt, const PgQuery__CreateStmt *tree, const Tokens *tokens)
+{
+    CreateTableStmt *create = &stmt->create_table;
+    guint at = 0;
+
+    create->relation = tree_rel_name(tree->relation);
+    create->if_not_exists = tree->if_not_exists;
+    create->columns = g_ptr_array_new_with_free_func(column_def_free);
+    create->unsupported = table_unsupported(tree);
+    while (at < tokens->tokens->len && tokens_at(tokens, at)->depth == 0)
+        at++;
+    for (size_t i = 0; i < tree->n_table_elts && at < tokens->tokens->len; i++) {
+        guint end = tokens_item_end(tokens, stmt->text, at, tokens->tokens->len);
+        const char *unsupported = element_unsupported(tree->table_elts[i]);
+
+        if (tree->table_elts[i]->node_case == PG_QUERY__NODE__NODE_COLUMN_DEF) {
+            ColumnDef *column = g_new0(ColumnDef, 1);
+
+            tree_column_def(column, tree->table_elts[i]->column_def, stmt->text, tokens, at, end);
+            if (g_strcmp0(column->extra, "REFERENCES") == 0)
+                unsupported = "REFERENCES";
+            g_ptr_array_add(create->columns, column);
+        }
+        if (create->unsupported == NULL)
+            create->unsupported = unsupported;
+        at = end + 1;
+    }
+}
