@@ -1,0 +1,250 @@
+#include "catalog/facts.h"
+
+#include <string.h>
+
+#include "base/sqltext.h"
+
+Facts *
+facts_new(void)
+{
+    Facts *facts = g_new0(Facts, 1);
+
+    facts->relations = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    facts->tables = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    facts->volatility = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    facts->types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    facts->taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    return facts;
+}
+
+static void
+column_free(FactColumn *column)
+{
+    g_free(column->name);
+    g_free(column->type);
+    g_free(column->default_expr);
+    g_free(column);
+}
+
+static void
+index_free(FactIndex *index)
+{
+    g_free(index->name);
+    g_free(index->definition);
+    g_free(index->constraint);
+    g_clear_pointer(&index->columns, g_ptr_array_unref);
+    g_free(index);
+}
+
+static void
+constraint_free(FactConstraint *constraint)
+{
+    g_free(constraint->name);
+    g_free(constraint->definition);
+    g_free(constraint->other_schema);
+    g_free(constraint->other_table);
+    g_clear_pointer(&constraint->columns, g_ptr_array_unref);
+    g_free(constraint);
+}
+
+static void
+dependent_free(FactDependent *dependent)
+{
+    g_free(dependent->column);
+    g_free(dependent->what);
+    g_free(dependent);
+}
+
+static void
+free_list(GPtrArray *list, GDestroyNotify free_item)
+{
+    if (list != NULL) {
+        g_ptr_array_foreach(list, (GFunc)(void (*)(void))free_item, NULL);
+        g_ptr_array_unref(list);
+    }
+}
+
+static void
+table_free(FactTable *table)
+{
+    free_list(table->columns, (GDestroyNotify)column_free);
+    free_list(table->indexes, (GDestroyNotify)index_free);
+    free_list(table->constraints, (GDestroyNotify)constraint_free);
+    free_list(table->dependents, (GDestroyNotify)dependent_free);
+    g_clear_pointer(&table->triggers, g_ptr_array_unref);
+    g_free(table->schema);
+    g_free(table->name);
+    g_free(table->owner);
+    g_free(table);
+}
+
+void
+facts_free(Facts *facts)
+{
+    GHashTableIter iter;
+    gpointer table;
+
+    if (facts == NULL)
+        return;
+    g_hash_table_iter_init(&iter, facts->tables);
+    while (g_hash_table_iter_next(&iter, NULL, &table))
+        table_free(table);
+    g_hash_table_unref(facts->relations);
+    g_hash_table_unref(facts->tables);
+    g_hash_table_unref(facts->volatility);
+    g_hash_table_unref(facts->types);
+    g_hash_table_unref(facts->taken);
+    g_free(facts->database);
+    g_free(facts->role);
+    g_free(facts->search_path);
+    g_free(facts->time_zone);
+    g_free(facts->date_style);
+    g_free(facts->creation_schema);
+    g_free(facts);
+}
+
+const FactTable *
+facts_find(const Facts *facts, const char *schema, const char *name)
+{
+    g_autofree char *key = sql_quote_name(schema, name);
+
+    return g_hash_table_lookup(facts->relations, key);
+}
+
+const FactColumn *
+facts_column(const FactTable *table, const char *name)
+{
+    for (guint i = 0; i < table->columns->len; i++) {
+        const FactColumn *column = g_ptr_array_index(table->columns, i);
+
+        if (strcmp(column->name, name) == 0)
+            return column;
+    }
+    return NULL;
+}
+
+const FactIndex *
+facts_index(const FactTable *table, const char *name)
+{
+    for (guint i = 0; i < table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(table->indexes, i);
+
+        if (strcmp(index->name, name) == 0)
+            return index;
+    }
+    return NULL;
+}
+
+char
+facts_volatility(const Facts *facts, const char *name)
+{
+    const char *volatility = g_hash_table_lookup(facts->volatility, name);
+
+    return volatility != NULL ? volatility[0] : 'v';
+}
+
+static gboolean
+is_usable_key(const FactTable *table, const FactIndex *index)
+{
+    if (!index->is_unique || !index->is_valid || !index->is_immediate || index->is_partial || index->columns == NULL)
+        return FALSE;
+    for (guint i = 0; i < index->columns->len; i++) {
+        const FactColumn *column = facts_column(table, g_ptr_array_index(index->columns, i));
+
+        if (column == NULL || !column->is_not_null || !column->is_comparable)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+const FactIndex *
+facts_key(const FactTable *table)
+{
+    const FactIndex *best = NULL;
+
+    for (guint i = 0; i < table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(table->indexes, i);
+
+        if (!is_usable_key(table, index))
+            continue;
+        if (index->is_primary)
+            return index;
+        if (best == NULL || index->columns->len < best->columns->len)
+            best = index;
+    }
+    return best;
+}
+
+static void add_line(GPtrArray *lines, const FactTable *table, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+static void
+add_line(GPtrArray *lines, const FactTable *table, const char *format, ...)
+{
+    g_autofree char *name = sql_quote_name(table->schema, table->name);
+    g_autofree char *rest = NULL;
+    va_list args;
+
+    va_start(args, format);
+    rest = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_ptr_array_add(lines, g_strdup_printf("%s: %s", name, rest));
+}
+
+static void
+fingerprint_table(GPtrArray *lines, const FactTable *table)
+{
+    add_line(lines, table, "relkind %c, persistence %c, owner %s%s%s", table->kind, table->persistence, table->owner,
+             table->has_children ? ", has children" : "", table->has_rules ? ", has rules" : "");
+    for (guint i = 0; i < table->columns->len; i++) {
+        const FactColumn *column = g_ptr_array_index(table->columns, i);
+
+        add_line(lines, table, "column %d %s %s%s%s%s%s%s", column->number, column->name, column->type,
+                 column->is_not_null ? " not null" : "", column->default_expr != NULL ? " default " : "",
+                 column->default_expr != NULL ? column->default_expr : "", column->is_generated ? " generated" : "",
+                 column->is_identity ? " identity" : "");
+    }
+    for (guint i = 0; i < table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(table->indexes, i);
+
+        add_line(lines, table, "index %s%s", index->definition, index->is_valid ? "" : " INVALID");
+    }
+    for (guint i = 0; i < table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
+
+        add_line(lines, table, "%sconstraint %s %s%s", constraint->is_inbound ? "inbound " : "", constraint->name,
+                 constraint->definition, constraint->is_valid ? "" : " not valid");
+    }
+    for (guint i = 0; i < table->dependents->len; i++) {
+        const FactDependent *dependent = g_ptr_array_index(table->dependents, i);
+
+        add_line(lines, table, "column %s is used by %s", dependent->column, dependent->what);
+    }
+    for (guint i = 0; i < table->triggers->len; i++)
+        add_line(lines, table, "trigger %s", (const char *)g_ptr_array_index(table->triggers, i));
+}
+
+static int
+compare_lines(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+GPtrArray *
+facts_fingerprint(const Facts *facts)
+{
+    GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
+    GHashTableIter iter;
+    gpointer key;
+    gpointer table;
+
+    g_ptr_array_add(lines, g_strdup_printf("server: major version %d", facts->server_version / 10000));
+    g_ptr_array_add(lines, g_strdup_printf("session: search_path %s", facts->search_path));
+    g_hash_table_iter_init(&iter, facts->tables);
+    while (g_hash_table_iter_next(&iter, NULL, &table))
+        fingerprint_table(lines, table);
+    g_hash_table_iter_init(&iter, facts->taken);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        g_ptr_array_add(lines, g_strdup_printf("relation %s exists", (const char *)key));
+    g_ptr_array_sort(lines, compare_lines);
+    return lines;
+}

@@ -1,0 +1,115 @@
+/*
+ * Facts: what the server says about the tables concerned. Pure data, no I/O.
+ *
+ * Law: a fact is as PostgreSQL prints it under an empty search_path, so equal facts compare equal as text. Sizes are
+ * estimates (pg_class.reltuples, relpages) and never part of a fingerprint.
+ */
+#ifndef PGSEAM_CATALOG_FACTS_H
+#define PGSEAM_CATALOG_FACTS_H
+
+#include <glib.h>
+
+typedef struct FactColumn {
+    char *name;
+    int number;
+    char *type;         /* format_type() */
+    char *default_expr; /* pg_get_expr(), NULL: none */
+    gboolean is_not_null;
+    gboolean is_generated;
+    gboolean is_identity;
+    gboolean is_comparable; /* its type has a default btree operator class */
+} FactColumn;
+
+typedef struct FactIndex {
+    char *name;
+    char *definition;   /* pg_get_indexdef() */
+    char *constraint;   /* the constraint that owns it, or NULL */
+    GPtrArray *columns; /* names of the key columns; NULL as a whole where a key is an expression */
+    gboolean is_unique;
+    gboolean is_primary;
+    gboolean is_valid;
+    gboolean is_partial;
+    gboolean is_immediate;
+    gboolean is_replica_identity;
+} FactIndex;
+
+typedef struct FactConstraint {
+    char *name;
+    char kind;          /* pg_constraint.contype */
+    char *definition;   /* pg_get_constraintdef() */
+    GPtrArray *columns; /* of this table: the constrained ones, or the referenced ones of an inbound foreign key */
+    gboolean is_valid;
+    gboolean is_inbound; /* a foreign key of another table that references this one */
+    char *other_schema;  /* foreign keys: the table at the other end */
+    char *other_table;
+    gboolean other_is_owned;
+} FactConstraint;
+
+/* Something that keeps a column from being dropped without CASCADE. */
+typedef struct FactDependent {
+    char *column;
+    char *what; /* pg_describe_object(): "view shop.adults" */
+} FactDependent;
+
+typedef struct FactTable {
+    gint64 oid;
+    char *schema;
+    char *name;
+    char kind;        /* pg_class.relkind: r, p, f, v, m, i ... */
+    char persistence; /* p, u, t */
+    char *owner;
+    gboolean is_owned; /* the role may ALTER it */
+    gboolean has_children;
+    gboolean is_partition;
+    gboolean has_rules; /* CREATE RULE: an UPDATE may become something else */
+    double rows;
+    gint64 bytes;
+    GPtrArray *columns;     /* FactColumn, without dropped ones */
+    GPtrArray *indexes;     /* FactIndex */
+    GPtrArray *constraints; /* FactConstraint */
+    GPtrArray *dependents;  /* FactDependent */
+    GPtrArray *triggers;    /* names of user triggers, as text */
+} FactTable;
+
+typedef struct FactType {
+    gboolean exists;
+    gboolean is_constrained_domain;
+} FactType;
+
+typedef struct Facts {
+    int server_version; /* server_version_num */
+    char *database;
+    char *role;
+    char *search_path; /* quoted list */
+    char *time_zone;
+    char *date_style;
+    char *creation_schema;  /* the first schema of the search_path, or NULL */
+    GHashTable *relations;  /* quoted name as requested -> FactTable (an index maps to its table) */
+    GHashTable *tables;     /* oid (gint64) -> FactTable, owner of the tables */
+    GHashTable *volatility; /* function or operator name -> "i", "s" or "v": the worst of its overloads */
+    GHashTable *types;      /* type text -> FactType */
+    GHashTable *taken;      /* set of quoted qualified names of relations that exist among the candidates */
+} Facts;
+
+Facts *facts_new(void);
+void facts_free(Facts *facts);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Facts, facts_free)
+
+/* The table that was requested under this name (schema NULL: unqualified), or the table of an index of that name; NULL
+ * if there is none. */
+const FactTable *facts_find(const Facts *facts, const char *schema, const char *name);
+
+const FactColumn *facts_column(const FactTable *table, const char *name);
+const FactIndex *facts_index(const FactTable *table, const char *name);
+
+/* The worst volatility of all functions or operators of this name: 'i', 's' or 'v'; 'v' for what does not exist. */
+char facts_volatility(const Facts *facts, const char *name);
+
+/* The best key to walk a table by: the primary key, else a valid, immediate, unique index without predicate on NOT NULL
+ * columns that can be compared, the one with the fewest columns. NULL if there is none. */
+const FactIndex *facts_key(const FactTable *table);
+
+/* The fingerprint of a plan: one line for each fact that the plan rests on, sorted. The caller unrefs. */
+GPtrArray *facts_fingerprint(const Facts *facts);
+
+#endif

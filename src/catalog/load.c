@@ -1,0 +1,325 @@
+#include "catalog/load.h"
+
+#include "base/sqltext.h"
+#include "catalog_queries.h"
+
+void
+fact_request_init(FactRequest *request)
+{
+    request->relations = g_ptr_array_new_with_free_func(g_free);
+    request->functions = g_ptr_array_new_with_free_func(g_free);
+    request->types = g_ptr_array_new_with_free_func(g_free);
+    request->candidates = g_ptr_array_new();
+}
+
+void
+fact_request_clear(FactRequest *request)
+{
+    for (guint i = 0; i < request->candidates->len; i++) {
+        FactCandidate *candidate = g_ptr_array_index(request->candidates, i);
+
+        g_free(candidate->table_schema);
+        g_free(candidate->table_name);
+        g_free(candidate->name);
+        g_free(candidate);
+    }
+    g_ptr_array_unref(request->candidates);
+    g_ptr_array_unref(request->relations);
+    g_ptr_array_unref(request->functions);
+    g_ptr_array_unref(request->types);
+}
+
+void
+fact_request_add_relation(FactRequest *request, const char *schema, const char *name)
+{
+    g_ptr_array_add(request->relations, sql_quote_name(schema, name));
+}
+
+void
+fact_request_add_candidate(FactRequest *request, const char *table_schema, const char *table_name, const char *name)
+{
+    FactCandidate *candidate = g_new0(FactCandidate, 1);
+
+    candidate->table_schema = g_strdup(table_schema);
+    candidate->table_name = g_strdup(table_name);
+    candidate->name = g_strdup(name);
+    g_ptr_array_add(request->candidates, candidate);
+}
+
+/* Run one of our queries for one text parameter. */
+static DbResult *
+ask(DbConn *conn, const char *query, const char *value, GError **error)
+{
+    return db_query(conn, query, DB_ARGS(value), error);
+}
+
+static gboolean
+load_columns(DbConn *conn, FactTable *table, const char *oid, GError **error)
+{
+    g_autoptr(DbResult) rows = ask(conn, QUERY_COLUMNS, oid, error);
+
+    table->columns = g_ptr_array_new();
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
+        FactColumn *column = g_new0(FactColumn, 1);
+
+        column->name = g_strdup(db_text(rows, i, "name"));
+        column->number = (int)db_int(rows, i, "number");
+        column->type = g_strdup(db_text(rows, i, "type"));
+        column->default_expr = g_strdup(db_text(rows, i, "default_expr"));
+        column->is_not_null = db_bool(rows, i, "is_not_null");
+        column->is_generated = db_bool(rows, i, "is_generated");
+        column->is_identity = db_bool(rows, i, "is_identity");
+        column->is_comparable = db_bool(rows, i, "is_comparable");
+        g_ptr_array_add(table->columns, column);
+    }
+    return rows != NULL;
+}
+
+static gboolean
+load_indexes(DbConn *conn, FactTable *table, const char *oid, GError **error)
+{
+    g_autoptr(DbResult) rows = ask(conn, QUERY_INDEXES, oid, error);
+
+    table->indexes = g_ptr_array_new();
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
+        FactIndex *index = g_new0(FactIndex, 1);
+
+        index->name = g_strdup(db_text(rows, i, "name"));
+        index->definition = g_strdup(db_text(rows, i, "definition"));
+        index->constraint = g_strdup(db_text(rows, i, "constraint_name"));
+        if (db_text(rows, i, "columns") != NULL)
+            index->columns = db_array(rows, i, "columns");
+        index->is_unique = db_bool(rows, i, "is_unique");
+        index->is_primary = db_bool(rows, i, "is_primary");
+        index->is_valid = db_bool(rows, i, "is_valid");
+        index->is_partial = db_bool(rows, i, "is_partial");
+        index->is_immediate = db_bool(rows, i, "is_immediate");
+        index->is_replica_identity = db_bool(rows, i, "is_replica_identity");
+        g_ptr_array_add(table->indexes, index);
+    }
+    return rows != NULL;
+}
+
+static gboolean
+load_constraints(DbConn *conn, FactTable *table, const char *oid, GError **error)
+{
+    g_autoptr(DbResult) rows = ask(conn, QUERY_CONSTRAINTS, oid, error);
+
+    table->constraints = g_ptr_array_new();
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
+        FactConstraint *constraint = g_new0(FactConstraint, 1);
+
+        constraint->name = g_strdup(db_text(rows, i, "name"));
+        constraint->kind = db_text(rows, i, "kind")[0];
+        constraint->definition = g_strdup(db_text(rows, i, "definition"));
+        constraint->columns = db_array(rows, i, "columns");
+        constraint->is_valid = db_bool(rows, i, "is_valid");
+        constraint->is_inbound = db_bool(rows, i, "is_inbound");
+        constraint->other_schema = g_strdup(db_text(rows, i, "other_schema"));
+        constraint->other_table = g_strdup(db_text(rows, i, "other_table"));
+        constraint->other_is_owned = db_bool(rows, i, "other_is_owned");
+        g_ptr_array_add(table->constraints, constraint);
+    }
+    return rows != NULL;
+}
+
+static gboolean
+load_dependents(DbConn *conn, FactTable *table, const char *oid, GError **error)
+{
+    g_autoptr(DbResult) rows = ask(conn, QUERY_DEPENDENTS, oid, error);
+
+    table->dependents = g_ptr_array_new();
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
+        FactDependent *dependent = g_new0(FactDependent, 1);
+
+        dependent->column = g_strdup(db_text(rows, i, "column_name"));
+        dependent->what = g_strdup(db_text(rows, i, "what"));
+        g_ptr_array_add(table->dependents, dependent);
+    }
+    return rows != NULL;
+}
+
+static gboolean
+load_triggers(DbConn *conn, FactTable *table, const char *oid, GError **error)
+{
+    g_autoptr(DbResult) rows = ask(conn, QUERY_TRIGGERS, oid, error);
+
+    table->triggers = g_ptr_array_new_with_free_func(g_free);
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++)
+        g_ptr_array_add(table->triggers, g_strdup(db_text(rows, i, "name")));
+    return rows != NULL;
+}
+
+static void
+fill_table(FactTable *table, const DbResult *row)
+{
+    table->oid = db_int(row, 0, "oid");
+    table->schema = g_strdup(db_text(row, 0, "schema"));
+    table->name = g_strdup(db_text(row, 0, "name"));
+    table->kind = db_text(row, 0, "kind")[0];
+    table->persistence = db_text(row, 0, "persistence")[0];
+    table->owner = g_strdup(db_text(row, 0, "owner"));
+    table->is_owned = db_bool(row, 0, "is_owned");
+    table->is_partition = db_bool(row, 0, "is_partition");
+    table->has_children = db_bool(row, 0, "has_children");
+    table->has_rules = db_bool(row, 0, "has_rules");
+    table->rows = db_double(row, 0, "rows");
+    table->bytes = db_int(row, 0, "bytes");
+}
+
+static gboolean
+load_table(DbConn *conn, Facts *facts, gint64 oid, GError **error)
+{
+    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, oid);
+    g_autoptr(DbResult) row = ask(conn, QUERY_TABLE, text, error);
+    FactTable *table = g_hash_table_lookup(facts->tables, &oid);
+
+    if (row == NULL || db_rows(row) == 0)
+        return row != NULL;
+    fill_table(table, row);
+    return load_columns(conn, table, text, error) && load_indexes(conn, table, text, error) &&
+           load_constraints(conn, table, text, error) && load_dependents(conn, table, text, error) &&
+           load_triggers(conn, table, text, error);
+}
+
+/* Resolve the names; the tables behind them are begun with their oid alone. */
+static gboolean
+resolve_relations(DbConn *conn, Facts *facts, const GPtrArray *names, GError **error)
+{
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        g_autoptr(DbResult) row = ask(conn, QUERY_RELATION, name, error);
+        FactTable *table;
+        gint64 oid;
+
+        if (row == NULL)
+            return FALSE;
+        if (db_rows(row) == 0)
+            continue;
+        oid = db_int(row, 0, "oid");
+        table = g_hash_table_lookup(facts->tables, &oid);
+        if (table == NULL) {
+            table = g_new0(FactTable, 1);
+            g_hash_table_insert(facts->tables, g_memdup2(&oid, sizeof(oid)), table);
+        }
+        g_hash_table_insert(facts->relations, g_strdup(name), table);
+    }
+    return TRUE;
+}
+
+static gboolean
+load_volatility(DbConn *conn, Facts *facts, const GPtrArray *names, GError **error)
+{
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        g_autoptr(DbResult) row = NULL;
+
+        if (g_hash_table_contains(facts->volatility, name))
+            continue;
+        row = ask(conn, QUERY_VOLATILITY, name, error);
+        if (row == NULL)
+            return FALSE;
+        if (db_text(row, 0, "volatility") != NULL)
+            g_hash_table_insert(facts->volatility, g_strdup(name), g_strdup(db_text(row, 0, "volatility")));
+    }
+    return TRUE;
+}
+
+/* A text that is no type at all (to_regtype raises a syntax error for some) is a type that does not exist. */
+static gboolean
+load_types(DbConn *conn, Facts *facts, const GPtrArray *types, GError **error)
+{
+    for (guint i = 0; i < types->len; i++) {
+        const char *text = g_ptr_array_index(types, i);
+        g_autoptr(DbResult) row = NULL;
+        FactType *type;
+
+        if (!db_run(conn, "SAVEPOINT type", DB_NONE, error))
+            return FALSE;
+        type = g_new0(FactType, 1);
+        row = ask(conn, QUERY_TYPE, text, NULL);
+        if (row != NULL) {
+            type->exists = db_bool(row, 0, "found");
+            type->is_constrained_domain = db_bool(row, 0, "constrained");
+        }
+        g_hash_table_insert(facts->types, g_strdup(text), type);
+        if (!db_run(conn, "ROLLBACK TO SAVEPOINT type", DB_NONE, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+load_taken(DbConn *conn, Facts *facts, const GPtrArray *candidates, GError **error)
+{
+    for (guint i = 0; i < candidates->len; i++) {
+        const FactCandidate *candidate = g_ptr_array_index(candidates, i);
+        const FactTable *table = facts_find(facts, candidate->table_schema, candidate->table_name);
+        const char *schema = table != NULL                     ? table->schema
+                             : candidate->table_schema != NULL ? candidate->table_schema
+                                                               : facts->creation_schema;
+        g_autoptr(DbResult) row = NULL;
+
+        if (schema == NULL)
+            continue;
+        row = db_query(conn, QUERY_TAKEN, DB_ARGS(schema, candidate->name), error);
+        if (row == NULL)
+            return FALSE;
+        if (db_bool(row, 0, "taken"))
+            g_hash_table_add(facts->taken, sql_quote_name(schema, candidate->name));
+    }
+    return TRUE;
+}
+
+static gboolean
+load_session(DbConn *conn, Facts *facts, const char *search_path, GError **error)
+{
+    g_autoptr(DbResult) row = db_query(conn, QUERY_SESSION, DB_NONE, error);
+
+    if (row == NULL)
+        return FALSE;
+    facts->server_version = db_server_version(conn);
+    facts->database = g_strdup(db_text(row, 0, "database"));
+    facts->role = g_strdup(db_text(row, 0, "role"));
+    facts->creation_schema = g_strdup(db_text(row, 0, "creation_schema"));
+    facts->search_path = g_strdup(search_path);
+    facts->time_zone = g_strdup(db_settings(conn)->time_zone);
+    facts->date_style = g_strdup(db_settings(conn)->date_style);
+    return TRUE;
+}
+
+static gboolean
+load_all(DbConn *conn, Facts *facts, const FactRequest *request, const char *search_path, GError **error)
+{
+    static const char set_path[] = "SELECT pg_catalog.set_config('search_path', $1, true)";
+    GHashTableIter iter;
+    gpointer oid;
+
+    if (!db_run(conn, set_path, DB_ARGS(search_path), error) || !load_session(conn, facts, search_path, error) ||
+        !resolve_relations(conn, facts, request->relations, error) ||
+        !load_volatility(conn, facts, request->functions, error) || !load_types(conn, facts, request->types, error) ||
+        !db_run(conn, set_path, DB_ARGS(""), error))
+        return FALSE;
+    g_hash_table_iter_init(&iter, facts->tables);
+    while (g_hash_table_iter_next(&iter, &oid, NULL)) {
+        if (!load_table(conn, facts, *(const gint64 *)oid, error))
+            return FALSE;
+    }
+    return load_taken(conn, facts, request->candidates, error);
+}
+
+Facts *
+facts_load(DbConn *conn, const FactRequest *request, const char *search_path, GError **error)
+{
+    g_autoptr(Facts) facts = facts_new();
+    const char *path = search_path != NULL ? search_path : db_settings(conn)->search_path;
+
+    if (!db_run(conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", DB_NONE, error) ||
+        !load_all(conn, facts, request, path, error)) {
+        db_abort(conn);
+        return NULL;
+    }
+    if (!db_run(conn, "COMMIT", DB_NONE, error))
+        return NULL;
+    return g_steal_pointer(&facts);
+}

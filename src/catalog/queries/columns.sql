@@ -1,0 +1,23 @@
+-- The columns of a relation, dropped ones left out.
+-- $1 oid
+SELECT a.attname AS name, a.attnum AS number, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
+       a.attnotnull AS is_not_null,
+       pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default_expr,
+       a.attgenerated <> '' AS is_generated,
+       a.attidentity <> '' AS is_identity,
+       -- Arrays, enums, ranges and the like find their operator class through a pseudo-type; PostgreSQL knows best.
+       EXISTS (SELECT FROM pg_catalog.pg_opclass AS o
+                 JOIN pg_catalog.pg_am AS m ON m.oid = o.opcmethod AND m.amname = 'btree'
+                WHERE o.opcdefault
+                  AND o.opcintype IN (b.oid, CASE WHEN b.typcategory = 'S' THEN 'pg_catalog.text'::pg_catalog.regtype END,
+                                      CASE WHEN b.typtype = 'e' THEN 'pg_catalog.anyenum'::pg_catalog.regtype END,
+                                      CASE WHEN b.typcategory = 'A' THEN 'pg_catalog.anyarray'::pg_catalog.regtype END,
+                                      CASE WHEN b.typtype = 'r' THEN 'pg_catalog.anyrange'::pg_catalog.regtype END,
+                                      CASE WHEN b.oid = 'pg_catalog.cidr'::pg_catalog.regtype
+                                           THEN 'pg_catalog.inet'::pg_catalog.regtype END)) AS is_comparable
+  FROM pg_catalog.pg_attribute AS a
+  JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+  JOIN pg_catalog.pg_type AS b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+  LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+ WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum

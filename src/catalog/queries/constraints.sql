@@ -1,0 +1,24 @@
+-- The constraints of a table and the foreign keys of other tables that reference it. Not-null constraints, which are rows of
+-- pg_constraint from 18 on, are facts of their columns.
+-- $1 oid
+SELECT k.conname AS name, k.contype AS kind, pg_catalog.pg_get_constraintdef(k.oid) AS definition,
+       k.convalidated AS is_valid, false AS is_inbound,
+       (SELECT pg_catalog.array_agg(a.attname ORDER BY p.place)
+          FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS p(number, place)
+          JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = p.number)::text[] AS columns,
+       n.nspname AS other_schema, o.relname AS other_table, pg_catalog.pg_has_role(o.relowner, 'USAGE') AS other_is_owned
+  FROM pg_catalog.pg_constraint AS k
+  LEFT JOIN pg_catalog.pg_class AS o ON o.oid = k.confrelid
+  LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = o.relnamespace
+ WHERE k.conrelid = $1::oid AND k.contype <> 'n'
+UNION ALL
+SELECT k.conname, k.contype, pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, true,
+       (SELECT pg_catalog.array_agg(a.attname ORDER BY p.place)
+          FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS p(number, place)
+          JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = p.number)::text[],
+       n.nspname, o.relname, pg_catalog.pg_has_role(o.relowner, 'USAGE')
+  FROM pg_catalog.pg_constraint AS k
+  JOIN pg_catalog.pg_class AS o ON o.oid = k.conrelid
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = o.relnamespace
+ WHERE k.confrelid = $1::oid AND k.contype = 'f' AND k.conrelid <> k.confrelid
+ ORDER BY 1, 2

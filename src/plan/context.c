@@ -1,0 +1,241 @@
+#include <string.h>
+
+#include "base/error.h"
+#include "base/sqltext.h"
+#include "plan/recipe.h"
+
+void
+context_refuse(GError **error, const char *hint, const char *format, ...)
+{
+    g_autofree char *message = NULL;
+    va_list args;
+
+    va_start(args, format);
+    message = g_strdup_vprintf(format, args);
+    va_end(args);
+    seam_error_set(error, SEAM_ERROR_REFUSED, "%s", message);
+    if (hint != NULL)
+        seam_error_hint(error, "%s", hint);
+}
+
+void
+context_not_yet(GError **error, const char *hint, const char *what)
+{
+    context_refuse(error, hint, "%s is not yet supported", what);
+}
+
+static const Target *
+find_target(const PlanContext *ctx, const char *schema, const char *name)
+{
+    for (guint i = 0; i < ctx->targets->len; i++) {
+        const Target *target = g_ptr_array_index(ctx->targets, i);
+
+        if (g_strcmp0(target->schema, schema) == 0 && strcmp(target->name, name) == 0)
+            return target;
+    }
+    return NULL;
+}
+
+static const Target *
+add_target(PlanContext *ctx, const char *schema, const char *name, const FactTable *table,
+           const CreateTableStmt *created)
+{
+    Target *target = g_new0(Target, 1);
+
+    target->schema = schema;
+    target->name = name;
+    target->table = table;
+    target->created = created;
+    g_ptr_array_add(ctx->targets, target);
+    return target;
+}
+
+const Target *
+context_create(PlanContext *ctx, const char *schema, const CreateTableStmt *created)
+{
+    return add_target(ctx, schema, created->relation.name, NULL, created);
+}
+
+static const struct {
+    char kind;
+    const char *what;
+} kinds[] = {
+    {'p', "a partitioned table"}, {'f', "a foreign table"}, {'v', "a view"},
+    {'m', "a materialized view"}, {'S', "a sequence"},      {'c', "a composite type"},
+};
+
+static gboolean
+check_kind(const FactTable *table, const char *shown, GError **error)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        if (kinds[i].kind == table->kind) {
+            context_refuse(error, NULL, "%s is %s: that is not yet supported", shown, kinds[i].what);
+            return FALSE;
+        }
+    }
+    if (table->has_children) {
+        context_refuse(error, NULL, "%s has inheritance children: that is not yet supported", shown);
+        return FALSE;
+    }
+    if (table->persistence == 't') {
+        context_refuse(error, NULL, "%s is a temporary table: it lives in one session only", shown);
+        return FALSE;
+    }
+    if (strcmp(table->schema, "pg_catalog") == 0 || strcmp(table->schema, "information_schema") == 0) {
+        context_refuse(error, NULL, "%s is a system catalog", shown);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_owner(const PlanContext *ctx, const FactTable *table, const char *shown, GError **error)
+{
+    g_autofree char *hint = NULL;
+
+    if (table->is_owned)
+        return TRUE;
+    hint = g_strdup_printf("connect as %s, or have it GRANT %s TO %s", table->owner, table->owner, ctx->facts->role);
+    context_refuse(error, hint, "role \"%s\" does not own table %s: it belongs to \"%s\"", ctx->facts->role, shown,
+                   table->owner);
+    return FALSE;
+}
+
+const Target *
+context_target(PlanContext *ctx, const RelName *name, GError **error)
+{
+    const FactTable *table = facts_find(ctx->facts, name->schema, name->name);
+    g_autofree char *shown = sql_quote_name(name->schema, name->name);
+    const char *schema = name->schema != NULL ? name->schema : ctx->facts->creation_schema;
+    const Target *target;
+
+    if (table == NULL) {
+        target = find_target(ctx, schema, name->name);
+        if (target == NULL)
+            context_refuse(error, "check the name, and the search_path of the role you connect as",
+                           "table %s does not exist (search_path: %s)", shown, ctx->facts->search_path);
+        return target;
+    }
+    if (!check_kind(table, shown, error) || !check_owner(ctx, table, shown, error))
+        return NULL;
+    target = find_target(ctx, table->schema, table->name);
+    return target != NULL ? target : add_target(ctx, table->schema, table->name, table, NULL);
+}
+
+static const ColumnChange *
+find_change(const GPtrArray *changes, const Target *target, const char *column)
+{
+    for (guint i = 0; i < changes->len; i++) {
+        const ColumnChange *change = g_ptr_array_index(changes, i);
+
+        if (change->target == target && strcmp(change->column, column) == 0)
+            return change;
+    }
+    return NULL;
+}
+
+const ColumnChange *
+context_added(const PlanContext *ctx, const Target *target, const char *column)
+{
+    return find_change(ctx->added, target, column);
+}
+
+gboolean
+context_is_dropped(const PlanContext *ctx, const Target *target, const char *column)
+{
+    return find_change(ctx->dropped, target, column) != NULL;
+}
+
+gboolean
+context_has_column(const PlanContext *ctx, const Target *target, const char *column)
+{
+    if (target->table != NULL && facts_column(target->table, column) != NULL)
+        return TRUE;
+    for (guint i = 0; target->created != NULL && i < target->created->columns->len; i++) {
+        const ColumnDef *definition = g_ptr_array_index(target->created->columns, i);
+
+        if (strcmp(definition->name, column) == 0)
+            return TRUE;
+    }
+    return context_added(ctx, target, column) != NULL;
+}
+
+/* A hint like psql's: the column whose name differs least, if it is near enough. */
+static const char *
+nearest_column(const Target *target, const char *column)
+{
+    for (guint i = 0; target->table != NULL && i < target->table->columns->len; i++) {
+        const FactColumn *candidate = g_ptr_array_index(target->table->columns, i);
+
+        if (g_ascii_strcasecmp(candidate->name, column) == 0 || g_str_has_prefix(candidate->name, column) ||
+            g_str_has_prefix(column, candidate->name))
+            return candidate->name;
+    }
+    return NULL;
+}
+
+gboolean
+context_check_column(PlanContext *ctx, const Target *target, const char *column, GError **error)
+{
+    g_autofree char *shown = sql_quote_name(target->schema, target->name);
+    const char *nearest = nearest_column(target, column);
+    g_autofree char *hint = nearest != NULL ? g_strdup_printf("perhaps you mean \"%s\"", nearest) : NULL;
+
+    if (!context_has_column(ctx, target, column)) {
+        context_refuse(error, hint, "column \"%s\" of table %s does not exist", column, shown);
+        return FALSE;
+    }
+    if (context_is_dropped(ctx, target, column)) {
+        context_refuse(error, "put this statement before the one that drops the column, or use another name",
+                       "column \"%s\" of table %s is dropped by an earlier statement, but only in the contract phase",
+                       column, shown);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+context_check_expr(PlanContext *ctx, const Target *target, const Expr *expr, const char *alias, GError **error)
+{
+    static const char *const system_columns[] = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", NULL};
+
+    for (guint i = 0; i < expr->columns->len; i++) {
+        const char *column = g_ptr_array_index(expr->columns, i);
+
+        if (g_strv_contains(system_columns, column))
+            continue;
+        if (!context_has_column(ctx, target, column) && strcmp(column, alias != NULL ? alias : target->name) == 0)
+            continue;
+        if (!context_check_column(ctx, target, column, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+char
+context_volatility(const PlanContext *ctx, const Expr *expr)
+{
+    char worst = 'i';
+
+    for (guint i = 0; i < expr->functions->len + expr->operators->len; i++) {
+        const char *name = i < expr->functions->len ? g_ptr_array_index(expr->functions, i)
+                                                    : g_ptr_array_index(expr->operators, i - expr->functions->len);
+        char volatility = facts_volatility(ctx->facts, name);
+
+        if (volatility == 'v')
+            return 'v';
+        if (volatility == 's')
+            worst = 's';
+    }
+    return worst;
+}
+
+Step *
+context_step(PlanContext *ctx, Phase phase, StepKind kind, const Target *target)
+{
+    Step *step = step_new(phase, kind, target != NULL ? target->schema : NULL, target != NULL ? target->name : NULL);
+
+    step->line = ctx->stmt->line;
+    g_ptr_array_add(ctx->phases[phase], step);
+    return step;
+}

@@ -1,0 +1,169 @@
+#include "plan/planner.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/names.h"
+#include "base/sqltext.h"
+#include "plan/recipe.h"
+
+typedef gboolean (*Recipe)(PlanContext *, GError **);
+
+static const Recipe recipes[] = {
+    [STMT_ALTER_TABLE] = recipe_alter_table,
+    [STMT_CREATE_TABLE] = recipe_create_table,
+    [STMT_CREATE_INDEX] = recipe_create_index,
+    [STMT_DROP_INDEX] = recipe_drop_index,
+    [STMT_UPDATE] = recipe_dml,
+    [STMT_DELETE] = recipe_dml,
+    [STMT_TRANSACTION] = recipe_transaction,
+    [STMT_OTHER] = recipe_none,
+    [STMT_UNKNOWN] = recipe_none,
+};
+
+static void
+context_init(PlanContext *ctx, const Script *script, const Facts *facts, Plan *plan)
+{
+    memset(ctx, 0, sizeof(*ctx));
+    ctx->script = script;
+    ctx->facts = facts;
+    ctx->plan = plan;
+    for (int i = 0; i < N_PHASES; i++)
+        ctx->phases[i] = g_ptr_array_new_with_free_func((GDestroyNotify)step_free);
+    ctx->targets = g_ptr_array_new_with_free_func(g_free);
+    ctx->added = g_ptr_array_new_with_free_func(g_free);
+    ctx->dropped = g_ptr_array_new_with_free_func(g_free);
+    ctx->index_names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    ctx->dropped_indexes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+static void
+context_clear(PlanContext *ctx)
+{
+    for (int i = 0; i < N_PHASES; i++)
+        g_ptr_array_unref(ctx->phases[i]);
+    g_ptr_array_unref(ctx->targets);
+    g_ptr_array_unref(ctx->added);
+    g_ptr_array_unref(ctx->dropped);
+    g_hash_table_unref(ctx->index_names);
+    g_hash_table_unref(ctx->dropped_indexes);
+}
+
+/* One statement: its recipe; where that says no and there is consent, as it stands. */
+static gboolean
+plan_stmt(PlanContext *ctx, const Stmt *stmt, GError **error)
+{
+    guint lengths[N_PHASES];
+    g_autoptr(GError) why = NULL;
+
+    ctx->stmt = stmt;
+    ctx->offset = stmt->offset;
+    for (int i = 0; i < N_PHASES; i++)
+        lengths[i] = ctx->phases[i]->len;
+    if (recipes[stmt->kind](ctx, &why)) {
+        if (stmt->consent != NULL)
+            plan_note(ctx->plan, "line %d: \"allow opaque\" is not needed: there is a recipe", stmt->line);
+        return TRUE;
+    }
+    if (stmt->consent == NULL) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    for (int i = 0; i < N_PHASES; i++)
+        g_ptr_array_set_size(ctx->phases[i], (gint)lengths[i]);
+    return recipe_opaque(ctx, error);
+}
+
+/* One refusal as text: place, excerpt, message, way out. */
+static char *
+refusal_text(const PlanContext *ctx, const GError *why)
+{
+    g_autofree char *excerpt = script_excerpt(ctx->script, ctx->offset);
+    const char *hint = seam_error_get_hint(why);
+
+    return g_strdup_printf("%s\n%s%s%s", excerpt, why->message, hint != NULL ? "\nhint: " : "",
+                           hint != NULL ? hint : "");
+}
+
+static void
+set_refusals(const PlanContext *ctx, const GPtrArray *refusals, GError **error)
+{
+    g_autoptr(GString) all = g_string_new(NULL);
+
+    for (guint i = 0; i < refusals->len; i++)
+        g_string_append_printf(all, "%s%s", i > 0 ? "\n\n" : "", (const char *)g_ptr_array_index(refusals, i));
+    seam_error_set(error, SEAM_ERROR_REFUSED, "%s: %u of %u statements cannot be run; nothing has been changed",
+                   ctx->script->path, refusals->len, ctx->script->stmts->len);
+    seam_error_detail(error, "%s", all->str);
+}
+
+static void
+take_steps_of(PlanContext *ctx, int phase, gboolean is_final)
+{
+    guint i = 0;
+
+    while (i < ctx->phases[phase]->len) {
+        const Step *candidate = g_ptr_array_index(ctx->phases[phase], i);
+        Step *step;
+
+        if (step_trait(candidate->kind)->is_final != is_final) {
+            i++;
+            continue;
+        }
+        step = g_ptr_array_steal_index(ctx->phases[phase], i);
+        step->id = (int)ctx->plan->steps->len + 1;
+        g_ptr_array_add(ctx->plan->steps, step);
+    }
+}
+
+/* File order within a phase; in contract what cannot be undone comes last, so that rollback stays possible as long as
+ * it can. (Nothing may depend on something dropped earlier in the file: the recipes refuse that.) */
+static void
+take_steps(PlanContext *ctx)
+{
+    for (int phase = 0; phase < N_PHASES; phase++) {
+        take_steps_of(ctx, phase, FALSE);
+        take_steps_of(ctx, phase, TRUE);
+    }
+}
+
+static void
+fill_head(Plan *plan, const Script *script, const Facts *facts)
+{
+    plan->migration = g_strdup(script->name);
+    plan->path = g_strdup(script->path);
+    plan->source = g_strdup(script->source);
+    plan->source_sha256 = plan_source_hash(script->source);
+    plan->tool_version = g_strdup(PGSEAM_VERSION);
+    plan->server_version = facts->server_version;
+    plan->search_path = g_strdup(facts->search_path);
+    plan->time_zone = g_strdup(facts->time_zone);
+    plan->date_style = g_strdup(facts->date_style);
+    g_ptr_array_unref(plan->facts);
+    plan->facts = facts_fingerprint(facts);
+}
+
+Plan *
+planner_build(const Script *script, const Facts *facts, GError **error)
+{
+    g_autoptr(Plan) plan = plan_new();
+    g_autoptr(GPtrArray) refusals = g_ptr_array_new_with_free_func(g_free);
+    PlanContext ctx;
+
+    fill_head(plan, script, facts);
+    context_init(&ctx, script, facts, plan);
+    for (guint i = 0; i < script->stmts->len; i++) {
+        g_autoptr(GError) why = NULL;
+
+        if (!plan_stmt(&ctx, g_ptr_array_index(script->stmts, i), &why))
+            g_ptr_array_add(refusals, refusal_text(&ctx, why));
+    }
+    if (refusals->len > 0)
+        set_refusals(&ctx, refusals, error);
+    else {
+        recipe_sweeps(&ctx);
+        take_steps(&ctx);
+    }
+    context_clear(&ctx);
+    return refusals->len == 0 ? g_steal_pointer(&plan) : NULL;
+}

@@ -1,0 +1,38 @@
+/*
+ * The planner: a file and facts in, a plan or the reasons against one out.
+ */
+#ifndef PGSEAM_PLAN_PLANNER_H
+#define PGSEAM_PLAN_PLANNER_H
+
+#include "catalog/facts.h"
+#include "plan/plan.h"
+#include "sql/script.h"
+
+/* What the planner needs to know. `relations`, `functions`, `types` are lists of char * as FactRequest takes them;
+ * `candidates` are (table schema or NULL, table, new name) in groups of three. */
+typedef struct Wishes {
+    GPtrArray *relations;
+    GPtrArray *functions;
+    GPtrArray *types;
+    GPtrArray *candidates;
+} Wishes;
+
+/* Collect what to ask the catalog for. The caller clears. */
+void wishes_of_script(Wishes *wishes, const Script *script);
+void wishes_clear(Wishes *wishes);
+
+/*
+ * Build the plan. Every statement is looked at, and all reasons against it are told at once: SEAM_ERROR_REFUSED,
+ * message and detail with line, caret, reason and way out.
+ */
+Plan *planner_build(const Script *script, const Facts *facts, GError **error);
+
+/* Queries that EXPLAIN must accept before anything runs: the expressions of the file against the table as it will be
+ * after expand. A list of Probe; the caller unrefs. */
+typedef struct PlanProbe {
+    char *sql;
+    int offset; /* of the statement in the file, for the message */
+} PlanProbe;
+GPtrArray *planner_probes(const Script *script, const Facts *facts);
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * Expressions of the file as queries that EXPLAIN can check before anything runs: against the table as expand leaves
+ * it.
+ */
+#include <string.h>
+
+#include "base/sqltext.h"
+#include "plan/planner.h"
+
+static void
+probe_free(gpointer data)
+{
+    PlanProbe *probe = data;
+
+    g_free(probe->sql);
+    g_free(probe);
+}
+
+static void
+add_probe(GPtrArray *probes, char *sql, int offset)
+{
+    PlanProbe *probe = g_new0(PlanProbe, 1);
+
+    probe->sql = sql;
+    probe->offset = offset;
+    g_ptr_array_add(probes, probe);
+}
+
+static gboolean
+same_table(const Facts *facts, const RelName *a, const FactTable *table)
+{
+    return facts_find(facts, a->schema, a->name) == table;
+}
+
+/* The columns that the file adds to a table before `until`, as a select list that continues "*". */
+static char *
+added_columns(const Script *script, const Facts *facts, const FactTable *table, const Stmt *until)
+{
+    GString *list = g_string_new(NULL);
+
+    for (guint i = 0; i < script->stmts->len && g_ptr_array_index(script->stmts, i) != until; i++) {
+        const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        if (stmt->kind != STMT_ALTER_TABLE || !same_table(facts, &stmt->alter_table.relation, table))
+            continue;
+        for (guint k = 0; k < stmt->alter_table.cmds->len; k++) {
+            const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
+            g_autofree char *name = NULL;
+
+            if (cmd->kind != ALTER_ADD_COLUMN || facts_column(table, cmd->column) != NULL)
+                continue;
+            name = sql_quote_ident(cmd->column);
+            g_string_append_printf(list, ", CAST(NULL AS %s) AS %s", cmd->definition.type, name);
+        }
+    }
+    return g_string_free(list, FALSE);
+}
+
+static const char *
+type_of(const Script *script, const Facts *facts, const FactTable *table, const char *column)
+{
+    const FactColumn *existing = facts_column(table, column);
+
+    if (existing != NULL)
+        return existing->type;
+    for (guint i = 0; i < script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        if (stmt->kind != STMT_ALTER_TABLE || !same_table(facts, &stmt->alter_table.relation, table))
+            continue;
+        for (guint k = 0; k < stmt->alter_table.cmds->len; k++) {
+            const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
+
+            if (cmd->kind == ALTER_ADD_COLUMN && strcmp(cmd->column, column) == 0)
+                return cmd->definition.type;
+        }
+    }
+    return NULL;
+}
+
+/* System columns and the row itself do not exist in the stand-in for the table; such statements are left to run time.
+ */
+static gboolean
+can_probe(const Expr *expr, const char *alias)
+{
+    static const char *const system_columns[] = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", NULL};
+
+    if (expr->has_whole_row || expr->has_subquery)
+        return FALSE;
+    for (guint i = 0; i < expr->columns->len; i++) {
+        const char *column = g_ptr_array_index(expr->columns, i);
+
+        if (strcmp(column, alias) == 0 || g_strv_contains(system_columns, column))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void
+probe_dml(GPtrArray *probes, const Script *script, const Facts *facts, const Stmt *stmt)
+{
+    const DmlStmt *dml = &stmt->dml;
+    const FactTable *table = facts_find(facts, dml->relation.schema, dml->relation.name);
+    const char *alias = dml->alias != NULL ? dml->alias : dml->relation.name;
+    g_autofree char *added = NULL;
+    g_autoptr(GString) values = g_string_new("1");
+
+    if (table == NULL || dml->unsupported != NULL || !can_probe(&dml->where, alias))
+        return;
+    for (guint i = 0; i < dml->assignments->len; i++) {
+        const Assignment *assignment = g_ptr_array_index(dml->assignments, i);
+        const char *type = type_of(script, facts, table, assignment->column);
+
+        if (type != NULL && assignment->is_simple && can_probe(&assignment->value, alias))
+            g_string_append_printf(values, ", CAST((%s\n) AS %s)", assignment->value.text, type);
+    }
+    added = added_columns(script, facts, table, stmt);
+    add_probe(probes,
+              sql_build("EXPLAIN SELECT ? FROM (SELECT *? FROM ?) AS ? WHERE (?\n)", sql_raw(values->str),
+                        sql_raw(added), sql_name(table->schema, table->name), sql_ident(alias),
+                        sql_raw(dml->where.text != NULL ? dml->where.text : "true")),
+              stmt->offset);
+}
+
+static void
+probe_alter(GPtrArray *probes, const Facts *facts, const Stmt *stmt)
+{
+    const FactTable *table = facts_find(facts, stmt->alter_table.relation.schema, stmt->alter_table.relation.name);
+
+    for (guint i = 0; table != NULL && i < stmt->alter_table.cmds->len; i++) {
+        const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, i);
+        const FactColumn *column = facts_column(table, cmd->column != NULL ? cmd->column : "");
+
+        if (cmd->kind == ALTER_ADD_COLUMN && cmd->definition.default_value.text != NULL)
+            add_probe(probes,
+                      sql_build("EXPLAIN SELECT CAST((?\n) AS ?)", sql_raw(cmd->definition.default_value.text),
+                                sql_raw(cmd->definition.type)),
+                      stmt->offset + cmd->offset);
+        else if (cmd->kind == ALTER_SET_DEFAULT && column != NULL)
+            add_probe(
+                probes,
+                sql_build("EXPLAIN SELECT CAST((?\n) AS ?)", sql_raw(cmd->default_value.text), sql_raw(column->type)),
+                stmt->offset + cmd->offset);
+    }
+}
+
+GPtrArray *
+planner_probes(const Script *script, const Facts *facts)
+{
+    GPtrArray *probes = g_ptr_array_new_with_free_func(probe_free);
+
+    for (guint i = 0; i < script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        if (stmt->consent != NULL)
+            continue;
+        if (stmt->kind == STMT_UPDATE || stmt->kind == STMT_DELETE)
+            probe_dml(probes, script, facts, stmt);
+        else if (stmt->kind == STMT_ALTER_TABLE)
+            probe_alter(probes, facts, stmt);
+    }
+    return probes;
+}

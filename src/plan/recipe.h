@@ -1,0 +1,97 @@
+/*
+ * What recipes share: the shape of the schema as it will be, and how a recipe says no. Private to plan/.
+ *
+ * Law: a recipe first checks everything, then adds its steps; a recipe that returns FALSE with an error may have added
+ * some, the planner takes them back.
+ */
+#ifndef PGSEAM_PLAN_RECIPE_H
+#define PGSEAM_PLAN_RECIPE_H
+
+#include "catalog/facts.h"
+#include "plan/plan.h"
+#include "sql/script.h"
+
+#define N_PHASES 3
+
+/* A table as the file sees it at this point: of the server, or made by an earlier statement of the file. */
+typedef struct Target {
+    const char *schema;
+    const char *name;
+    const FactTable *table;         /* NULL: made in this file */
+    const CreateTableStmt *created; /* NULL: on the server */
+} Target;
+
+/* A column that the file adds or drops. */
+typedef struct ColumnChange {
+    const Target *target;
+    const char *column;
+    const ColumnDef *definition; /* NULL: dropped */
+} ColumnChange;
+
+typedef struct PlanContext {
+    const Script *script;
+    const Facts *facts;
+    Plan *plan;
+    const Stmt *stmt;            /* the one in hand */
+    int offset;                  /* in the file, of what is in hand: for messages */
+    GPtrArray *phases[N_PHASES]; /* Step */
+    GPtrArray *targets;          /* Target, one for each table */
+    GPtrArray *added;            /* ColumnChange */
+    GPtrArray *dropped;          /* ColumnChange */
+    GHashTable *index_names;     /* quoted qualified names that the file gives to indexes */
+    GHashTable *dropped_indexes; /* quoted qualified names */
+} PlanContext;
+
+/* The table a statement names, with what is true for every recipe checked: it exists, is an ordinary table without
+ * children, and the role owns it. NULL with an error. Belongs to the context. */
+const Target *context_target(PlanContext *ctx, const RelName *name, GError **error);
+
+/* Declare a table that the file creates. */
+const Target *context_create(PlanContext *ctx, const char *schema, const CreateTableStmt *created);
+
+/* TRUE if the table has the column after expand (facts and additions), whether it is dropped later or not. */
+gboolean context_has_column(const PlanContext *ctx, const Target *target, const char *column);
+const ColumnChange *context_added(const PlanContext *ctx, const Target *target, const char *column);
+gboolean context_is_dropped(const PlanContext *ctx, const Target *target, const char *column);
+
+/* Check that a statement may use the column: there and not dropped by an earlier statement of the file. */
+gboolean context_check_column(PlanContext *ctx, const Target *target, const char *column, GError **error);
+
+/* The same for all columns of an expression; a reference to the row itself (its table's name or alias) passes. */
+gboolean context_check_expr(PlanContext *ctx, const Target *target, const Expr *expr, const char *alias,
+                            GError **error);
+
+/* The worst volatility in an expression: 'i', 's' or 'v'. */
+char context_volatility(const PlanContext *ctx, const Expr *expr);
+
+/* Begin a step of the statement in hand and put it at the end of its phase. */
+Step *context_step(PlanContext *ctx, Phase phase, StepKind kind, const Target *target);
+
+/* Refuse: what, and the way out. Both printf-style in one go is rare enough: `hint` is plain text. */
+void context_refuse(GError **error, const char *hint, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/* "X is not yet supported online", with the way out. */
+void context_not_yet(GError **error, const char *hint, const char *what);
+
+/* The recipes. */
+gboolean recipe_alter_table(PlanContext *ctx, GError **error);
+gboolean recipe_column_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,
+                           GError **error);
+gboolean recipe_column_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,
+                            GError **error);
+gboolean recipe_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error);
+gboolean recipe_set_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,
+                             GError **error);
+gboolean recipe_drop_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,
+                              GError **error);
+gboolean recipe_create_table(PlanContext *ctx, GError **error);
+gboolean recipe_create_index(PlanContext *ctx, GError **error);
+gboolean recipe_drop_index(PlanContext *ctx, GError **error);
+gboolean recipe_dml(PlanContext *ctx, GError **error);
+gboolean recipe_transaction(PlanContext *ctx, GError **error);
+gboolean recipe_none(PlanContext *ctx, GError **error);
+gboolean recipe_opaque(PlanContext *ctx, GError **error);
+
+/* After all statements: repeatable backfills of tables with a contract are swept again before it. */
+void recipe_sweeps(PlanContext *ctx);
+
+#endif

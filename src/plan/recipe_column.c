@@ -1,0 +1,234 @@
+/*
+ * Columns: ADD, DROP, defaults.
+ */
+#include <string.h>
+
+#include "base/sqltext.h"
+#include "plan/recipe.h"
+
+static void
+note_prepared(PlanContext *ctx, const Target *target)
+{
+    g_autofree char *shown = sql_quote_name(target->schema, target->name);
+    g_autofree char *note =
+        g_strdup_printf("a prepared SELECT * or RETURNING * on %s fails once with \"cached plan must not change result "
+                        "type\" (0A000) when a column comes or goes; statements with explicit column lists do not",
+                        shown);
+
+    if (!g_ptr_array_find_with_equal_func(ctx->plan->notes, note, g_str_equal, NULL))
+        plan_note(ctx->plan, "%s", note);
+}
+
+static gboolean
+is_serial(const char *type_name)
+{
+    static const char *const names[] = {"serial", "bigserial", "smallserial", "serial2", "serial4", "serial8", NULL};
+
+    return type_name != NULL && g_strv_contains(names, type_name);
+}
+
+/* What would rewrite or scan the table under ACCESS EXCLUSIVE. */
+static gboolean
+check_definition(PlanContext *ctx, const ColumnDef *column, GError **error)
+{
+    const FactType *type = g_hash_table_lookup(ctx->facts->types, column->type);
+
+    if (column->extra != NULL) {
+        g_autofree char *what = g_strdup_printf("ADD COLUMN with an inline %s", column->extra);
+        context_not_yet(error, "add the plain column first", what);
+        return FALSE;
+    }
+    if (is_serial(column->type_name)) {
+        context_not_yet(error, "it rewrites the whole table under ACCESS EXCLUSIVE; add a plain bigint column first",
+                        "ADD COLUMN of a serial type");
+        return FALSE;
+    }
+    if (type == NULL || !type->exists) {
+        context_refuse(error, NULL, "type %s does not exist", column->type);
+        return FALSE;
+    }
+    if (type->is_constrained_domain) {
+        context_not_yet(error, "it rewrites the whole table under ACCESS EXCLUSIVE; use the base type",
+                        "ADD COLUMN of a domain with constraints");
+        return FALSE;
+    }
+    if (column->default_value.text != NULL && context_volatility(ctx, &column->default_value) == 'v') {
+        context_not_yet(error,
+                        "it rewrites the whole table under ACCESS EXCLUSIVE; write it as three statements: ADD COLUMN "
+                        "without the default, ALTER COLUMN ... SET DEFAULT for new rows, UPDATE ... WHERE ... IS NULL",
+                        "ADD COLUMN with a volatile default");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_not_null(const ColumnDef *column, GError **error)
+{
+    g_autofree char *hint = NULL;
+    g_autofree char *name = NULL;
+
+    if (!column->is_not_null ||
+        (column->default_value.text != NULL && g_ascii_strcasecmp(column->default_value.text, "NULL")))
+        return TRUE;
+    name = sql_quote_ident(column->name);
+    hint = g_strdup_printf(
+        "give it a DEFAULT; or ADD COLUMN %s %s, then UPDATE ... SET %s = ... WHERE %s IS NULL, then ALTER "
+        "COLUMN %s SET NOT NULL, in this same file",
+        name, column->type, name, name, name);
+    context_refuse(error, hint,
+                   "ADD COLUMN %s NOT NULL without a default fails on a table with rows, and breaks the inserts "
+                   "of the old application",
+                   name);
+    return FALSE;
+}
+
+gboolean
+recipe_column_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    ColumnChange *change;
+    Step *step;
+
+    if (context_has_column(ctx, target, cmd->column)) {
+        if (cmd->if_exists && !context_is_dropped(ctx, target, cmd->column)) {
+            plan_note(ctx->plan, "line %d: column \"%s\" is there already, nothing to do", ctx->stmt->line,
+                      cmd->column);
+            return TRUE;
+        }
+        context_refuse(error,
+                       context_is_dropped(ctx, target, cmd->column)
+                           ? "its DROP runs in the contract phase, after this; give the new column another name"
+                           : NULL,
+                       "column \"%s\" of table %s exists already", cmd->column, target->name);
+        return FALSE;
+    }
+    if (!check_definition(ctx, &cmd->definition, error) || !check_not_null(&cmd->definition, error))
+        return FALSE;
+    step = context_step(ctx, PHASE_EXPAND, STEP_COLUMN_ADD, target);
+    step->sql = g_strdup(sql);
+    step->why = g_strdup_printf(
+        "only catalog rows change: no scan, no rewrite%s",
+        cmd->definition.default_value.text != NULL ? "; the default is kept in the catalog for old rows" : "");
+    step_set(step, PARAM_COLUMN, cmd->column);
+    step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    change = g_new0(ColumnChange, 1);
+    *change = (ColumnChange){target, cmd->column, &cmd->definition};
+    g_ptr_array_add(ctx->added, change);
+    if (target->table != NULL)
+        note_prepared(ctx, target);
+    return TRUE;
+}
+
+/* Everything of other objects that a plain DROP COLUMN would stop at. */
+static char *
+obstacles_of(const FactTable *table, const char *column)
+{
+    GString *out = g_string_new(NULL);
+
+    for (guint i = 0; i < table->dependents->len; i++) {
+        const FactDependent *dependent = g_ptr_array_index(table->dependents, i);
+
+        if (strcmp(dependent->column, column) == 0)
+            g_string_append_printf(out, "%s%s", out->len > 0 ? ", " : "", dependent->what);
+    }
+    return g_string_free(out, FALSE);
+}
+
+/* Indexes and constraints go with the column; foreign keys among them lock the other table, too. */
+static void
+add_drop_locks(PlanContext *ctx, Step *step, const FactTable *table, const char *column)
+{
+    g_autoptr(GString) gone = g_string_new(NULL);
+
+    step_add_lock(step, table->schema, table->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    for (guint i = 0; i < table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
+
+        if (!g_ptr_array_find_with_equal_func(constraint->columns, column, g_str_equal, NULL))
+            continue;
+        g_string_append_printf(gone, "%sconstraint %s", gone->len > 0 ? ", " : "", constraint->name);
+        if (constraint->kind == 'f' && constraint->other_table != NULL &&
+            (strcmp(constraint->other_table, table->name) != 0 || strcmp(constraint->other_schema, table->schema) != 0))
+            step_add_lock(step, constraint->other_schema, constraint->other_table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT,
+                          constraint->other_is_owned);
+    }
+    for (guint i = 0; i < table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(table->indexes, i);
+
+        if (index->constraint == NULL && index->columns != NULL &&
+            g_ptr_array_find_with_equal_func(index->columns, column, g_str_equal, NULL))
+            g_string_append_printf(gone, "%sindex %s", gone->len > 0 ? ", " : "", index->name);
+    }
+    if (gone->len > 0)
+        plan_note(ctx->plan, "line %d: with column \"%s\" go %s", ctx->stmt->line, column, gone->str);
+}
+
+gboolean
+recipe_column_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    g_autofree char *obstacles = NULL;
+    ColumnChange *change;
+    Step *step;
+
+    if (cmd->if_exists && !context_has_column(ctx, target, cmd->column)) {
+        plan_note(ctx->plan, "line %d: there is no column \"%s\", nothing to do", ctx->stmt->line, cmd->column);
+        return TRUE;
+    }
+    if (!context_check_column(ctx, target, cmd->column, error))
+        return FALSE;
+    if (target->table == NULL || facts_column(target->table, cmd->column) == NULL) {
+        context_refuse(error, "leave it out", "column \"%s\" is added in this same file and dropped again",
+                       cmd->column);
+        return FALSE;
+    }
+    obstacles = obstacles_of(target->table, cmd->column);
+    if (obstacles[0] != '\0') {
+        context_refuse(error, "drop or change these first, in a migration of their own", "column \"%s\" is used by %s",
+                       cmd->column, obstacles);
+        return FALSE;
+    }
+    if (cmd->is_cascade) {
+        context_not_yet(error, "nothing depends on the column now: leave CASCADE out", "DROP COLUMN ... CASCADE");
+        return FALSE;
+    }
+    step = context_step(ctx, PHASE_CONTRACT, STEP_COLUMN_DROP, target);
+    step->sql = g_strdup(sql);
+    step->why = g_strdup("the old application still uses it: waits behind the gate; cannot be undone");
+    step_set(step, PARAM_COLUMN, cmd->column);
+    add_drop_locks(ctx, step, target->table, cmd->column);
+    change = g_new0(ColumnChange, 1);
+    *change = (ColumnChange){target, cmd->column, NULL};
+    g_ptr_array_add(ctx->dropped, change);
+    note_prepared(ctx, target);
+    return TRUE;
+}
+
+gboolean
+recipe_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    gboolean is_set = cmd->kind == ALTER_SET_DEFAULT;
+    const FactColumn *column = target->table != NULL ? facts_column(target->table, cmd->column) : NULL;
+    const ColumnChange *added = context_added(ctx, target, cmd->column);
+    const char *old = column != NULL  ? column->default_expr
+                      : added != NULL ? added->definition->default_value.text
+                                      : NULL;
+    Step *step;
+
+    if (!context_check_column(ctx, target, cmd->column, error))
+        return FALSE;
+    if (column != NULL && (column->is_generated || column->is_identity)) {
+        context_refuse(error, NULL, "column \"%s\" is %s: it has no default to change", cmd->column,
+                       column->is_generated ? "generated" : "an identity column");
+        return FALSE;
+    }
+    step = context_step(ctx, is_set ? PHASE_EXPAND : PHASE_CONTRACT,
+                        is_set ? STEP_COLUMN_SET_DEFAULT : STEP_COLUMN_DROP_DEFAULT, target);
+    step->sql = g_strdup(sql);
+    step->why = g_strdup(is_set ? "only rows inserted from now on get it, by both applications"
+                                : "the old application may still rely on it: waits behind the gate");
+    step_set(step, PARAM_COLUMN, cmd->column);
+    if (old != NULL)
+        step_set(step, PARAM_OLD_DEFAULT, old);
+    step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    return TRUE;
+}

@@ -1,0 +1,99 @@
+/*
+ * SET NOT NULL in four steps that never scan under a lock which blocks anybody (research: recipe R1n, measured on 12 to
+ * 18), and DROP NOT NULL.
+ */
+#include <string.h>
+
+#include "base/names.h"
+#include "base/sqltext.h"
+#include "plan/recipe.h"
+
+static char *
+constraint_name(const Target *target, const char *column)
+{
+    g_autofree char *stem = g_strconcat(target->name, "_", column, NULL);
+
+    return name_bounded("not_null", stem);
+}
+
+static Step *
+add_step(PlanContext *ctx, StepKind kind, const Target *target, const char *column, const char *constraint)
+{
+    Step *step = context_step(ctx, PHASE_CONTRACT, kind, target);
+
+    step_set(step, PARAM_COLUMN, column);
+    step_set(step, PARAM_CONSTRAINT, constraint);
+    return step;
+}
+
+gboolean
+recipe_set_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    const FactColumn *column = target->table != NULL ? facts_column(target->table, cmd->column) : NULL;
+    const ColumnChange *added = context_added(ctx, target, cmd->column);
+    g_autofree char *plain = effect_describe("SET NOT NULL", ctx->facts->server_version);
+    g_autofree char *constraint = NULL;
+    Step *step;
+
+    if (!context_check_column(ctx, target, cmd->column, error))
+        return FALSE;
+    if ((column != NULL && column->is_not_null) || (added != NULL && added->definition->is_not_null)) {
+        plan_note(ctx->plan, "line %d: column \"%s\" is NOT NULL already, nothing to do", ctx->stmt->line, cmd->column);
+        return TRUE;
+    }
+    constraint = constraint_name(target, cmd->column);
+    step = add_step(ctx, STEP_CHECK_ADD_NOT_VALID, target, cmd->column, constraint);
+    step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? CHECK (? IS NOT NULL) NOT VALID",
+                          sql_name(target->schema, target->name), sql_ident(constraint), sql_ident(cmd->column));
+    step->why = g_strdup_printf("as it stands SET NOT NULL takes %s; a check first makes the proof cheap", plain);
+    step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+
+    step = add_step(ctx, STEP_CHECK_VALIDATE, target, cmd->column, constraint);
+    step->sql =
+        sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_name(target->schema, target->name), sql_ident(constraint));
+    step->why = g_strdup("reads every row once, while reads and writes go on");
+    step->rows = target->table != NULL ? target->table->rows : 0;
+    step_add_lock(step, target->schema, target->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN, TRUE);
+
+    step = add_step(ctx, STEP_COLUMN_SET_NOT_NULL, target, cmd->column, constraint);
+    step->sql = g_strdup(sql);
+    step->why = g_strdup("the valid check proves it, so nothing is scanned; the check is dropped with it");
+    step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    return TRUE;
+}
+
+static gboolean
+is_in_primary_key(const FactTable *table, const char *column)
+{
+    for (guint i = 0; i < table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(table->indexes, i);
+
+        if (index->is_primary && g_ptr_array_find_with_equal_func(index->columns, column, g_str_equal, NULL))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean
+recipe_drop_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    const FactColumn *column = target->table != NULL ? facts_column(target->table, cmd->column) : NULL;
+    Step *step;
+
+    if (!context_check_column(ctx, target, cmd->column, error))
+        return FALSE;
+    if (column != NULL && !column->is_not_null) {
+        plan_note(ctx->plan, "line %d: column \"%s\" allows NULL already, nothing to do", ctx->stmt->line, cmd->column);
+        return TRUE;
+    }
+    if (column != NULL && is_in_primary_key(target->table, cmd->column)) {
+        context_refuse(error, NULL, "column \"%s\" is in the primary key", cmd->column);
+        return FALSE;
+    }
+    step = context_step(ctx, PHASE_EXPAND, STEP_COLUMN_DROP_NOT_NULL, target);
+    step->sql = g_strdup(sql);
+    step->why = g_strdup("only catalog rows change; the old application must be able to read a NULL");
+    step_set(step, PARAM_COLUMN, cmd->column);
+    step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    return TRUE;
+}

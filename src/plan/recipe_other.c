@@ -1,0 +1,71 @@
+/*
+ * What has no recipe: transaction control, what is not yet supported, and what runs by consent.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "plan/recipe.h"
+
+gboolean
+recipe_transaction(PlanContext *ctx, GError **error)
+{
+    static const char *const ignored[] = {"BEGIN",
+                                          "COMMIT",
+                                          "END",
+                                          "START TRANSACTION",
+                                          "BEGIN TRANSACTION",
+                                          "COMMIT WORK",
+                                          "BEGIN WORK",
+                                          "COMMIT TRANSACTION",
+                                          "END TRANSACTION",
+                                          NULL};
+
+    if (g_strv_contains(ignored, ctx->stmt->what)) {
+        plan_note(ctx->plan,
+                  "line %d: %s is left out: each step commits on its own, or it would hold its locks too long",
+                  ctx->stmt->line, ctx->stmt->what);
+        return TRUE;
+    }
+    context_not_yet(error, "leave it out: a migration is undone with `pgseam rollback`", ctx->stmt->what);
+    return FALSE;
+}
+
+gboolean
+recipe_none(PlanContext *ctx, GError **error)
+{
+    g_autofree char *message = NULL;
+
+    if (ctx->stmt->kind == STMT_UNKNOWN) {
+        ctx->offset = ctx->stmt->error_offset;
+        context_refuse(
+            error,
+            "if it is right for your server and only newer than pgseam's grammar: -- pgseam: allow opaque because ...",
+            "%s", ctx->stmt->what);
+        return FALSE;
+    }
+    context_not_yet(error, "-- pgseam: allow opaque because ... runs it as it stands, under the lock budget, unseen",
+                    ctx->stmt->what);
+    return FALSE;
+}
+
+gboolean
+recipe_opaque(PlanContext *ctx, GError **error)
+{
+    Phase phase = ctx->phases[PHASE_BACKFILL]->len > 0 ? PHASE_BACKFILL : PHASE_EXPAND;
+    Step *step;
+
+    if (ctx->phases[PHASE_CONTRACT]->len > 0) {
+        context_refuse(
+            error, "put it before them, or in a migration of its own",
+            "an opaque statement after statements that wait for the contract phase: its order cannot be kept");
+        return FALSE;
+    }
+    step = context_step(ctx, phase, STEP_OPAQUE_RUN, NULL);
+    step->sql = g_strdup(ctx->stmt->text);
+    step->why = g_strdup_printf("by consent: %s", ctx->stmt->consent);
+    plan_note(ctx->plan,
+              "line %d: opaque: nobody knows its locks; it waits for each no longer than the lock budget, but keeps "
+              "them until it ends, and rollback does not undo it",
+              ctx->stmt->line);
+    return TRUE;
+}

@@ -1,0 +1,118 @@
+#include "plan/step.h"
+
+#include <string.h>
+
+#define STEP_KIND_TRAIT(id, name, tx, final, doc) [id] = {name, tx, final, doc},
+static const StepTrait traits[] = {STEP_KINDS(STEP_KIND_TRAIT)};
+
+static const char *const phase_names[] = {
+    [PHASE_EXPAND] = "expand", [PHASE_BACKFILL] = "backfill", [PHASE_CONTRACT] = "contract"};
+
+const StepTrait *
+step_trait(StepKind kind)
+{
+    return &traits[kind];
+}
+
+gboolean
+step_kind_of_name(const char *name, StepKind *ret_kind)
+{
+    for (guint i = 0; i < STEP_N_KINDS; i++) {
+        if (g_strcmp0(traits[i].name, name) == 0) {
+            *ret_kind = (StepKind)i;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+gboolean
+phase_of_name(const char *name, Phase *ret_phase)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(phase_names); i++) {
+        if (g_strcmp0(phase_names[i], name) == 0) {
+            *ret_phase = (Phase)i;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+const char *
+phase_name(Phase phase)
+{
+    return phase_names[phase];
+}
+
+static void
+lock_free(gpointer data)
+{
+    StepLock *lock = data;
+
+    g_free(lock->schema);
+    g_free(lock->table);
+    g_free(lock);
+}
+
+Step *
+step_new(Phase phase, StepKind kind, const char *schema, const char *table)
+{
+    Step *step = g_new0(Step, 1);
+
+    step->phase = phase;
+    step->kind = kind;
+    step->schema = g_strdup(schema);
+    step->table = g_strdup(table);
+    step->locks = g_ptr_array_new_with_free_func(lock_free);
+    step->key = g_ptr_array_new_with_free_func(g_free);
+    step->key_types = g_ptr_array_new_with_free_func(g_free);
+    step->params = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    return step;
+}
+
+void
+step_free(Step *step)
+{
+    if (step == NULL)
+        return;
+    g_free(step->schema);
+    g_free(step->table);
+    g_free(step->sql);
+    g_free(step->why);
+    g_ptr_array_unref(step->locks);
+    g_ptr_array_unref(step->key);
+    g_ptr_array_unref(step->key_types);
+    g_hash_table_unref(step->params);
+    g_free(step);
+}
+
+void
+step_add_lock(Step *step, const char *schema, const char *table, LockMode mode, LockHold hold, gboolean is_owned)
+{
+    StepLock *lock = g_new0(StepLock, 1);
+
+    lock->schema = g_strdup(schema);
+    lock->table = g_strdup(table);
+    lock->mode = mode;
+    lock->hold = hold;
+    lock->is_owned = is_owned;
+    g_ptr_array_add(step->locks, lock);
+}
+
+void
+step_set(Step *step, const char *param, const char *value)
+{
+    g_hash_table_insert(step->params, g_strdup(param), g_strdup(value));
+}
+
+const char *
+step_get(const Step *step, const char *param)
+{
+    return g_hash_table_lookup(step->params, param);
+}
+
+gboolean
+step_is(const Step *step, const char *param)
+{
+    return g_strcmp0(step_get(step, param), "true") == 0;
+}

@@ -1,0 +1,94 @@
+/*
+ * Steps: the smallest resumable units. Pure data; what a kind does is in steps/, under the same name.
+ *
+ * Law: the names of kinds, phases and parameters are in journals of live databases: never rename one.
+ */
+#ifndef PGSEAM_PLAN_STEP_H
+#define PGSEAM_PLAN_STEP_H
+
+#include <glib.h>
+
+#include "rules/effects.h"
+
+typedef enum Phase { PHASE_EXPAND, PHASE_BACKFILL, PHASE_CONTRACT } Phase;
+
+/* How a step commits: its work and its "done" together, outside of any transaction, or batch by batch. */
+typedef enum TxMode { TX_WITH_JOURNAL, TX_FORBIDDEN, TX_BATCHED } TxMode;
+
+/* id, name in plan and journal, transaction, is the work beyond rollback, one line for people */
+#define STEP_KINDS(X)                                                                                                  \
+    X(STEP_TABLE_CREATE, "table.create", TX_WITH_JOURNAL, FALSE, "create the table")                                   \
+    X(STEP_COLUMN_ADD, "column.add", TX_WITH_JOURNAL, FALSE, "add the column")                                         \
+    X(STEP_COLUMN_DROP, "column.drop", TX_WITH_JOURNAL, TRUE, "drop the column")                                       \
+    X(STEP_COLUMN_SET_DEFAULT, "column.set_default", TX_WITH_JOURNAL, FALSE, "set the default of new rows")            \
+    X(STEP_COLUMN_DROP_DEFAULT, "column.drop_default", TX_WITH_JOURNAL, FALSE, "drop the default of new rows")         \
+    X(STEP_COLUMN_DROP_NOT_NULL, "column.drop_not_null", TX_WITH_JOURNAL, FALSE, "allow NULL")                         \
+    X(STEP_COLUMN_SET_NOT_NULL, "column.set_not_null", TX_WITH_JOURNAL, FALSE, "forbid NULL, proven by the check")     \
+    X(STEP_CHECK_ADD_NOT_VALID, "check.add_not_valid", TX_WITH_JOURNAL, FALSE,                                         \
+      "forbid NULL for new rows, scan nothing")                                                                        \
+    X(STEP_CHECK_VALIDATE, "check.validate", TX_WITH_JOURNAL, FALSE, "prove the existing rows")                        \
+    X(STEP_INDEX_CREATE, "index.create", TX_FORBIDDEN, FALSE, "build the index concurrently")                          \
+    X(STEP_INDEX_DROP, "index.drop", TX_FORBIDDEN, TRUE, "drop the index concurrently")                                \
+    X(STEP_BACKFILL_UPDATE, "backfill.update", TX_BATCHED, FALSE, "update the rows in batches")                        \
+    X(STEP_BACKFILL_DELETE, "backfill.delete", TX_BATCHED, FALSE, "delete the rows in batches")                        \
+    X(STEP_OPAQUE_RUN, "opaque.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, by consent")
+
+#define STEP_KIND_ENUM(id, name, tx, final, doc) id,
+typedef enum StepKind { STEP_KINDS(STEP_KIND_ENUM) STEP_N_KINDS } StepKind;
+
+typedef struct StepTrait {
+    const char *name;
+    TxMode tx;
+    gboolean is_final; /* once done, rollback of the migration is no longer possible */
+    const char *doc;
+} StepTrait;
+
+const StepTrait *step_trait(StepKind kind);
+
+/* FALSE if there is no such kind or phase. */
+gboolean step_kind_of_name(const char *name, StepKind *ret_kind);
+gboolean phase_of_name(const char *name, Phase *ret_phase);
+const char *phase_name(Phase phase);
+
+typedef struct StepLock {
+    char *schema;
+    char *table;
+    LockMode mode;
+    LockHold hold;
+    gboolean is_owned; /* LOCK TABLE is ours to take; else only the statement itself can */
+} StepLock;
+
+/* Parameters that kinds use, by name in Step.params. */
+#define PARAM_COLUMN      "column"      /* the column concerned */
+#define PARAM_CONSTRAINT  "constraint"  /* the helper constraint of SET NOT NULL */
+#define PARAM_INDEX       "index"       /* the index concerned */
+#define PARAM_OLD_DEFAULT "old_default" /* what undo puts back; absent: there was none */
+#define PARAM_REPEATABLE  "repeatable"  /* "true": running it again over a row does it no harm */
+#define PARAM_SWEEP       "sweep"       /* "true": repeat until a whole pass finds no row */
+#define PARAM_ALIAS       "alias"       /* what the statement calls its table */
+
+typedef struct Step {
+    int id; /* 1.., its place in the plan */
+    Phase phase;
+    StepKind kind;
+    char *schema; /* the relation it works on; both NULL for opaque.run */
+    char *table;
+    char *sql; /* what runs: the user's own text or a splice of it; $n are bounds of a batch */
+    char *why;
+    int line;             /* of the statement in the file */
+    GPtrArray *locks;     /* StepLock */
+    GPtrArray *key;       /* backfill: the key columns ... */
+    GPtrArray *key_types; /* ... and their types */
+    GHashTable *params;   /* char * -> char * */
+    double rows;          /* estimate of the rows to go through, 0 where it does not matter */
+} Step;
+
+Step *step_new(Phase phase, StepKind kind, const char *schema, const char *table);
+void step_free(Step *step);
+
+void step_add_lock(Step *step, const char *schema, const char *table, LockMode mode, LockHold hold, gboolean is_owned);
+void step_set(Step *step, const char *param, const char *value);
+const char *step_get(const Step *step, const char *param); /* NULL if it is not set */
+gboolean step_is(const Step *step, const char *param);     /* set to "true" */
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * What a file makes the planner ask for.
+ */
+#include "base/names.h"
+#include "base/sqltext.h"
+#include "plan/planner.h"
+
+static void
+wish_relation(Wishes *wishes, const RelName *name)
+{
+    g_ptr_array_add(wishes->relations, sql_quote_name(name->schema, name->name));
+}
+
+static void
+wish_expr(Wishes *wishes, const Expr *expr)
+{
+    for (guint i = 0; expr->functions != NULL && i < expr->functions->len; i++)
+        g_ptr_array_add(wishes->functions, g_strdup(g_ptr_array_index(expr->functions, i)));
+    for (guint i = 0; expr->operators != NULL && i < expr->operators->len; i++)
+        g_ptr_array_add(wishes->functions, g_strdup(g_ptr_array_index(expr->operators, i)));
+}
+
+static void
+wish_column(Wishes *wishes, const ColumnDef *column)
+{
+    if (column->type != NULL)
+        g_ptr_array_add(wishes->types, g_strdup(column->type));
+    wish_expr(wishes, &column->default_value);
+}
+
+static void
+wish_candidate(Wishes *wishes, const RelName *table, char *name)
+{
+    g_ptr_array_add(wishes->candidates, g_strdup(table->schema));
+    g_ptr_array_add(wishes->candidates, g_strdup(table->name));
+    g_ptr_array_add(wishes->candidates, name);
+}
+
+static void
+wishes_of_alter(Wishes *wishes, const AlterTableStmt *alter)
+{
+    wish_relation(wishes, &alter->relation);
+    for (guint i = 0; i < alter->cmds->len; i++) {
+        const AlterCmd *cmd = g_ptr_array_index(alter->cmds, i);
+
+        if (cmd->kind == ALTER_ADD_COLUMN)
+            wish_column(wishes, &cmd->definition);
+        wish_expr(wishes, &cmd->default_value);
+    }
+}
+
+static void
+wishes_of_index(Wishes *wishes, const CreateIndexStmt *create)
+{
+    wish_relation(wishes, &create->relation);
+    if (create->name != NULL) {
+        wish_candidate(wishes, &create->relation, g_strdup(create->name));
+        return;
+    }
+    for (unsigned number = 0; number < 10; number++)
+        wish_candidate(wishes, &create->relation,
+                       name_default_index(create->relation.name, create->column_stem, number));
+}
+
+static void
+wishes_of_dml(Wishes *wishes, const DmlStmt *dml)
+{
+    wish_relation(wishes, &dml->relation);
+    wish_expr(wishes, &dml->where);
+    for (guint i = 0; i < dml->assignments->len; i++)
+        wish_expr(wishes, &((const Assignment *)g_ptr_array_index(dml->assignments, i))->value);
+}
+
+/* A table that is to be created may be there already under the schema it would go to: the planner compares qualified.
+ */
+static void
+wishes_of_create(Wishes *wishes, const CreateTableStmt *create)
+{
+    wish_relation(wishes, &create->relation);
+    for (guint i = 0; i < create->columns->len; i++)
+        wish_column(wishes, g_ptr_array_index(create->columns, i));
+}
+
+static void
+wishes_of_stmt(Wishes *wishes, const Stmt *stmt)
+{
+    switch (stmt->kind) {
+        case STMT_ALTER_TABLE:
+            wishes_of_alter(wishes, &stmt->alter_table);
+            break;
+        case STMT_CREATE_TABLE:
+            wishes_of_create(wishes, &stmt->create_table);
+            break;
+        case STMT_CREATE_INDEX:
+            wishes_of_index(wishes, &stmt->create_index);
+            break;
+        case STMT_DROP_INDEX:
+            for (guint i = 0; i < stmt->drop_index.names->len; i++)
+                wish_relation(wishes, g_ptr_array_index(stmt->drop_index.names, i));
+            break;
+        case STMT_UPDATE:
+        case STMT_DELETE:
+            wishes_of_dml(wishes, &stmt->dml);
+            break;
+        default:
+            break;
+    }
+}
+
+void
+wishes_of_script(Wishes *wishes, const Script *script)
+{
+    wishes->relations = g_ptr_array_new_with_free_func(g_free);
+    wishes->functions = g_ptr_array_new_with_free_func(g_free);
+    wishes->types = g_ptr_array_new_with_free_func(g_free);
+    wishes->candidates = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < script->stmts->len; i++)
+        wishes_of_stmt(wishes, g_ptr_array_index(script->stmts, i));
+}
+
+void
+wishes_clear(Wishes *wishes)
+{
+    g_ptr_array_unref(wishes->relations);
+    g_ptr_array_unref(wishes->functions);
+    g_ptr_array_unref(wishes->types);
+    g_ptr_array_unref(wishes->candidates);
+}
