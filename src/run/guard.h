@@ -1,0 +1,38 @@
+/*
+ * The guard: the only way to a lock that the application can feel.
+ *
+ * One attempt is one short transaction on `work`: the fence; "done" into the journal; then, for modes stronger than
+ * SHARE UPDATE EXCLUSIVE, first SHARE UPDATE EXCLUSIVE on each target; then the strong lock and the work; commit.
+ *
+ * The staging lock is what gets us past an ordinary autovacuum without anybody noticing: SHARE UPDATE EXCLUSIVE
+ * conflicts with autovacuum's own lock but with no read and no write, so we can wait for it as long as it takes
+ * PostgreSQL to cancel the worker (deadlock_timeout, 1 s by default: ProcSleep in src/backend/storage/lmgr/proc.c), and
+ * no worker can start again while we hold it. A short lock_timeout on the strong lock alone starves behind autovacuum
+ * for ever.
+ *
+ * The budget bounds waiting and holding of the strong lock together: lock_timeout and statement_timeout in the server,
+ * idle_in_transaction_session_timeout against a client that freezes, and a watcher on `watch` that cancels the attempt.
+ */
+#ifndef PGSEAM_RUN_GUARD_H
+#define PGSEAM_RUN_GUARD_H
+
+#include "run/run.h"
+
+/* What is done under the lock, on run->work, in the open transaction. */
+typedef gboolean (*GuardWork)(Run *run, const Step *step, GError **error);
+
+typedef enum GuardNote { GUARD_NOTE_DONE, GUARD_NOTE_UNDONE } GuardNote;
+
+/*
+ * Look, try, back off, until done or the deadline. `step->locks` are the targets. Errors: SEAM_ERROR_LOCK with the
+ * blockers at the deadline; whatever the work returns that is not a matter of locks, with nothing changed.
+ */
+gboolean guard_apply(Run *run, const Step *step, GuardWork work, GuardNote note, GError **error);
+
+/* The same for work that is allowed to take long because its lock is not felt (VALIDATE: SHARE UPDATE EXCLUSIVE). */
+gboolean guard_apply_long(Run *run, const Step *step, GuardWork work, GuardNote note, GError **error);
+
+/* TRUE if an error means "try again": lock_timeout, deadlock, a cancelled statement of ours. */
+gboolean guard_is_retryable(const GError *error);
+
+#endif

@@ -1,0 +1,227 @@
+#include "run/lease.h"
+
+#include <unistd.h>
+
+#include "base/error.h"
+#include "run/cancel.h"
+#include "run/progress.h"
+#include "run_queries.h"
+
+#define HEARTBEAT_MS 1000
+#define POLL_MS      250
+#define ENDING_S     10   /* how long sessions that were told to end may take */
+#define LIVELY_MS    2500 /* a heartbeat that moves within this time is a living runner */
+
+typedef struct Ids {
+    char migration[32];
+    char token[32];
+} Ids;
+
+static Ids
+ids_of(const Run *run)
+{
+    Ids ids;
+
+    g_snprintf(ids.migration, sizeof(ids.migration), "%" G_GINT64_FORMAT, run->migration);
+    g_snprintf(ids.token, sizeof(ids.token), "%" G_GINT64_FORMAT, run->token);
+    return ids;
+}
+
+static void
+set_fenced(const Run *run, GError **error)
+{
+    seam_error_set(error, SEAM_ERROR_FENCED,
+                   "another pgseam has taken over migration %s; nothing more is written from here",
+                   run->plan->migration);
+    seam_error_hint(error, "see `pgseam status`");
+}
+
+static void
+set_busy(const Run *run, const DbResult *runner, GError **error)
+{
+    seam_error_set(error, SEAM_ERROR_FENCED, "migration %s is being run by another pgseam (%s, pid %s on %s)",
+                   run->plan->migration, db_text(runner, 0, "command"), db_text(runner, 0, "pid"),
+                   db_text(runner, 0, "host"));
+    seam_error_detail(error, "its last sign of life was %.1f s ago", db_double(runner, 0, "silent_s"));
+    seam_error_hint(error, "let it finish or stop it there (Ctrl-C, SIGTERM), then `pgseam resume`");
+}
+
+/* Wait until the recorded runner is gone or has been silent for the lease timeout. FALSE: it lives, or we are stopped.
+ */
+static gboolean
+wait_for_silence(Run *run, gboolean *ret_is_alive, GError **error)
+{
+    Ids ids = ids_of(run);
+    g_autofree char *first = NULL;
+    gboolean told = FALSE;
+
+    for (;;) {
+        g_autoptr(DbResult) runner = db_query(run->control, QUERY_RUNNER, DB_ARGS(ids.migration), error);
+
+        if (runner == NULL)
+            return FALSE;
+        *ret_is_alive = db_rows(runner) > 0 && db_bool(runner, 0, "is_alive");
+        if (!*ret_is_alive || db_double(runner, 0, "silent_s") >= run->options.lease_timeout_s)
+            return TRUE;
+        if (first == NULL)
+            first = g_strdup(db_text(runner, 0, "heartbeat"));
+        else if (g_strcmp0(first, db_text(runner, 0, "heartbeat")) != 0) {
+            set_busy(run, runner, error);
+            return FALSE;
+        }
+        if (!told && db_double(runner, 0, "silent_s") * 1000 > LIVELY_MS && run->progress != NULL) {
+            progress_say(run->progress, "pgseam pid %s on %s holds the migration but is silent; taking over after %d s",
+                         db_text(runner, 0, "pid"), db_text(runner, 0, "host"), run->options.lease_timeout_s);
+            told = TRUE;
+        }
+        if (!cancel_check(error))
+            return FALSE;
+        g_usleep(POLL_MS * 1000);
+    }
+}
+
+/* End what the older runner may still be doing, and wait until it is gone. */
+static gboolean
+end_older_sessions(Run *run, GError **error)
+{
+    Ids ids = ids_of(run);
+    gint64 give_up = g_get_monotonic_time() + (gint64)ENDING_S * G_USEC_PER_SEC;
+
+    if (!db_run(run->control, QUERY_RUNNER_KILL, DB_ARGS(ids.migration), error))
+        return FALSE;
+    for (;;) {
+        g_autoptr(DbResult) left = db_query(run->control, QUERY_RUNNER_GONE, DB_ARGS(ids.migration), error);
+
+        if (left == NULL)
+            return FALSE;
+        if (db_int(left, 0, "left_over") == 0)
+            return TRUE;
+        if (g_get_monotonic_time() > give_up) {
+            seam_error_set(error, SEAM_ERROR_FENCED, "sessions of the older pgseam of migration %s do not end",
+                           run->plan->migration);
+            seam_error_hint(error, "see `pgseam locks`, end them, then `pgseam resume`");
+            return FALSE;
+        }
+        g_usleep(50 * 1000);
+    }
+}
+
+static gboolean
+register_runner(Run *run, const char *command, GError **error)
+{
+    Ids ids = ids_of(run);
+    g_autofree char *pid = g_strdup_printf("%d", (int)getpid());
+    g_autofree char *backends = g_strdup_printf("{%d,%d,%d}", db_backend_pid(run->control), db_backend_pid(run->work),
+                                                db_backend_pid(run->watch));
+    g_autoptr(DbResult) result =
+        db_query(run->control, QUERY_RUNNER_REGISTER,
+                 DB_ARGS(ids.migration, ids.token, g_get_host_name(), pid, command, backends), error);
+
+    if (result == NULL)
+        return FALSE;
+    if (db_affected(result) == 0) {
+        set_fenced(run, error);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+raise_token(Run *run, GError **error)
+{
+    Ids ids = ids_of(run);
+    g_autoptr(DbResult) row = db_query(run->control, QUERY_RUNNER_TAKE, DB_ARGS(ids.migration), error);
+
+    if (row == NULL)
+        return FALSE;
+    g_assert(db_rows(row) == 1);
+    run->token = db_int(row, 0, "token");
+    return TRUE;
+}
+
+gboolean
+lease_take(Run *run, const char *command, GError **error)
+{
+    gboolean is_alive;
+
+    if (!wait_for_silence(run, &is_alive, error))
+        return FALSE;
+    /* The token first: from here on the older runner cannot commit. Its sessions hold the row only inside a
+     * transaction, and end with it. */
+    if (!end_older_sessions(run, error) || !raise_token(run, error) || !end_older_sessions(run, error) ||
+        !register_runner(run, command, error))
+        return FALSE;
+    run->is_leased = TRUE;
+    run->next_heartbeat = 0;
+    return TRUE;
+}
+
+void
+lease_release(Run *run)
+{
+    Ids ids = ids_of(run);
+
+    db_run(run->control, "DELETE FROM pgseam.runner WHERE migration_id = $1::bigint AND token = $2::bigint",
+           DB_ARGS(ids.migration, ids.token), NULL);
+    run->is_leased = FALSE;
+}
+
+gboolean
+lease_fence(Run *run, int idle_ms, GError **error)
+{
+    Ids ids = ids_of(run);
+    g_autofree char *idle = g_strdup_printf("%d", idle_ms);
+    g_autoptr(DbResult) row =
+        db_query(run->work, QUERY_FENCE,
+                 DB_ARGS(ids.migration, ids.token, run->plan->search_path, run->plan->time_zone, idle), error);
+
+    if (row == NULL)
+        return FALSE;
+    if (db_rows(row) == 0) {
+        set_fenced(run, error);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+lease_check(Run *run, GError **error)
+{
+    Ids ids = ids_of(run);
+    g_autoptr(DbResult) row =
+        db_query(run->work, "SELECT FROM pgseam.fence WHERE migration_id = $1::bigint AND token = $2::bigint",
+                 DB_ARGS(ids.migration, ids.token), error);
+
+    if (row == NULL)
+        return FALSE;
+    if (db_rows(row) == 0) {
+        set_fenced(run, error);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+lease_heartbeat(Run *run, GError **error)
+{
+    Ids ids = ids_of(run);
+    g_autoptr(DbResult) result = NULL;
+
+    if (g_get_monotonic_time() < run->next_heartbeat)
+        return TRUE;
+    run->next_heartbeat = g_get_monotonic_time() + HEARTBEAT_MS * 1000;
+    result = db_query(run->control, QUERY_HEARTBEAT, DB_ARGS(ids.migration, ids.token), error);
+    if (result == NULL)
+        return FALSE;
+    if (db_affected(result) == 0) {
+        set_fenced(run, error);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+lease_adopt_sessions(Run *run, GError **error)
+{
+    return !run->is_leased || (lease_check(run, error) && register_runner(run, "again", error));
+}

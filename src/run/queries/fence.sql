@@ -1,0 +1,8 @@
+-- First in each transaction that writes: check and hold the token, and set what the transaction runs under.
+-- $1 bigint: migration, $2 bigint: token, $3 text: search_path, $4 text: TimeZone, $5 text: milliseconds of silence allowed
+SELECT f.token, pg_catalog.set_config('search_path', $3, true), pg_catalog.set_config('TimeZone', $4, true),
+       pg_catalog.set_config('synchronous_commit', 'local', true),
+       pg_catalog.set_config('idle_in_transaction_session_timeout', $5, true)
+  FROM pgseam.fence AS f
+ WHERE f.migration_id = $1::bigint AND f.token = $2::bigint
+   FOR SHARE

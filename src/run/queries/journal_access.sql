@@ -1,0 +1,9 @@
+-- What is there and what we may do. No parameters.
+SELECT n.oid IS NOT NULL AS has_schema,
+       pg_catalog.to_regclass('pgseam.meta') IS NOT NULL AS has_tables,
+       coalesce(pg_catalog.has_schema_privilege(n.oid, 'USAGE, CREATE'), false) AS may_use,
+       pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') AS may_create,
+       pg_catalog.current_database() AS database,
+       current_user AS role
+  FROM (SELECT 1) AS one
+  LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'pgseam'

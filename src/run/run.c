@@ -1,0 +1,152 @@
+#include "run/run.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "run/cancel.h"
+#include "run/lease.h"
+#include "run/progress.h"
+
+#define TICK_MS 100
+
+void
+run_options_init(RunOptions *options)
+{
+    *options = (RunOptions){
+        .lock_budget_ms = 250,
+        .lock_deadline_s = 900,
+        .lease_timeout_s = 10,
+        .reconnect_s = 30,
+        .batch_ms = 60,
+        .max_batch_rows = 50000,
+        .load_percent = 80,
+        .max_lag_bytes = 64 * 1024 * 1024,
+    };
+}
+
+static char *
+session_name(const Run *run, const char *role)
+{
+    return g_strdup_printf("pgseam/%s/%s", run->plan->migration, role);
+}
+
+static gboolean
+open_one(Run *run, DbConn **conn, const char *role, gboolean ticks, GError **error)
+{
+    g_autofree char *name = session_name(run, role);
+
+    if (*conn != NULL && !db_is_lost(*conn))
+        return TRUE;
+    g_clear_pointer(conn, db_close);
+    *conn = db_open(run->options.target, name, error);
+    if (*conn != NULL && ticks)
+        db_on_wait(*conn, TICK_MS, run_tick, run);
+    return *conn != NULL;
+}
+
+gboolean
+run_open(Run *run, const char *migration_name, GError **error)
+{
+    return open_one(run, &run->control, "control", FALSE, error) && open_one(run, &run->watch, "watch", FALSE, error) &&
+           open_one(run, &run->work, "work", TRUE, error);
+}
+
+void
+run_close(Run *run)
+{
+    if (run->is_leased && run->control != NULL && !db_is_lost(run->control))
+        lease_release(run);
+    g_clear_pointer(&run->work, db_close);
+    g_clear_pointer(&run->watch, db_close);
+    g_clear_pointer(&run->control, db_close);
+    g_clear_pointer(&run->progress, progress_free);
+    g_clear_pointer(&run->plan, plan_free);
+}
+
+gboolean
+run_reopen(Run *run, GError **error)
+{
+    gint64 give_up = g_get_monotonic_time() + (gint64)run->options.reconnect_s * G_USEC_PER_SEC;
+    g_autoptr(GError) why = NULL;
+
+    for (;;) {
+        g_clear_error(&why);
+        if (run_open(run, run->plan->migration, &why) && lease_adopt_sessions(run, &why))
+            return TRUE;
+        if (!seam_error_is(why, SEAM_ERROR_LOST) || g_get_monotonic_time() > give_up) {
+            g_propagate_error(error, g_steal_pointer(&why));
+            return FALSE;
+        }
+        if (!cancel_check(error))
+            return FALSE;
+        g_usleep(200 * 1000);
+    }
+}
+
+gboolean
+run_name_sessions(Run *run, const Step *step, GError **error)
+{
+    g_autofree char *name = session_name(run, step_trait(step->kind)->name);
+
+    run->step = step;
+    return db_run(run->work, "SELECT pg_catalog.set_config('application_name', $1, false)", DB_ARGS(name), error);
+}
+
+gboolean
+run_begin(Run *run, int idle_ms, GError **error)
+{
+    return db_run(run->work, "BEGIN", DB_NONE, error) && lease_fence(run, idle_ms, error);
+}
+
+gboolean
+run_commit(Run *run, GError **error)
+{
+    return db_run(run->work, "COMMIT", DB_NONE, error);
+}
+
+gboolean
+run_prepare_alone(Run *run, GError **error)
+{
+    return lease_check(run, error) &&
+           db_run(
+               run->work,
+               "SELECT pg_catalog.set_config('search_path', $1, false), pg_catalog.set_config('TimeZone', $2, false), "
+               "pg_catalog.set_config('lock_timeout', '0', false)",
+               DB_ARGS(run->plan->search_path, run->plan->time_zone), error);
+}
+
+void
+run_restore(Run *run)
+{
+    if (!db_is_lost(run->work))
+        db_run(run->work,
+               "SELECT pg_catalog.set_config('search_path', '', false), pg_catalog.set_config('lock_timeout', '5000', "
+               "false)",
+               DB_NONE, NULL);
+}
+
+gboolean
+run_tick(gpointer data, GError **error)
+{
+    Run *run = data;
+
+    if (!cancel_check(error))
+        return FALSE;
+    return !run->is_leased || lease_heartbeat(run, error);
+}
+
+gboolean
+run_sleep(Run *run, int milliseconds, GError **error)
+{
+    gint64 until = g_get_monotonic_time() + (gint64)milliseconds * 1000;
+
+    do {
+        gint64 left = until - g_get_monotonic_time();
+
+        if (!run_tick(run, error))
+            return FALSE;
+        if (left > 0)
+            g_usleep((gulong)MIN(left, TICK_MS * 1000));
+    } while (g_get_monotonic_time() < until);
+    return TRUE;
+}

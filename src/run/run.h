@@ -1,0 +1,76 @@
+/*
+ * What a step gets in hand: sessions, plan, options, and who we are.
+ *
+ * Law: `work` does what the application can feel; `control` writes journal and heartbeat, each statement its own short
+ * transaction; `watch` only reads pg_locks and its like. None of them is used while it is busy: ticks of `work` and
+ * `watch` use `control` and (in the guard) `watch`, never the other way round.
+ */
+#ifndef PGSEAM_RUN_RUN_H
+#define PGSEAM_RUN_RUN_H
+
+#include "db/conn.h"
+#include "plan/plan.h"
+
+typedef struct Progress Progress;
+
+typedef struct RunOptions {
+    const char *target;   /* as psql's -d; NULL: PG* variables */
+    int lock_budget_ms;   /* how long we may wait for a lock and hold it */
+    int lock_deadline_s;  /* how long we try before we give up with exit 4 */
+    int lease_timeout_s;  /* after how long without a heartbeat another pgseam takes over */
+    int reconnect_s;      /* how long we try to get a lost connection back */
+    int batch_ms;         /* what a batch of a backfill shall take */
+    int max_batch_rows;   /* its ceiling */
+    int load_percent;     /* how much of the time a backfill works, 1 to 100 */
+    gint64 max_lag_bytes; /* replay lag of a standby above which a backfill pauses; 0: never */
+    gboolean is_quiet;
+} RunOptions;
+
+typedef struct Run {
+    RunOptions options;
+    Plan *plan;       /* belongs to the run */
+    gint64 migration; /* pgseam.migration.id */
+    gint64 token;     /* our fencing token */
+    DbConn *work;
+    DbConn *control;
+    DbConn *watch;
+    Progress *progress;
+    gint64 next_heartbeat; /* monotonic microseconds */
+    gboolean is_leased;
+    const Step *step; /* the one in hand, for names of sessions and messages */
+} Run;
+
+/* The defaults of the command line. */
+void run_options_init(RunOptions *options);
+
+/* Sessions for a migration that is known; `run` owns them. Errors: those of db_open(). */
+gboolean run_open(Run *run, const char *migration_name, GError **error);
+void run_close(Run *run);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Run, run_close)
+
+/* Open what is lost again, within options.reconnect_s. The fence is checked by whoever writes next. */
+gboolean run_reopen(Run *run, GError **error);
+
+/* Name the sessions after the step: application_name = pgseam/<migration>/<kind>. */
+gboolean run_name_sessions(Run *run, const Step *step, GError **error);
+
+/*
+ * BEGIN on `work` for something that writes: the fence is checked and held, the user's search_path, TimeZone and
+ * DateStyle are set as the plan has them, commits do not wait for a standby while locks are held, and the server ends
+ * the transaction by itself if we freeze for longer than `idle_ms`. Errors: SEAM_ERROR_FENCED, those of db_query().
+ */
+gboolean run_begin(Run *run, int idle_ms, GError **error);
+gboolean run_commit(Run *run, GError **error);
+
+/* The same settings for a statement that may not be in a transaction; the fence is checked just before. */
+gboolean run_prepare_alone(Run *run, GError **error);
+/* Back to our own settings after it. */
+void run_restore(Run *run);
+
+/* Heartbeat and signals: the tick of every long wait. FALSE with SEAM_ERROR_CANCELLED or SEAM_ERROR_FENCED. */
+gboolean run_tick(gpointer run, GError **error);
+
+/* Sleep in small pieces with ticks. */
+gboolean run_sleep(Run *run, int milliseconds, GError **error);
+
+#endif

@@ -1,0 +1,260 @@
+#include "run/runner.h"
+
+#include "base/error.h"
+#include "base/sqltext.h"
+#include "run/fault.h"
+#include "run/progress.h"
+
+#define MAX_RECOVERIES 5
+
+static const MigrationState state_of_phase[] = {
+    [PHASE_EXPAND] = STATE_EXPANDING, [PHASE_BACKFILL] = STATE_BACKFILLING, [PHASE_CONTRACT] = STATE_CONTRACTING};
+static const Stage stage_of_phase[] = {
+    [PHASE_EXPAND] = STAGE_EXPAND, [PHASE_BACKFILL] = STAGE_BACKFILL, [PHASE_CONTRACT] = STAGE_CONTRACT};
+
+static char *
+step_title(const Step *step)
+{
+    g_autofree char *relation = step->table != NULL ? sql_quote_name(step->schema, step->table) : NULL;
+
+    return g_strdup_printf("%d. %s%s%s", step->id, step_trait(step->kind)->name, relation != NULL ? " " : "",
+                           relation != NULL ? relation : "");
+}
+
+/* Work and "done" commit together for most kinds: then present without "done" was made by somebody else. */
+static gboolean
+check_foreign(const Step *step, StepStatus status, GError **error)
+{
+    g_autofree char *title = step_title(step);
+
+    if (step_trait(step->kind)->tx == TX_BATCHED ||
+        (step_trait(step->kind)->tx == TX_FORBIDDEN && status == STEP_RUNNING))
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_DRIFT, "step %s is there already, but not made by this migration", title);
+    seam_error_hint(error, "somebody changed the schema meanwhile: `pgseam rollback`, then plan again");
+    return FALSE;
+}
+
+/* One step, from wherever it is, to present. */
+static gboolean
+do_step(Run *run, const Step *step, const StepOps *ops, StepStatus status, GError **error)
+{
+    StepState state;
+
+    if (!run_name_sessions(run, step, error) || !ops->probe(run, step, &state, error))
+        return FALSE;
+    if (state == STEP_PRESENT && !check_foreign(step, status, error))
+        return FALSE;
+    if (!fault_point(run, "step.begin", error) ||
+        !journal_set_step(run->control, run->migration, step->id, STEP_RUNNING, error) ||
+        !fault_point(run, "step.intent", error))
+        return FALSE;
+    if (state == STEP_PARTIAL && ops->repair != NULL && !ops->repair(run, step, error))
+        return FALSE;
+    if (state != STEP_PRESENT && !ops->run(run, step, error))
+        return FALSE;
+    if (ops->verify != NULL && !ops->verify(run, step, error))
+        return FALSE;
+    return fault_point(run, "step.verified", error) &&
+           journal_set_step(run->control, run->migration, step->id, STEP_DONE, error);
+}
+
+/* A lost connection is opened again and the step probed anew; the fence decides whether it is still ours. */
+static gboolean
+do_step_with_recovery(Run *run, const Step *step, const StepOps *ops, GError **error)
+{
+    for (int recoveries = 0;; recoveries++) {
+        g_autoptr(GError) why = NULL;
+        StepStatus status;
+
+        if (journal_step_status(run->control, run->migration, step->id, &status, &why)) {
+            if (status == STEP_DONE)
+                return TRUE;
+            if (do_step(run, step, ops, status, &why))
+                return TRUE;
+        }
+        if (!seam_error_is(why, SEAM_ERROR_LOST) || recoveries >= MAX_RECOVERIES) {
+            g_propagate_error(error, g_steal_pointer(&why));
+            return FALSE;
+        }
+        progress_say(run->progress, "  %s; connecting again", why->message);
+        if (!run_reopen(run, error))
+            return FALSE;
+    }
+}
+
+static gboolean
+run_step(Run *run, const Step *step, StepOpsOf ops_of, GError **error)
+{
+    g_autofree char *title = step_title(step);
+    gint64 begun = g_get_monotonic_time();
+    StepStatus status;
+
+    if (!journal_step_status(run->control, run->migration, step->id, &status, error))
+        return FALSE;
+    if (status == STEP_DONE)
+        return TRUE;
+    progress_say(run->progress, "%s", title);
+    progress_begin(run->progress, step_trait(step->kind)->doc, step->rows);
+    if (!do_step_with_recovery(run, step, ops_of(step->kind), error))
+        return FALSE;
+    progress_say(run->progress, "  done in %.2f s", (double)(g_get_monotonic_time() - begun) / G_USEC_PER_SEC);
+    return TRUE;
+}
+
+static gboolean
+run_phase(Run *run, Phase phase, StepOpsOf ops_of, GError **error)
+{
+    if (!plan_has_phase(run->plan, phase))
+        return TRUE;
+    if (!journal_set_state(run->control, run->migration, state_of_phase[phase], stage_of_phase[phase], NULL, error))
+        return FALSE;
+    for (guint i = 0; i < run->plan->steps->len; i++) {
+        const Step *step = g_ptr_array_index(run->plan->steps, i);
+
+        if (step->phase == phase && !run_step(run, step, ops_of, error))
+            return FALSE;
+    }
+    return fault_point(run, "phase.end", error);
+}
+
+gboolean
+runner_expand(Run *run, StepOpsOf ops_of, GError **error)
+{
+    if (!run_phase(run, PHASE_EXPAND, ops_of, error) || !run_phase(run, PHASE_BACKFILL, ops_of, error))
+        return FALSE;
+    if (plan_has_phase(run->plan, PHASE_CONTRACT))
+        return journal_set_state(run->control, run->migration, STATE_GATED, STAGE_GATE, NULL, error);
+    return journal_end(run->control, run->migration, STATE_COMPLETE, error);
+}
+
+/* Nothing of contract begins while anything before it is unproven: the journal says done and the server agrees. */
+static gboolean
+prove_step(Run *run, const Step *step, StepOpsOf ops_of, GError **error)
+{
+    g_autofree char *title = step_title(step);
+    StepStatus status;
+    StepState state;
+
+    if (!journal_step_status(run->control, run->migration, step->id, &status, error))
+        return FALSE;
+    if (status != STEP_DONE) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s cannot be completed: step %s is not done",
+                       run->plan->migration, title);
+        seam_error_hint(error, "`pgseam resume` finishes it, `pgseam rollback` undoes the migration");
+        return FALSE;
+    }
+    if (!ops_of(step->kind)->probe(run, step, &state, error))
+        return FALSE;
+    if (state != STEP_PRESENT) {
+        seam_error_set(error, SEAM_ERROR_DRIFT, "step %s was done, but what it made is no longer there", title);
+        seam_error_hint(error, "somebody changed the schema meanwhile: `pgseam rollback`, then plan again");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* A sweep that is refused (the old application still writes) leaves the gate as it was, if nothing else has begun. */
+static gboolean
+is_only_swept(Run *run, gboolean *ret_only, GError **error)
+{
+    *ret_only = TRUE;
+    for (guint i = 0; i < run->plan->steps->len; i++) {
+        const Step *step = g_ptr_array_index(run->plan->steps, i);
+        StepStatus status;
+
+        if (step->phase != PHASE_CONTRACT || step_is(step, PARAM_SWEEP))
+            continue;
+        if (!journal_step_status(run->control, run->migration, step->id, &status, error))
+            return FALSE;
+        *ret_only &= status == STEP_PENDING;
+    }
+    return TRUE;
+}
+
+static gboolean
+contract(Run *run, StepOpsOf ops_of, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    gboolean only_swept = FALSE;
+
+    if (run_phase(run, PHASE_CONTRACT, ops_of, &why))
+        return TRUE;
+    if (seam_error_is(why, SEAM_ERROR_REFUSED) && is_only_swept(run, &only_swept, NULL) && only_swept)
+        journal_set_state(run->control, run->migration, STATE_GATED, STAGE_GATE, why->message, NULL);
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+}
+
+gboolean
+runner_contract(Run *run, StepOpsOf ops_of, GError **error)
+{
+    for (guint i = 0; i < run->plan->steps->len; i++) {
+        const Step *step = g_ptr_array_index(run->plan->steps, i);
+
+        if (step->phase != PHASE_CONTRACT && !prove_step(run, step, ops_of, error))
+            return FALSE;
+    }
+    return contract(run, ops_of, error) && journal_end(run->control, run->migration, STATE_COMPLETE, error);
+}
+
+/* A step beyond rollback counts from the moment it may have begun. */
+static gboolean
+check_revocable(Run *run, GError **error)
+{
+    for (guint i = 0; i < run->plan->steps->len; i++) {
+        const Step *step = g_ptr_array_index(run->plan->steps, i);
+        g_autofree char *title = step_title(step);
+        StepStatus status;
+
+        if (!step_trait(step->kind)->is_final)
+            continue;
+        if (!journal_step_status(run->control, run->migration, step->id, &status, error))
+            return FALSE;
+        if (status == STEP_PENDING || (status == STEP_RUNNING && step_trait(step->kind)->tx == TX_WITH_JOURNAL))
+            continue;
+        seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s can no longer be rolled back: step %s %s",
+                       run->plan->migration, title, status == STEP_RUNNING ? "has begun" : "is done");
+        seam_error_hint(error, "`pgseam complete` finishes it");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+undo_step(Run *run, const Step *step, StepOpsOf ops_of, GError **error)
+{
+    const StepOps *ops = ops_of(step->kind);
+    g_autofree char *title = step_title(step);
+    StepStatus status;
+    StepState state;
+
+    if (!journal_step_status(run->control, run->migration, step->id, &status, error))
+        return FALSE;
+    if (status == STEP_PENDING || status == STEP_UNDONE)
+        return TRUE;
+    if (ops->undo == NULL)
+        return journal_set_step(run->control, run->migration, step->id, STEP_UNDONE, error);
+    if (!run_name_sessions(run, step, error) || !ops->probe(run, step, &state, error))
+        return FALSE;
+    /* Only what we made is taken back: without "done", and with work and journal in one transaction, it is not ours. */
+    if (state == STEP_ABSENT || (status != STEP_DONE && step_trait(step->kind)->tx == TX_WITH_JOURNAL))
+        return journal_set_step(run->control, run->migration, step->id, STEP_UNDONE, error);
+    progress_say(run->progress, "undo %s", title);
+    return fault_point(run, "undo.begin", error) && ops->undo(run, step, error) &&
+           fault_point(run, "undo.done", error) &&
+           journal_set_step(run->control, run->migration, step->id, STEP_UNDONE, error);
+}
+
+gboolean
+runner_rollback(Run *run, StepOpsOf ops_of, GError **error)
+{
+    if (!check_revocable(run, error) ||
+        !journal_set_state(run->control, run->migration, STATE_ROLLING_BACK, STAGE_ROLLBACK, NULL, error))
+        return FALSE;
+    for (guint i = run->plan->steps->len; i > 0; i--) {
+        if (!undo_step(run, g_ptr_array_index(run->plan->steps, i - 1), ops_of, error))
+            return FALSE;
+    }
+    return journal_end(run->control, run->migration, STATE_ROLLED_BACK, error);
+}

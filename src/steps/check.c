@@ -1,0 +1,105 @@
+/*
+ * check.add_not_valid, check.validate, column.set_not_null: NOT NULL in steps that never scan under a lock that blocks.
+ */
+#include "base/error.h"
+#include "base/sqltext.h"
+#include "steps/common.h"
+#include "steps/ops.h"
+
+static gboolean
+drop_constraint(Run *run, const Step *step, GError **error)
+{
+    g_autofree char *sql = sql_build("ALTER TABLE ? DROP CONSTRAINT ?", sql_name(step->schema, step->table),
+                                     sql_ident(step_get(step, PARAM_CONSTRAINT)));
+
+    return db_run(run->work, sql, DB_NONE, error);
+}
+
+static gboolean
+probe_added(Run *run, const Step *step, StepState *ret_state, GError **error)
+{
+    ColumnState state;
+
+    if (!common_column_state(run, step, &state, error))
+        return FALSE;
+    *ret_state = state.has_constraint ? STEP_PRESENT : STEP_ABSENT;
+    return TRUE;
+}
+
+static gboolean
+undo_added(Run *run, const Step *step, GError **error)
+{
+    return guard_apply(run, step, drop_constraint, GUARD_NOTE_UNDONE, error);
+}
+
+const StepOps step_check_add_not_valid = {probe_added, common_guarded, NULL, NULL, undo_added};
+
+static gboolean
+probe_valid(Run *run, const Step *step, StepState *ret_state, GError **error)
+{
+    ColumnState state;
+
+    if (!common_column_state(run, step, &state, error))
+        return FALSE;
+    *ret_state = state.has_constraint && state.is_valid ? STEP_PRESENT : STEP_ABSENT;
+    return TRUE;
+}
+
+/* VALIDATE names the first row that fails only by its constraint; people need the number and a way out. */
+static gboolean
+validate(Run *run, const Step *step, GError **error)
+{
+    if (guard_apply_long(run, step, common_run_sql, GUARD_NOTE_DONE, error))
+        return TRUE;
+    if (error != NULL && seam_error_has_sqlstate(*error, "23514")) {
+        seam_error_detail(error, "column \"%s\" of %s.%s holds NULL in some rows", step_get(step, PARAM_COLUMN),
+                          step->schema, step->table);
+        seam_error_hint(
+            error, "give them a value (UPDATE ... WHERE %s IS NULL), then `pgseam resume`; `pgseam rollback` undoes",
+            step_get(step, PARAM_COLUMN));
+    }
+    return FALSE;
+}
+
+const StepOps step_check_validate = {probe_valid, validate, NULL, NULL, NULL};
+
+static gboolean
+probe_not_null(Run *run, const Step *step, StepState *ret_state, GError **error)
+{
+    ColumnState state;
+
+    if (!common_column_state(run, step, &state, error))
+        return FALSE;
+    *ret_state = state.is_not_null && !state.has_constraint ? STEP_PRESENT : STEP_ABSENT;
+    return TRUE;
+}
+
+/* Two statements: in one ALTER TABLE the DROP would run first and take the proof away. */
+static gboolean
+set_and_drop_check(Run *run, const Step *step, GError **error)
+{
+    return common_run_sql(run, step, error) && drop_constraint(run, step, error);
+}
+
+static gboolean
+run_set_not_null(Run *run, const Step *step, GError **error)
+{
+    return guard_apply(run, step, set_and_drop_check, GUARD_NOTE_DONE, error);
+}
+
+static gboolean
+drop_not_null(Run *run, const Step *step, GError **error)
+{
+    g_autofree char *sql = sql_build("ALTER TABLE ? ALTER COLUMN ? DROP NOT NULL", sql_name(step->schema, step->table),
+                                     sql_ident(step_get(step, PARAM_COLUMN)));
+
+    return db_run(run->work, sql, DB_NONE, error);
+}
+
+static gboolean
+undo_set_not_null(Run *run, const Step *step, GError **error)
+{
+    return guard_apply(run, step, drop_not_null, GUARD_NOTE_UNDONE, error);
+}
+
+const StepOps step_column_set_not_null = {probe_not_null, run_set_not_null, NULL, NULL, undo_set_not_null};

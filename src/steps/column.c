@@ -1,0 +1,125 @@
+/*
+ * column.add, column.drop, column.set_default, column.drop_default, column.drop_not_null.
+ */
+#include "base/error.h"
+#include "base/sqltext.h"
+#include "steps/common.h"
+#include "steps/ops.h"
+
+static gboolean
+run_built(Run *run, char *sql, GError **error)
+{
+    g_autofree char *owned = sql;
+
+    return db_run(run->work, owned, DB_NONE, error);
+}
+
+static gboolean
+probe_exists(Run *run, const Step *step, StepState *ret_state, GError **error)
+{
+    ColumnState state;
+
+    if (!common_column_state(run, step, &state, error))
+        return FALSE;
+    *ret_state = state.exists ? STEP_PRESENT : STEP_ABSENT;
+    return TRUE;
+}
+
+static gboolean
+verify_exists(Run *run, const Step *step, GError **error)
+{
+    return common_verify_present(run, step, probe_exists, error);
+}
+
+static gboolean
+drop_column(Run *run, const Step *step, GError **error)
+{
+    return run_built(run,
+                     sql_build("ALTER TABLE ? DROP COLUMN ?", sql_name(step->schema, step->table),
+                               sql_ident(step_get(step, PARAM_COLUMN))),
+                     error);
+}
+
+static gboolean
+undo_add(Run *run, const Step *step, GError **error)
+{
+    return guard_apply(run, step, drop_column, GUARD_NOTE_UNDONE, error);
+}
+
+const StepOps step_column_add = {probe_exists, common_guarded, NULL, verify_exists, undo_add};
+
+static gboolean
+probe_gone(Run *run, const Step *step, StepState *ret_state, GError **error)
+{
+    ColumnState state;
+
+    if (!common_column_state(run, step, &state, error))
+        return FALSE;
+    *ret_state = state.exists ? STEP_ABSENT : STEP_PRESENT;
+    return TRUE;
+}
+
+static gboolean
+verify_gone(Run *run, const Step *step, GError **error)
+{
+    return common_verify_present(run, step, probe_gone, error);
+}
+
+const StepOps step_column_drop = {probe_gone, common_guarded, NULL, verify_gone, NULL};
+
+static gboolean
+put_default_back(Run *run, const Step *step, GError **error)
+{
+    const char *old = step_get(step, PARAM_OLD_DEFAULT);
+    SqlArg table = sql_name(step->schema, step->table);
+    SqlArg column = sql_ident(step_get(step, PARAM_COLUMN));
+
+    return run_built(run,
+                     old != NULL ? sql_build("ALTER TABLE ? ALTER COLUMN ? SET DEFAULT ?", table, column, sql_raw(old))
+                                 : sql_build("ALTER TABLE ? ALTER COLUMN ? DROP DEFAULT", table, column),
+                     error);
+}
+
+static gboolean
+undo_default(Run *run, const Step *step, GError **error)
+{
+    return guard_apply(run, step, put_default_back, GUARD_NOTE_UNDONE, error);
+}
+
+const StepOps step_column_set_default = {common_probe_journal, common_guarded, NULL, NULL, undo_default};
+const StepOps step_column_drop_default = {common_probe_journal, common_guarded, NULL, NULL, undo_default};
+
+static gboolean
+probe_nullable(Run *run, const Step *step, StepState *ret_state, GError **error)
+{
+    ColumnState state;
+
+    if (!common_column_state(run, step, &state, error))
+        return FALSE;
+    *ret_state = state.exists && !state.is_not_null ? STEP_PRESENT : STEP_ABSENT;
+    return TRUE;
+}
+
+/* Rows of the new application may hold a NULL by now: then the old schema cannot come back, and saying so is all we can
+ * do. */
+static gboolean
+set_not_null(Run *run, const Step *step, GError **error)
+{
+    return run_built(run,
+                     sql_build("ALTER TABLE ? ALTER COLUMN ? SET NOT NULL", sql_name(step->schema, step->table),
+                               sql_ident(step_get(step, PARAM_COLUMN))),
+                     error);
+}
+
+static gboolean
+undo_drop_not_null(Run *run, const Step *step, GError **error)
+{
+    if (guard_apply(run, step, set_not_null, GUARD_NOTE_UNDONE, error))
+        return TRUE;
+    seam_error_hint(
+        error, "give each NULL a value, then `pgseam rollback` again; a table too large for a scan within the lock "
+               "budget needs `pgseam rollback --lock-budget` with more milliseconds");
+    return FALSE;
+}
+
+const StepOps step_column_drop_not_null = {probe_nullable, common_guarded, NULL, NULL, undo_drop_not_null};

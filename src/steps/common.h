@@ -1,0 +1,31 @@
+/*
+ * What the families share. Private to steps/.
+ */
+#ifndef PGSEAM_STEPS_COMMON_H
+#define PGSEAM_STEPS_COMMON_H
+
+#include "run/guard.h"
+#include "run/step_ops.h"
+
+/* Run the step's own SQL in the open transaction. */
+gboolean common_run_sql(Run *run, const Step *step, GError **error);
+
+/* The step's SQL under the guard, noted done. */
+gboolean common_guarded(Run *run, const Step *step, GError **error);
+
+/* PRESENT if the journal says done: for kinds whose effect the catalog does not show apart. */
+gboolean common_probe_journal(Run *run, const Step *step, StepState *ret_state, GError **error);
+
+/* After the run: the probe must say PRESENT, or it is a SEAM_ERROR_FAILED. */
+gboolean common_verify_present(Run *run, const Step *step, StepProbe probe, GError **error);
+
+/* What the catalog says of the step's column and helper constraint. */
+typedef struct ColumnState {
+    gboolean exists;
+    gboolean is_not_null;
+    gboolean has_constraint;
+    gboolean is_valid;
+} ColumnState;
+gboolean common_column_state(Run *run, const Step *step, ColumnState *ret, GError **error);
+
+#endif

@@ -1,0 +1,25 @@
+#include "steps/ops.h"
+
+static const StepOps *const table[] = {
+    [STEP_TABLE_CREATE] = &step_table_create,
+    [STEP_COLUMN_ADD] = &step_column_add,
+    [STEP_COLUMN_DROP] = &step_column_drop,
+    [STEP_COLUMN_SET_DEFAULT] = &step_column_set_default,
+    [STEP_COLUMN_DROP_DEFAULT] = &step_column_drop_default,
+    [STEP_COLUMN_DROP_NOT_NULL] = &step_column_drop_not_null,
+    [STEP_COLUMN_SET_NOT_NULL] = &step_column_set_not_null,
+    [STEP_CHECK_ADD_NOT_VALID] = &step_check_add_not_valid,
+    [STEP_CHECK_VALIDATE] = &step_check_validate,
+    [STEP_INDEX_CREATE] = &step_index_create,
+    [STEP_INDEX_DROP] = &step_index_drop,
+    [STEP_BACKFILL_UPDATE] = &step_backfill,
+    [STEP_BACKFILL_DELETE] = &step_backfill,
+    [STEP_OPAQUE_RUN] = &step_opaque_run,
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(table) == STEP_N_KINDS);
+
+const StepOps *
+ops_of(StepKind kind)
+{
+    return table[kind];
+}

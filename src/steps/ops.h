@@ -1,0 +1,26 @@
+/*
+ * The table of step kinds. `ops_of` is what the runner takes.
+ */
+#ifndef PGSEAM_STEPS_OPS_H
+#define PGSEAM_STEPS_OPS_H
+
+#include "run/step_ops.h"
+
+const StepOps *ops_of(StepKind kind);
+
+/* The families, one file each. */
+extern const StepOps step_table_create;
+extern const StepOps step_column_add;
+extern const StepOps step_column_drop;
+extern const StepOps step_column_set_default;
+extern const StepOps step_column_drop_default;
+extern const StepOps step_column_drop_not_null;
+extern const StepOps step_column_set_not_null;
+extern const StepOps step_check_add_not_valid;
+extern const StepOps step_check_validate;
+extern const StepOps step_index_create;
+extern const StepOps step_index_drop;
+extern const StepOps step_backfill;
+extern const StepOps step_opaque_run;
+
+#endif

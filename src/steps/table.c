@@ -1,0 +1,43 @@
+/*
+ * table.create and opaque.run.
+ */
+#include "base/sqltext.h"
+#include "steps/common.h"
+#include "steps/ops.h"
+#include "steps_queries.h"
+
+static gboolean
+probe_table(Run *run, const Step *step, StepState *ret_state, GError **error)
+{
+    g_autoptr(DbResult) row =
+        db_query(run->control, QUERY_RELATION_STATE, DB_ARGS(step->schema, step->table, NULL), error);
+
+    if (row == NULL)
+        return FALSE;
+    *ret_state = db_rows(row) > 0 ? STEP_PRESENT : STEP_ABSENT;
+    return TRUE;
+}
+
+static gboolean
+drop_table(Run *run, const Step *step, GError **error)
+{
+    g_autofree char *sql = sql_build("DROP TABLE ?", sql_name(step->schema, step->table));
+
+    return db_run(run->work, sql, DB_NONE, error);
+}
+
+static gboolean
+undo_create(Run *run, const Step *step, GError **error)
+{
+    return guard_apply(run, step, drop_table, GUARD_NOTE_UNDONE, error);
+}
+
+const StepOps step_table_create = {probe_table, common_guarded, NULL, NULL, undo_create};
+
+static gboolean
+run_opaque(Run *run, const Step *step, GError **error)
+{
+    return guard_apply_long(run, step, common_run_sql, GUARD_NOTE_DONE, error);
+}
+
+const StepOps step_opaque_run = {common_probe_journal, run_opaque, NULL, NULL, NULL};
