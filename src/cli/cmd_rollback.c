@@ -1,0 +1,40 @@
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/driver.h"
+
+static gboolean
+run_rollback(const CommonOptions *common, const RunOptions *options, char **args, GError **error)
+{
+    g_autoptr(JournalMigration) migration = driver_find(options, args[0], error);
+    g_auto(Run) run = {0};
+
+    if (migration == NULL)
+        return FALSE;
+    if (migration->state == STATE_COMPLETE) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s is complete: there is nothing left to roll back to",
+                       migration->name);
+        seam_error_hint(error, "write a new migration that changes it back");
+        return FALSE;
+    }
+    if (!driver_open(&run, options, migration, error))
+        return FALSE;
+    if (migration->state == STATE_ROLLED_BACK)
+        return driver_print_status(run.control, common, migration->name, error);
+    return driver_run(&run, common, "rollback", runner_rollback, error);
+}
+
+const Command command_rollback = {
+    .name = "rollback",
+    .arguments = "[MIGRATION]",
+    .summary = "undo a migration that is not complete",
+    .help =
+        "Undoes the steps of the migration that is under way (or MIGRATION) in reverse order: the schema is as it was\n"
+        "before `pgseam start`, and what the old application has written stays. What a plan says cannot be undone "
+        "(rows\n"
+        "that an UPDATE changed in existing columns) is not. Refused (exit 3) once something has been dropped.\n\n"
+        "Example: pgseam rollback -d shop",
+    .min_args = 0,
+    .max_args = 1,
+    .takes_run_options = TRUE,
+    .run = run_rollback,
+};

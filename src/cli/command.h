@@ -1,0 +1,45 @@
+/*
+ * A command: one file, one row in main.c.
+ */
+#ifndef PGSEAM_CLI_COMMAND_H
+#define PGSEAM_CLI_COMMAND_H
+
+#include <glib.h>
+
+#include "run/run.h"
+
+/* What all commands take. */
+typedef struct CommonOptions {
+    char *dbname;
+    char *format; /* "text" or "json" */
+    gboolean is_json;
+    gboolean is_quiet;
+} CommonOptions;
+
+typedef struct Command {
+    const char *name;
+    const char *arguments; /* "FILE" as in the usage line */
+    const char *summary;   /* one line of `pgseam --help` */
+    const char *help;      /* what it does, with an example */
+    int min_args;
+    int max_args;
+    GOptionEntry *options; /* own options; NULL: none */
+    gboolean takes_run_options;
+    gboolean is_hidden;
+    gboolean (*run)(const CommonOptions *common, const RunOptions *run, char **args, GError **error);
+} Command;
+
+extern const Command command_plan;
+extern const Command command_start;
+extern const Command command_status;
+extern const Command command_complete;
+extern const Command command_rollback;
+extern const Command command_resume;
+extern const Command command_pause;
+extern const Command command_locks;
+extern const Command command_fault_points;
+
+/* Print on stdout. */
+void command_print(const char *text);
+
+#endif

@@ -1,0 +1,91 @@
+#include "cli/driver.h"
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "report/status.h"
+#include "run/lease.h"
+#include "run/progress.h"
+#include "steps/ops.h"
+
+JournalMigration *
+driver_find(const RunOptions *options, const char *name, GError **error)
+{
+    g_autoptr(DbConn) conn = db_open(options->target, "pgseam/find", error);
+
+    return conn != NULL ? journal_find(conn, name, error) : NULL;
+}
+
+gboolean
+driver_open(Run *run, const RunOptions *options, const JournalMigration *migration, GError **error)
+{
+    g_autoptr(DbConn) conn = db_open(options->target, "pgseam/find", error);
+
+    if (conn == NULL)
+        return FALSE;
+    run->options = *options;
+    run->migration = migration->id;
+    run->plan = journal_plan(conn, migration->id, error);
+    return run->plan != NULL && run_open(run, migration->name, error);
+}
+
+gboolean
+driver_print_status(DbConn *conn, const CommonOptions *common, const char *name, GError **error)
+{
+    g_autoptr(GPtrArray) list = journal_list(conn, name, error);
+    g_autofree char *text = NULL;
+
+    if (list == NULL)
+        return FALSE;
+    if (list->len > 1)
+        g_ptr_array_remove_range(list, 1, list->len - 1);
+    text = common->is_json ? status_to_json(list) : status_to_text(list);
+    command_print(text);
+    return TRUE;
+}
+
+/* The state after a failure: what it was in the middle of stays, so that resume knows the way. Not ours to write once
+ * fenced or without a connection; then `status` finds out by itself. A refusal of contract leaves the gate as it was.
+ */
+static void
+note_failure(Run *run, GError **error)
+{
+    gboolean is_stopped = seam_error_is(*error, SEAM_ERROR_CANCELLED);
+
+    if (seam_error_is(*error, SEAM_ERROR_FENCED) || db_is_lost(run->control))
+        return;
+    journal_set_failed(run->control, run->migration, is_stopped ? STATE_INTERRUPTED : STATE_FAILED, (*error)->message,
+                       NULL);
+    if (seam_error_get_hint(*error) == NULL)
+        seam_error_hint(error, "migration %s is %s: `pgseam resume` goes on from here, `pgseam rollback` undoes it",
+                        run->plan->migration, is_stopped ? "interrupted" : "failed");
+}
+
+static void
+hint_at_resume(Run *run, GError **error)
+{
+    if (seam_error_is(*error, SEAM_ERROR_LOST))
+        seam_error_hint(
+            error, "when the server is back: `pgseam resume` goes on from here, `pgseam rollback` undoes migration %s",
+            run->plan->migration);
+}
+
+gboolean
+driver_run(Run *run, const CommonOptions *common, const char *command, DriverWork work, GError **error)
+{
+    GError *why = NULL;
+
+    if (run->progress == NULL)
+        run->progress = progress_new(common->is_quiet);
+    if (!lease_take(run, command, error))
+        return FALSE;
+    if (!work(run, ops_of, &why)) {
+        if (!seam_error_is(why, SEAM_ERROR_REFUSED))
+            note_failure(run, &why);
+        hint_at_resume(run, &why);
+        g_propagate_error(error, why);
+        return FALSE;
+    }
+    lease_release(run);
+    return driver_print_status(run->control, common, run->plan->migration, error);
+}

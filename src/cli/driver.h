@@ -1,0 +1,26 @@
+/*
+ * What the commands that run a migration share: become its runner, run, and leave a state that says what happened.
+ */
+#ifndef PGSEAM_CLI_DRIVER_H
+#define PGSEAM_CLI_DRIVER_H
+
+#include "cli/command.h"
+#include "run/journal.h"
+#include "run/runner.h"
+
+typedef gboolean (*DriverWork)(Run *run, StepOpsOf ops_of, GError **error);
+
+/* Open the run of a migration whose plan and id are known, take its lease, do the work, note failure or interruption,
+ * and print where it stands. `run->plan` and `run->migration` are set. */
+gboolean driver_run(Run *run, const CommonOptions *common, const char *command, DriverWork work, GError **error);
+
+/* Sessions on an existing migration: `migration` is what the journal says, run->plan its plan. */
+gboolean driver_open(Run *run, const RunOptions *options, const JournalMigration *migration, GError **error);
+
+/* The migration that is meant (`name` may be NULL), read through a short session of its own. */
+JournalMigration *driver_find(const RunOptions *options, const char *name, GError **error);
+
+/* Print one migration's status as the command's result. */
+gboolean driver_print_status(DbConn *conn, const CommonOptions *common, const char *name, GError **error);
+
+#endif

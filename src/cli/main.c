@@ -1,0 +1,213 @@
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "report/error_text.h"
+#include "run/cancel.h"
+
+static const Command *const commands[] = {
+    &command_plan,   &command_start, &command_status, &command_complete,     &command_rollback,
+    &command_resume, &command_pause, &command_locks,  &command_fault_points,
+};
+
+void
+command_print(const char *text)
+{
+    fputs(text, stdout);
+    fflush(stdout);
+}
+
+static void
+print_usage(FILE *out)
+{
+    fputs("pgseam changes the schema of a live PostgreSQL database without a visible seam.\n\n"
+          "usage: pgseam COMMAND [OPTION...] [ARGUMENT...]\n\ncommands\n",
+          out);
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
+        if (!commands[i]->is_hidden)
+            fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    }
+    fputs(
+        "\nexample\n"
+        "  pgseam plan  -d shop 0042_users_age.sql     # what would happen: steps, locks, reasons\n"
+        "  pgseam start -d shop 0042_users_age.sql     # expand and backfill, then wait at the gate\n"
+        "  pgseam complete -d shop                     # when the old application is gone\n\n"
+        "exit status\n"
+        "  0 done; 1 failed; 2 usage; 3 refused; 4 no lock within the deadline; 5 the server changed since the plan\n\n"
+        "`pgseam COMMAND --help` tells more. Connections as with psql: -d takes a name, conninfo string or URI; PG* "
+        "variables\n"
+        "work.\n",
+        out);
+}
+
+static const Command *
+find_command(const char *name)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(commands); i++) {
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    }
+    return NULL;
+}
+
+static gboolean
+check_common(CommonOptions *common, GError **error)
+{
+    common->is_json = g_strcmp0(common->format, "json") == 0;
+    if (common->format == NULL || common->is_json || strcmp(common->format, "text") == 0)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_USAGE, "unknown format \"%s\"", common->format);
+    seam_error_hint(error, "known: text, json");
+    return FALSE;
+}
+
+typedef struct Limit {
+    const char *option;
+    int value;
+    int min;
+    int max;
+} Limit;
+
+static gboolean
+check_limits(const RunOptions *run, GError **error)
+{
+    const Limit limits[] = {
+        {"--lock-budget", run->lock_budget_ms, 10, 60000},
+        {"--deadline", run->lock_deadline_s, 0, 86400 * 7},
+        {"--lease-timeout", run->lease_timeout_s, 3, 3600},
+        {"--reconnect", run->reconnect_s, 0, 86400},
+        {"--batch-time", run->batch_ms, 1, 60000},
+        {"--max-batch", run->max_batch_rows, 1, 10000000},
+        {"--load", run->load_percent, 1, 100},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
+        if (limits[i].value < limits[i].min || limits[i].value > limits[i].max) {
+            seam_error_set(error, SEAM_ERROR_USAGE, "%s takes a number from %d to %d, not %d", limits[i].option,
+                           limits[i].min, limits[i].max, limits[i].value);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static void
+add_groups(GOptionContext *context, const Command *command, CommonOptions *common, RunOptions *run, int *max_lag_mb)
+{
+    const GOptionEntry common_entries[] = {
+        {"dbname", 'd', 0, G_OPTION_ARG_STRING, &common->dbname,
+         "Database: a name, conninfo string or URI, as with psql", "TARGET"},
+        {"format", 0, 0, G_OPTION_ARG_STRING, &common->format, "text (default) or json: one document on stdout",
+         "FORMAT"},
+        {"quiet", 'q', 0, G_OPTION_ARG_NONE, &common->is_quiet, "No progress on stderr", NULL},
+        {NULL}};
+    const GOptionEntry run_entries[] = {
+        {"lock-budget", 0, 0, G_OPTION_ARG_INT, &run->lock_budget_ms,
+         "How long we may wait for a lock and make others wait (default 250)", "MS"},
+        {"deadline", 0, 0, G_OPTION_ARG_INT, &run->lock_deadline_s,
+         "How long to try for a lock; then exit 4 (default 900)", "S"},
+        {"batch-time", 0, 0, G_OPTION_ARG_INT, &run->batch_ms, "What a batch of a backfill shall take (default 60)",
+         "MS"},
+        {"max-batch", 0, 0, G_OPTION_ARG_INT, &run->max_batch_rows, "Most rows of a batch (default 50000)", "ROWS"},
+        {"load", 0, 0, G_OPTION_ARG_INT, &run->load_percent, "Share of the time that a backfill works (default 80)",
+         "PERCENT"},
+        {"max-lag", 0, 0, G_OPTION_ARG_INT, max_lag_mb,
+         "Pause a backfill while a standby is further behind; 0: never (default 64)", "MB"},
+        {"lease-timeout", 0, 0, G_OPTION_ARG_INT, &run->lease_timeout_s,
+         "Take over from a pgseam that has been silent for so long (default 10)", "S"},
+        {"reconnect", 0, 0, G_OPTION_ARG_INT, &run->reconnect_s,
+         "Try to get a lost connection back for so long (default 30)", "S"},
+        {NULL}};
+
+    if (command->options != NULL)
+        g_option_context_add_main_entries(context, command->options, NULL);
+    g_option_context_add_main_entries(context, common_entries, NULL);
+    if (command->takes_run_options)
+        g_option_context_add_main_entries(context, run_entries, NULL);
+}
+
+static gboolean
+parse(const Command *command, CommonOptions *common, RunOptions *run, char ***args, GError **error)
+{
+    g_autoptr(GOptionContext) context = g_option_context_new(command->arguments);
+    int max_lag_mb = (int)(run->max_lag_bytes / 1024 / 1024);
+    int n;
+
+    g_option_context_set_summary(context, command->help);
+    add_groups(context, command, common, run, &max_lag_mb);
+    if (!g_option_context_parse_strv(context, args, error))
+        return FALSE;
+    n = (int)g_strv_length(*args) - 1;
+    if (n < command->min_args || n > command->max_args) {
+        seam_error_set(error, SEAM_ERROR_USAGE, "pgseam %s takes %s", command->name,
+                       command->arguments != NULL && command->max_args > 0 ? command->arguments : "no argument");
+        seam_error_hint(error, "see `pgseam %s --help`", command->name);
+        return FALSE;
+    }
+    run->max_lag_bytes = (gint64)max_lag_mb * 1024 * 1024;
+    run->target = common->dbname;
+    run->is_quiet = common->is_quiet;
+    return check_common(common, error) && check_limits(run, error);
+}
+
+static int
+fail(const GError *error, gboolean is_json)
+{
+    g_autofree char *text = error_to_text(error);
+    g_autofree char *json = is_json ? error_to_json(error) : NULL;
+
+    fputs(text, stderr);
+    if (json != NULL)
+        command_print(json);
+    return seam_error_exit_status(error);
+}
+
+static int
+run_command(const Command *command, char **argv)
+{
+    g_auto(GStrv) args = g_strdupv(argv);
+    g_autoptr(GError) error = NULL;
+    CommonOptions common = {NULL, NULL, FALSE, FALSE};
+    RunOptions run;
+    int status = 0;
+
+    run_options_init(&run);
+    g_free(args[0]);
+    args[0] = g_strdup_printf("pgseam %s", command->name);
+    g_set_prgname(args[0]);
+    if (!parse(command, &common, &run, &args, &error) || !command->run(&common, &run, args + 1, &error))
+        status = fail(error, common.is_json);
+    g_free(common.dbname);
+    g_free(common.format);
+    return status;
+}
+
+int
+main(int argc, char **argv)
+{
+    const Command *command;
+
+    setlocale(LC_ALL, "");
+    cancel_install();
+    if (argc < 2) {
+        print_usage(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_usage(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        puts("pgseam " PGSEAM_VERSION);
+        return 0;
+    }
+    command = find_command(argv[1]);
+    if (command == NULL) {
+        fprintf(stderr, "pgseam: unknown command \"%s\"\nhint: `pgseam --help` lists them\n", argv[1]);
+        return 2;
+    }
+    return run_command(command, argv + 1);
+}

@@ -1,0 +1,148 @@
+#include "cli/planning.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "catalog/load.h"
+#include "db/conn.h"
+#include "plan/plan_json.h"
+#include "plan/planner.h"
+
+static void
+append_all(GPtrArray *to, const GPtrArray *from)
+{
+    for (guint i = 0; i < from->len; i++)
+        g_ptr_array_add(to, g_strdup(g_ptr_array_index(from, i)));
+}
+
+/* The planner's wishes in the catalog's words: the two do not know of each other. */
+static Facts *
+load_facts(DbConn *conn, const Script *script, const char *search_path, GError **error)
+{
+    Wishes wishes;
+    FactRequest request;
+    Facts *facts;
+
+    wishes_of_script(&wishes, script);
+    fact_request_init(&request);
+    append_all(request.relations, wishes.relations);
+    append_all(request.functions, wishes.functions);
+    append_all(request.types, wishes.types);
+    for (guint i = 0; i + 2 < wishes.candidates->len; i += 3)
+        fact_request_add_candidate(&request, g_ptr_array_index(wishes.candidates, i),
+                                   g_ptr_array_index(wishes.candidates, i + 1),
+                                   g_ptr_array_index(wishes.candidates, i + 2));
+    facts = facts_load(conn, &request, search_path, error);
+    fact_request_clear(&request);
+    wishes_clear(&wishes);
+    return facts;
+}
+
+static void
+place_probe_error(const Script *script, const PlanProbe *probe, GError **error)
+{
+    g_autofree char *excerpt = script_excerpt(script, probe->offset);
+
+    if (seam_error_has_sqlstate(*error, "55P03")) {
+        seam_error_recode(error, SEAM_ERROR_LOCK);
+        seam_error_hint(error, "another session holds the table; see `pgseam locks`, then try again");
+        return;
+    }
+    if (seam_error_is(*error, SEAM_ERROR_SQL)) {
+        seam_error_recode(error, SEAM_ERROR_REFUSED);
+        seam_error_detail(error, "%s", excerpt);
+        if (seam_error_get_hint(*error) == NULL)
+            seam_error_hint(error, "the server refuses this expression; nothing has been changed");
+    }
+}
+
+/* Let the server plan the file's expressions against the table as it will be. */
+static gboolean
+check_expressions(DbConn *conn, const Script *script, const Facts *facts, GError **error)
+{
+    g_autoptr(GPtrArray) probes = planner_probes(script, facts);
+    gboolean ok =
+        db_run(conn, "BEGIN READ ONLY", DB_NONE, error) &&
+        db_run(conn, "SELECT pg_catalog.set_config('search_path', $1, true)", DB_ARGS(facts->search_path), error);
+
+    for (guint i = 0; ok && i < probes->len; i++) {
+        const PlanProbe *probe = g_ptr_array_index(probes, i);
+
+        ok = db_run(conn, probe->sql, DB_NONE, error);
+        if (!ok && error != NULL)
+            place_probe_error(script, probe, error);
+    }
+    db_abort(conn);
+    return ok;
+}
+
+static Plan *
+build(DbConn *conn, const Script *script, GError **error)
+{
+    g_autoptr(Facts) facts = load_facts(conn, script, NULL, error);
+    g_autoptr(Plan) plan = facts != NULL ? planner_build(script, facts, error) : NULL;
+
+    if (plan == NULL || !check_expressions(conn, script, facts, error))
+        return NULL;
+    return g_steal_pointer(&plan);
+}
+
+Plan *
+planning_from_sql(const char *target, const char *path, GError **error)
+{
+    g_autoptr(Script) script = script_load(path, error);
+    g_autoptr(DbConn) conn = NULL;
+
+    if (script == NULL)
+        return NULL;
+    if (strlen(script->name) == 0) {
+        seam_error_set(error, SEAM_ERROR_USAGE, "the file's name gives the migration no name");
+        return NULL;
+    }
+    conn = db_open(target, "pgseam/plan", error);
+    return conn != NULL ? build(conn, script, error) : NULL;
+}
+
+static void
+set_drift(const char *path, const GPtrArray *drift, GError **error)
+{
+    g_autoptr(GString) lines = g_string_new(NULL);
+
+    for (guint i = 0; i < drift->len; i++)
+        g_string_append_printf(lines, "%s%s", i > 0 ? "\n" : "", (const char *)g_ptr_array_index(drift, i));
+    seam_error_set(error, SEAM_ERROR_DRIFT, "the server is no longer what %s was made for", path);
+    seam_error_detail(error, "%s", lines->str);
+    seam_error_hint(error, "make a new plan and have it reviewed; nothing has been changed");
+}
+
+Plan *
+planning_from_plan(const char *target, const char *path, const char *text, GError **error)
+{
+    g_autoptr(Plan) plan = plan_from_json(text, path, error);
+    g_autoptr(Script) script = plan != NULL ? script_read(plan->path, plan->source, error) : NULL;
+    g_autoptr(DbConn) conn = script != NULL ? db_open(target, "pgseam/plan", error) : NULL;
+    g_autoptr(Facts) facts = conn != NULL ? load_facts(conn, script, plan->search_path, error) : NULL;
+    g_autoptr(GPtrArray) actual = facts != NULL ? facts_fingerprint(facts) : NULL;
+    g_autoptr(GPtrArray) drift = actual != NULL ? plan_drift(plan->facts, actual) : NULL;
+
+    if (drift == NULL)
+        return NULL;
+    if (drift->len > 0) {
+        set_drift(path, drift, error);
+        return NULL;
+    }
+    return g_steal_pointer(&plan);
+}
+
+/* A plan is a JSON object; no SQL statement begins with a brace. */
+Plan *
+planning_from_file(const char *target, const char *path, GError **error)
+{
+    g_autofree char *text = NULL;
+    const char *start;
+
+    if (strcmp(path, "-") == 0 || !g_file_get_contents(path, &text, NULL, NULL))
+        return planning_from_sql(target, path, error);
+    start = text + strspn(text, " \t\r\n");
+    return start[0] == '{' ? planning_from_plan(target, path, text, error) : planning_from_sql(target, path, error);
+}

@@ -1,0 +1,25 @@
+/*
+ * From a file to a plan that has been checked against the server. Shared by plan and start.
+ */
+#ifndef PGSEAM_CLI_PLANNING_H
+#define PGSEAM_CLI_PLANNING_H
+
+#include "plan/plan.h"
+
+/*
+ * Read the migration `path`, ask the server for the facts, build the plan, and let the server check its expressions
+ * (EXPLAIN, nothing is executed). Errors: SEAM_ERROR_USAGE for a file that cannot be read, SEAM_ERROR_REFUSED with line
+ * and caret, those of db_open() and db_query().
+ */
+Plan *planning_from_sql(const char *target, const char *path, GError **error);
+
+/*
+ * Take a plan that was written before (`text`, from file `path`) and check that the server still is what it was made
+ * for: SEAM_ERROR_DRIFT with the lines that changed.
+ */
+Plan *planning_from_plan(const char *target, const char *path, const char *text, GError **error);
+
+/* Either, by what the file holds. */
+Plan *planning_from_file(const char *target, const char *path, GError **error);
+
+#endif
