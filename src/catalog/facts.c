@@ -22,6 +22,7 @@ column_free(FactColumn *column)
 {
     g_free(column->name);
     g_free(column->type);
+    g_free(column->key_type);
     g_free(column->default_expr);
     g_free(column);
 }

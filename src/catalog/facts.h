@@ -13,6 +13,7 @@ typedef struct FactColumn {
     char *name;
     int number;
     char *type;         /* format_type() */
+    char *key_type;     /* the base type without a length: what a value of a key is cast to */
     char *default_expr; /* pg_get_expr(), NULL: none */
     gboolean is_not_null;
     gboolean is_generated;

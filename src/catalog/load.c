@@ -65,6 +65,7 @@ load_columns(DbConn *conn, FactTable *table, const char *oid, GError **error)
         column->name = g_strdup(db_text(rows, i, "name"));
         column->number = (int)db_int(rows, i, "number");
         column->type = g_strdup(db_text(rows, i, "type"));
+        column->key_type = g_strdup(db_text(rows, i, "key_type"));
         column->default_expr = g_strdup(db_text(rows, i, "default_expr"));
         column->is_not_null = db_bool(rows, i, "is_not_null");
         column->is_generated = db_bool(rows, i, "is_generated");
@@ -319,7 +320,7 @@ facts_load(DbConn *conn, const FactRequest *request, const char *search_path, GE
         db_abort(conn);
         return NULL;
     }
-    if (!db_run(conn, "COMMIT", DB_NONE, error))
+    if (!db_commit(conn, error))
         return NULL;
     return g_steal_pointer(&facts);
 }

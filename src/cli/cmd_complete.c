@@ -41,7 +41,7 @@ run_complete(const CommonOptions *common, const RunOptions *options, char **args
         return FALSE;
     if (migration->state == STATE_COMPLETE)
         return driver_print_status(run.control, common, migration->name, error);
-    return driver_run(&run, common, "complete", runner_contract, error);
+    return driver_run(&run, common, "complete", migration->stage, runner_contract, error);
 }
 
 const Command command_complete = {

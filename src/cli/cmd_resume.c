@@ -8,11 +8,11 @@ go_on(Run *run, const CommonOptions *common, Stage stage, GError **error)
     switch (stage) {
         case STAGE_EXPAND:
         case STAGE_BACKFILL:
-            return driver_run(run, common, "resume", runner_expand, error);
+            return driver_run(run, common, "resume", stage, runner_expand, error);
         case STAGE_CONTRACT:
-            return driver_run(run, common, "resume", runner_contract, error);
+            return driver_run(run, common, "resume", stage, runner_contract, error);
         case STAGE_ROLLBACK:
-            return driver_run(run, common, "resume", runner_rollback, error);
+            return driver_run(run, common, "resume", stage, runner_rollback, error);
         default:
             return driver_print_status(run->control, common, run->plan->migration, error);
     }

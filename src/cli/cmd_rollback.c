@@ -20,7 +20,7 @@ run_rollback(const CommonOptions *common, const RunOptions *options, char **args
         return FALSE;
     if (migration->state == STATE_ROLLED_BACK)
         return driver_print_status(run.control, common, migration->name, error);
-    return driver_run(&run, common, "rollback", runner_rollback, error);
+    return driver_run(&run, common, "rollback", migration->stage, runner_rollback, error);
 }
 
 const Command command_rollback = {

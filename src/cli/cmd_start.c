@@ -10,18 +10,34 @@ begin(Run *run, GError **error)
            journal_begin(run->control, run->plan, &run->migration, error);
 }
 
+/* A migration that is under way is in its own way: said before planning stumbles over what it has made. */
+static gboolean
+check_name(const RunOptions *options, const char *path, GError **error)
+{
+    g_autofree char *name = planning_name_of(path);
+    g_autoptr(DbConn) conn = NULL;
+    gboolean exists = FALSE;
+
+    if (name == NULL || !g_file_test(path, G_FILE_TEST_EXISTS))
+        return TRUE;
+    conn = db_open(options->target, "pgseam/start", error);
+    return conn != NULL && journal_exists(conn, &exists, error) && (!exists || journal_check_name(conn, name, error));
+}
+
 static gboolean
 run_start(const CommonOptions *common, const RunOptions *options, char **args, GError **error)
 {
     g_auto(Run) run = {.options = *options};
 
+    if (!check_name(options, args[0], error))
+        return FALSE;
     run.plan = planning_from_file(options->target, args[0], error);
     if (run.plan == NULL || !begin(&run, error))
         return FALSE;
     run.progress = progress_new(common->is_quiet);
     for (guint i = 0; i < run.plan->notes->len; i++)
         progress_say(run.progress, "note: %s", (const char *)g_ptr_array_index(run.plan->notes, i));
-    return driver_run(&run, common, "start", runner_expand, error);
+    return driver_run(&run, common, "start", STAGE_EXPAND, runner_expand, error);
 }
 
 const Command command_start = {

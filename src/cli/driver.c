@@ -70,14 +70,34 @@ hint_at_resume(Run *run, GError **error)
             run->plan->migration);
 }
 
+static gboolean
+check_stage(Run *run, Stage stage, GError **error)
+{
+    g_autoptr(GPtrArray) list = journal_list(run->control, run->plan->migration, error);
+
+    if (list == NULL)
+        return FALSE;
+    for (guint i = 0; i < list->len; i++) {
+        const JournalMigration *migration = g_ptr_array_index(list, i);
+
+        if (migration->id != run->migration || migration->stage == stage)
+            continue;
+        seam_error_set(error, SEAM_ERROR_FENCED, "migration %s has moved on meanwhile: it is %s now", migration->name,
+                       state_name(migration->state));
+        seam_error_hint(error, "look again with `pgseam status`");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
-driver_run(Run *run, const CommonOptions *common, const char *command, DriverWork work, GError **error)
+driver_run(Run *run, const CommonOptions *common, const char *command, Stage stage, DriverWork work, GError **error)
 {
     GError *why = NULL;
 
     if (run->progress == NULL)
         run->progress = progress_new(common->is_quiet);
-    if (!lease_take(run, command, error))
+    if (!lease_take(run, command, error) || !check_stage(run, stage, error))
         return FALSE;
     if (!work(run, ops_of, &why)) {
         if (!seam_error_is(why, SEAM_ERROR_REFUSED))

@@ -134,15 +134,33 @@ planning_from_plan(const char *target, const char *path, const char *text, GErro
     return g_steal_pointer(&plan);
 }
 
-/* A plan is a JSON object; no SQL statement begins with a brace. */
+/* The text of a file that holds a plan; NULL for anything else. A plan is a JSON object; no SQL statement begins with a
+ * brace. */
+static char *
+read_plan_text(const char *path)
+{
+    g_autofree char *text = NULL;
+
+    if (strcmp(path, "-") == 0 || !g_file_get_contents(path, &text, NULL, NULL))
+        return NULL;
+    return text[strspn(text, " \t\r\n")] == '{' ? g_steal_pointer(&text) : NULL;
+}
+
+char *
+planning_name_of(const char *path)
+{
+    g_autofree char *text = read_plan_text(path);
+    g_autoptr(Plan) plan = text != NULL ? plan_from_json(text, path, NULL) : NULL;
+
+    if (text == NULL)
+        return script_name_of(path);
+    return plan != NULL ? g_strdup(plan->migration) : NULL;
+}
+
 Plan *
 planning_from_file(const char *target, const char *path, GError **error)
 {
-    g_autofree char *text = NULL;
-    const char *start;
+    g_autofree char *text = read_plan_text(path);
 
-    if (strcmp(path, "-") == 0 || !g_file_get_contents(path, &text, NULL, NULL))
-        return planning_from_sql(target, path, error);
-    start = text + strspn(text, " \t\r\n");
-    return start[0] == '{' ? planning_from_plan(target, path, text, error) : planning_from_sql(target, path, error);
+    return text != NULL ? planning_from_plan(target, path, text, error) : planning_from_sql(target, path, error);
 }

@@ -19,6 +19,10 @@ Plan *planning_from_sql(const char *target, const char *path, GError **error);
  */
 Plan *planning_from_plan(const char *target, const char *path, const char *text, GError **error);
 
+/* The name of the migration that a file holds, without looking at the server; NULL if it cannot be read. The caller
+ * frees. */
+char *planning_name_of(const char *path);
+
 /* Either, by what the file holds. */
 Plan *planning_from_file(const char *target, const char *path, GError **error);
 

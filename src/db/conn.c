@@ -98,25 +98,41 @@ wait_for_result(DbConn *conn, GError **error)
     return TRUE;
 }
 
-/* Take all results of the statement, keep the last; NULL where the wait was ended. */
+static gboolean
+is_success(const DbResult *result)
+{
+    ExecStatusType status = result != NULL ? PQresultStatus(result) : PGRES_FATAL_ERROR;
+
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+}
+
+/* Take all results of the statement, keep the last; NULL where the wait was ended. A statement that succeeded before
+ * the cancel reached it has succeeded (a COMMIT above all): whoever wanted to stop is asked again at the next one. */
 static DbResult *
 fetch(DbConn *conn, GError **error)
 {
     DbResult *last = NULL;
     DbResult *next;
-    gboolean keep = wait_for_result(conn, error);
+    GError *stopped = NULL;
 
-    if (!keep && PQisBusy(conn->pg))
+    wait_for_result(conn, &stopped);
+    if (stopped != NULL && PQisBusy(conn->pg)) {
+        g_propagate_error(error, stopped);
         return NULL; /* the server does not even answer the cancel: the connection stays busy and is of no more use */
+    }
     while ((next = PQgetResult(conn->pg)) != NULL) {
         PQclear(last);
         last = next;
         if (PQstatus(conn->pg) == CONNECTION_BAD)
             break;
     }
-    if (!keep)
+    if (stopped != NULL && !is_success(last)) {
         g_clear_pointer(&last, PQclear);
-    else if (last == NULL)
+        g_propagate_error(error, stopped);
+        return NULL;
+    }
+    g_clear_error(&stopped);
+    if (last == NULL)
         set_lost(conn, error);
     return last;
 }
@@ -133,15 +149,10 @@ db_query(DbConn *conn, const char *sql, int n_values, const char *const *values,
     result = fetch(conn, error);
     if (result == NULL)
         return NULL;
-    switch (PQresultStatus(result)) {
-        case PGRES_COMMAND_OK:
-        case PGRES_TUPLES_OK:
-        case PGRES_EMPTY_QUERY:
-            return g_steal_pointer(&result);
-        default:
-            set_sql_error(conn, result, error);
-            return NULL;
-    }
+    if (is_success(result))
+        return g_steal_pointer(&result);
+    set_sql_error(conn, result, error);
+    return NULL;
 }
 
 gboolean
@@ -149,6 +160,19 @@ db_run(DbConn *conn, const char *sql, int n_values, const char *const *values, G
 {
     g_autoptr(DbResult) result = db_query(conn, sql, n_values, values, error);
     return result != NULL;
+}
+
+gboolean
+db_commit(DbConn *conn, GError **error)
+{
+    g_autoptr(DbResult) result = db_query(conn, "COMMIT", DB_NONE, error);
+
+    if (result == NULL)
+        return FALSE;
+    if (strcmp(PQcmdStatus(result), "COMMIT") == 0)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_FAILED, "a transaction ended with %s instead of COMMIT", PQcmdStatus(result));
+    return FALSE;
 }
 
 void

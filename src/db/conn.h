@@ -21,7 +21,8 @@ typedef struct DbSettings {
 } DbSettings;
 
 /* Called every tick while a statement of the connection runs. Return FALSE with an error set to end the statement: it
- * is cancelled, its outcome discarded, and the error becomes that of the query. May use other connections. */
+ * is cancelled and the error becomes that of the query, unless it succeeded before the cancel reached it. So a reason
+ * to stop must last: the tick is asked again during the next statement. May use other connections. */
 typedef gboolean (*DbTick)(gpointer data, GError **error);
 
 /*
@@ -59,6 +60,9 @@ DbResult *db_query(DbConn *conn, const char *sql, int n_values, const char *cons
 
 /* The same where only success matters. */
 gboolean db_run(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error);
+
+/* COMMIT, and make sure that it was one: a transaction that had failed answers COMMIT with ROLLBACK and no error. */
+gboolean db_commit(DbConn *conn, GError **error);
 
 /* ROLLBACK if a transaction is open; for clean-up paths, so its own failure is not reported. */
 void db_abort(DbConn *conn);

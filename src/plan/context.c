@@ -77,6 +77,10 @@ check_kind(const FactTable *table, const char *shown, GError **error)
         context_refuse(error, NULL, "%s has inheritance children: that is not yet supported", shown);
         return FALSE;
     }
+    if (table->is_partition) {
+        context_refuse(error, NULL, "%s is a partition: that is not yet supported", shown);
+        return FALSE;
+    }
     if (table->persistence == 't') {
         context_refuse(error, NULL, "%s is a temporary table: it lives in one session only", shown);
         return FALSE;
@@ -192,6 +196,26 @@ context_check_column(PlanContext *ctx, const Target *target, const char *column,
         return FALSE;
     }
     return TRUE;
+}
+
+gboolean
+context_claim(PlanContext *ctx, const Target *target, const char *column, const char *aspect, GError **error)
+{
+    g_autofree char *table = sql_quote_name(target->schema, target->name);
+    g_autofree char *name = sql_quote_ident(column);
+    char *key = g_strdup_printf("%s.%s: %s", table, name, aspect);
+    gpointer line = g_hash_table_lookup(ctx->aspects, key);
+
+    if (line == NULL) {
+        g_hash_table_insert(ctx->aspects, key, GINT_TO_POINTER(ctx->stmt->line));
+        return TRUE;
+    }
+    g_free(key);
+    context_refuse(error,
+                   "write only the one that shall hold in the end, or put the second into a migration of its own",
+                   "line %d changes the %s of column \"%s\" already; the phases could not keep their order",
+                   GPOINTER_TO_INT(line), aspect, column);
+    return FALSE;
 }
 
 gboolean

@@ -35,6 +35,8 @@ context_init(PlanContext *ctx, const Script *script, const Facts *facts, Plan *p
     ctx->dropped = g_ptr_array_new_with_free_func(g_free);
     ctx->index_names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ctx->dropped_indexes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    ctx->stmts = g_hash_table_new(NULL, NULL);
+    ctx->aspects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
 static void
@@ -47,6 +49,8 @@ context_clear(PlanContext *ctx)
     g_ptr_array_unref(ctx->dropped);
     g_hash_table_unref(ctx->index_names);
     g_hash_table_unref(ctx->dropped_indexes);
+    g_hash_table_unref(ctx->aspects);
+    g_hash_table_unref(ctx->stmts);
 }
 
 /* One statement: its recipe; where that says no and there is consent, as it stands. */
@@ -143,6 +147,21 @@ fill_head(Plan *plan, const Script *script, const Facts *facts)
     plan->facts = facts_fingerprint(facts);
 }
 
+static void
+plan_all(PlanContext *ctx, GPtrArray *refusals)
+{
+    g_autoptr(GError) why = NULL;
+
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        g_clear_error(&why);
+        if (!plan_stmt(ctx, g_ptr_array_index(ctx->script->stmts, i), &why))
+            g_ptr_array_add(refusals, refusal_text(ctx, why));
+    }
+    g_clear_error(&why);
+    if (refusals->len == 0 && !recipe_sweeps(ctx, &why))
+        g_ptr_array_add(refusals, refusal_text(ctx, why));
+}
+
 Plan *
 planner_build(const Script *script, const Facts *facts, GError **error)
 {
@@ -152,18 +171,11 @@ planner_build(const Script *script, const Facts *facts, GError **error)
 
     fill_head(plan, script, facts);
     context_init(&ctx, script, facts, plan);
-    for (guint i = 0; i < script->stmts->len; i++) {
-        g_autoptr(GError) why = NULL;
-
-        if (!plan_stmt(&ctx, g_ptr_array_index(script->stmts, i), &why))
-            g_ptr_array_add(refusals, refusal_text(&ctx, why));
-    }
+    plan_all(&ctx, refusals);
     if (refusals->len > 0)
         set_refusals(&ctx, refusals, error);
-    else {
-        recipe_sweeps(&ctx);
+    else
         take_steps(&ctx);
-    }
     context_clear(&ctx);
     return refusals->len == 0 ? g_steal_pointer(&plan) : NULL;
 }

@@ -40,6 +40,8 @@ typedef struct PlanContext {
     GPtrArray *dropped;          /* ColumnChange */
     GHashTable *index_names;     /* quoted qualified names that the file gives to indexes */
     GHashTable *dropped_indexes; /* quoted qualified names */
+    GHashTable *aspects;         /* "schema.table.column: default" -> line: what a statement of the file changes */
+    GHashTable *stmts;           /* Step of a backfill -> its Stmt */
 } PlanContext;
 
 /* The table a statement names, with what is true for every recipe checked: it exists, is an ordinary table without
@@ -61,6 +63,11 @@ gboolean context_check_column(PlanContext *ctx, const Target *target, const char
 gboolean context_check_expr(PlanContext *ctx, const Target *target, const Expr *expr, const char *alias,
                             GError **error);
 
+/* Declare that the statement in hand changes one aspect of a column ("default", "NOT NULL"). The phases would turn the
+ * order of two such statements round, and the second could not be planned from the facts: so there may be one in a
+ * file. */
+gboolean context_claim(PlanContext *ctx, const Target *target, const char *column, const char *aspect, GError **error);
+
 /* The worst volatility in an expression: 'i', 's' or 'v'. */
 char context_volatility(const PlanContext *ctx, const Expr *expr);
 
@@ -71,6 +78,12 @@ Step *context_step(PlanContext *ctx, Phase phase, StepKind kind, const Target *t
 void context_refuse(GError **error, const char *hint, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* "X is not yet supported online", with the way out. */
 void context_not_yet(GError **error, const char *hint, const char *what);
+
+/*
+ * Whether an UPDATE may be applied again to rows written behind the walk. If so, `ret_still` (freed by the caller) is a
+ * further condition under which a row still needs it, or NULL.
+ */
+gboolean repeatable_decide(const PlanContext *ctx, const Target *target, const Stmt *stmt, char **ret_still);
 
 /* The recipes. */
 gboolean recipe_alter_table(PlanContext *ctx, GError **error);
@@ -91,7 +104,8 @@ gboolean recipe_transaction(PlanContext *ctx, GError **error);
 gboolean recipe_none(PlanContext *ctx, GError **error);
 gboolean recipe_opaque(PlanContext *ctx, GError **error);
 
-/* After all statements: repeatable backfills of tables with a contract are swept again before it. */
-void recipe_sweeps(PlanContext *ctx);
+/* After all statements: repeatable backfills of tables with a contract are swept again before it. Refused where a later
+ * statement changes what the sweep goes by; ctx->offset then is that statement. */
+gboolean recipe_sweeps(PlanContext *ctx, GError **error);
 
 #endif

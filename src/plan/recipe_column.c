@@ -221,6 +221,8 @@ recipe_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, cons
                        column->is_generated ? "generated" : "an identity column");
         return FALSE;
     }
+    if (!context_claim(ctx, target, cmd->column, "default", error))
+        return FALSE;
     step = context_step(ctx, is_set ? PHASE_EXPAND : PHASE_CONTRACT,
                         is_set ? STEP_COLUMN_SET_DEFAULT : STEP_COLUMN_DROP_DEFAULT, target);
     step->sql = g_strdup(sql);

@@ -1,93 +1,11 @@
 /*
- * UPDATE and DELETE, batched by key.
- *
- * A statement may be split if each row's fate depends on that row alone. It is *repeatable* if applying it once more to
- * a row that it has already changed does no harm: then rows that the old application writes behind the walk can be
- * swept.
+ * UPDATE and DELETE, batched by key. A statement may be split if each row's fate depends on that row alone.
  */
 #include <string.h>
 
 #include "base/sqltext.h"
 #include "plan/recipe.h"
 #include "sql/splice.h"
-
-static const Assignment *
-assignment_to(const DmlStmt *dml, const char *column)
-{
-    for (guint i = 0; i < dml->assignments->len; i++) {
-        const Assignment *assignment = g_ptr_array_index(dml->assignments, i);
-
-        if (strcmp(assignment->column, column) == 0)
-            return assignment;
-    }
-    return NULL;
-}
-
-/* TRUE if no assigned value reads an assigned column: then the second run computes what the first one did. */
-static gboolean
-values_are_independent(const DmlStmt *dml)
-{
-    for (guint i = 0; i < dml->assignments->len; i++) {
-        const Assignment *assignment = g_ptr_array_index(dml->assignments, i);
-
-        if (assignment->value.has_whole_row)
-            return FALSE;
-        for (guint k = 0; k < assignment->value.columns->len; k++) {
-            if (assignment_to(dml, g_ptr_array_index(assignment->value.columns, k)) != NULL)
-                return FALSE;
-        }
-    }
-    return TRUE;
-}
-
-/* Two constants of one class of spelling that differ as text differ as values: 'a' and 'b', 1 and 2, true and false. */
-static gboolean
-literals_differ(const char *a, const char *b)
-{
-    gboolean is_text = a[0] == '\'';
-    gboolean is_number = g_ascii_isdigit(a[0]) || a[0] == '-';
-
-    return strcmp(a, b) != 0 && strcmp(b, "NULL") != 0 && (b[0] == '\'') == is_text &&
-           (g_ascii_isdigit(b[0]) || b[0] == '-') == is_number && strchr(a, '.') == NULL && strchr(b, '.') == NULL;
-}
-
-/*
- * Whether a guard makes the UPDATE repeatable. `ret_still` then is a further condition under which a row still needs
- * work (for IS NULL: that the value to set is not NULL itself), or NULL if the predicate alone says so.
- */
-static gboolean
-guard_holds(const DmlStmt *dml, const Guard *guard, char **ret_still)
-{
-    const Assignment *assignment = assignment_to(dml, guard->column);
-
-    if (assignment == NULL || !assignment->is_simple)
-        return FALSE;
-    switch (guard->kind) {
-        case GUARD_IS_NULL:
-            if (assignment->value.is_null_literal || !values_are_independent(dml))
-                return FALSE;
-            if (assignment->literal == NULL)
-                *ret_still = g_strdup_printf("(%s\n) IS NOT NULL", assignment->value.text);
-            return TRUE;
-        case GUARD_DIFFERS:
-            return g_strcmp0(assignment->literal, guard->literal) == 0;
-        case GUARD_EQUALS:
-            return assignment->literal != NULL && literals_differ(guard->literal, assignment->literal);
-    }
-    return FALSE;
-}
-
-static gboolean
-is_repeatable(const DmlStmt *dml, gboolean is_delete, char **ret_still)
-{
-    if (is_delete)
-        return TRUE;
-    for (guint i = 0; i < dml->guards->len; i++) {
-        if (guard_holds(dml, g_ptr_array_index(dml->guards, i), ret_still))
-            return TRUE;
-    }
-    return FALSE;
-}
 
 static gboolean
 check_expr(PlanContext *ctx, const Target *target, const Expr *expr, const char *where, GError **error)
@@ -220,7 +138,7 @@ add_step(PlanContext *ctx, const Target *target, const FactIndex *key, Phase pha
         const char *column = g_ptr_array_index(key->columns, i);
 
         g_ptr_array_add(step->key, g_strdup(column));
-        g_ptr_array_add(step->key_types, g_strdup(facts_column(target->table, column)->type));
+        g_ptr_array_add(step->key_types, g_strdup(facts_column(target->table, column)->key_type));
     }
     step_set(step, PARAM_ALIAS, alias != NULL ? alias : target->name);
     step->rows = target->table->rows;
@@ -242,11 +160,10 @@ note_fate(PlanContext *ctx, const Target *target, gboolean repeatable)
     if (!repeatable)
         plan_note(
             ctx->plan,
-            "line %d: running this UPDATE twice over a row would not be the same as once, so each row is changed "
-            "exactly "
-            "once and nothing is swept: of the rows inserted while it runs, those with a key above the highest one at "
-            "its beginning are not changed, those with a key that the walk has still to reach are",
-            ctx->stmt->line);
+            "line %d: this %s changes each row exactly once and is not swept: of the rows inserted while it runs, "
+            "those with a key above the highest one at its beginning are left alone, those with a key that the walk "
+            "has still to reach are changed; what the applications write later stays as they write it",
+            ctx->stmt->line, is_delete ? "DELETE" : "UPDATE");
     if (changes_old)
         plan_note(ctx->plan, "line %d: rollback does not bring back what this %s changes in existing columns",
                   ctx->stmt->line, is_delete ? "DELETE" : "UPDATE");
@@ -280,14 +197,14 @@ recipe_dml(PlanContext *ctx, GError **error)
     key = facts_key(target->table);
     if (!check_dml(ctx, target, key, error))
         return FALSE;
-    repeatable = is_repeatable(dml, ctx->stmt->kind == STMT_DELETE, &still);
+    repeatable = repeatable_decide(ctx, target, ctx->stmt, &still);
     step = add_step(ctx, target, key, PHASE_BACKFILL);
     step->sql = batched(step, ctx->stmt, NULL);
     step->why =
-        g_strdup(repeatable ? "as one statement it would lock every row until it ends; in batches by key, each row is "
-                              "locked for one batch; rows written behind the walk are swept before contract"
-                            : "as one statement it would lock every row until it ends; in batches by key, each row is "
-                              "locked for one batch, and changed exactly once");
+        g_strdup_printf("as one statement it would lock every row until it ends; in batches by key, each row is "
+                        "locked for one batch%s",
+                        repeatable ? "" : ", and changed exactly once");
+    g_hash_table_insert(ctx->stmts, step, (gpointer)ctx->stmt);
     if (repeatable)
         step_set(step, PARAM_REPEATABLE, "true");
     note_fate(ctx, target, repeatable);
@@ -315,7 +232,7 @@ insert_sweep(PlanContext *ctx, const Stmt *stmt, const Step *backfill, gint plac
     Target target = {name.schema, name.name, table, NULL};
     Step *step;
 
-    is_repeatable(&stmt->dml, stmt->kind == STMT_DELETE, &still);
+    repeatable_decide(ctx, &target, stmt, &still);
     ctx->stmt = stmt;
     step = add_step(ctx, &target, facts_key(table), PHASE_CONTRACT);
     step->sql = batched(step, stmt, still);
@@ -327,27 +244,86 @@ insert_sweep(PlanContext *ctx, const Stmt *stmt, const Step *backfill, gint plac
                        g_ptr_array_steal_index(ctx->phases[PHASE_CONTRACT], ctx->phases[PHASE_CONTRACT]->len - 1));
 }
 
-static const Stmt *
-stmt_at(const PlanContext *ctx, int line, StepKind kind)
+static gboolean
+mentions(const GPtrArray *columns, const char *column)
 {
+    return columns != NULL && g_ptr_array_find_with_equal_func((GPtrArray *)columns, column, g_str_equal, NULL);
+}
+
+/* TRUE if the fate of a row under `dml` depends on `column`. */
+static gboolean
+depends_on(const DmlStmt *dml, const char *column)
+{
+    for (guint i = 0; i < dml->assignments->len; i++) {
+        const Assignment *assignment = g_ptr_array_index(dml->assignments, i);
+
+        if (strcmp(assignment->column, column) == 0 || mentions(assignment->value.columns, column) ||
+            assignment->value.has_whole_row)
+            return TRUE;
+    }
+    return mentions(dml->where.columns, column) || dml->where.has_whole_row;
+}
+
+static gboolean
+same_table(const PlanContext *ctx, const Stmt *a, const Stmt *b)
+{
+    return facts_find(ctx->facts, a->dml.relation.schema, a->dml.relation.name) ==
+           facts_find(ctx->facts, b->dml.relation.schema, b->dml.relation.name);
+}
+
+static gboolean
+check_one_later(PlanContext *ctx, const Stmt *swept, const Stmt *later, GError **error)
+{
+    for (guint i = 0; i < later->dml.assignments->len; i++) {
+        const Assignment *assignment = g_ptr_array_index(later->dml.assignments, i);
+
+        if (!depends_on(&swept->dml, assignment->column))
+            continue;
+        ctx->offset = later->offset;
+        context_refuse(error, "put this statement into a migration of its own, after this one",
+                       "this UPDATE changes column \"%s\", by which the statement on line %d is swept before contract",
+                       assignment->column, swept->line);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* A later UPDATE that changes what a sweep goes by: the sweep would meet rows that the later statement has changed, and
+ * undo or repeat it. */
+static gboolean
+check_later(PlanContext *ctx, const Stmt *swept, GError **error)
+{
+    gboolean is_later = FALSE;
+
     for (guint i = 0; i < ctx->script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
 
-        if (stmt->line == line && stmt->kind == (kind == STEP_BACKFILL_DELETE ? STMT_DELETE : STMT_UPDATE))
-            return stmt;
+        if (is_later && stmt->kind == STMT_UPDATE && same_table(ctx, stmt, swept) &&
+            !check_one_later(ctx, swept, stmt, error))
+            return FALSE;
+        is_later |= stmt == swept;
     }
-    return NULL;
+    return TRUE;
 }
 
-void
-recipe_sweeps(PlanContext *ctx)
+gboolean
+recipe_sweeps(PlanContext *ctx, GError **error)
 {
     gint place = 0;
 
     for (guint i = 0; i < ctx->phases[PHASE_BACKFILL]->len; i++) {
-        const Step *step = g_ptr_array_index(ctx->phases[PHASE_BACKFILL], i);
+        Step *step = g_ptr_array_index(ctx->phases[PHASE_BACKFILL], i);
+        const Stmt *stmt = g_hash_table_lookup(ctx->stmts, step);
+        char *why;
 
-        if (step_is(step, PARAM_REPEATABLE) && has_contract(ctx, step))
-            insert_sweep(ctx, stmt_at(ctx, step->line, step->kind), step, place++);
+        if (!step_is(step, PARAM_REPEATABLE) || !has_contract(ctx, step))
+            continue;
+        if (!check_later(ctx, stmt, error))
+            return FALSE;
+        insert_sweep(ctx, stmt, step, place++);
+        why = g_strconcat(step->why, "; rows written behind the walk are swept before contract", NULL);
+        g_free(step->why);
+        step->why = why;
     }
+    return TRUE;
 }

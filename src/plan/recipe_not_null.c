@@ -35,7 +35,8 @@ recipe_set_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd,
     g_autofree char *constraint = NULL;
     Step *step;
 
-    if (!context_check_column(ctx, target, cmd->column, error))
+    if (!context_check_column(ctx, target, cmd->column, error) ||
+        !context_claim(ctx, target, cmd->column, "NOT NULL", error))
         return FALSE;
     if ((column != NULL && column->is_not_null) || (added != NULL && added->definition->is_not_null)) {
         plan_note(ctx->plan, "line %d: column \"%s\" is NOT NULL already, nothing to do", ctx->stmt->line, cmd->column);
@@ -78,9 +79,11 @@ gboolean
 recipe_drop_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
 {
     const FactColumn *column = target->table != NULL ? facts_column(target->table, cmd->column) : NULL;
+    g_autofree char *constraint = NULL;
     Step *step;
 
-    if (!context_check_column(ctx, target, cmd->column, error))
+    if (!context_check_column(ctx, target, cmd->column, error) ||
+        !context_claim(ctx, target, cmd->column, "NOT NULL", error))
         return FALSE;
     if (column != NULL && !column->is_not_null) {
         plan_note(ctx->plan, "line %d: column \"%s\" allows NULL already, nothing to do", ctx->stmt->line, cmd->column);
@@ -93,7 +96,9 @@ recipe_drop_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd
     step = context_step(ctx, PHASE_EXPAND, STEP_COLUMN_DROP_NOT_NULL, target);
     step->sql = g_strdup(sql);
     step->why = g_strdup("only catalog rows change; the old application must be able to read a NULL");
+    constraint = constraint_name(target, cmd->column);
     step_set(step, PARAM_COLUMN, cmd->column);
+    step_set(step, PARAM_CONSTRAINT, constraint);
     step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
     return TRUE;
 }

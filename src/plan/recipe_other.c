@@ -43,8 +43,7 @@ recipe_none(PlanContext *ctx, GError **error)
             "%s", ctx->stmt->what);
         return FALSE;
     }
-    context_not_yet(error, "-- pgseam: allow opaque because ... runs it as it stands, under the lock budget, unseen",
-                    ctx->stmt->what);
+    context_not_yet(error, "-- pgseam: allow opaque because ... runs it as it stands, unseen", ctx->stmt->what);
     return FALSE;
 }
 

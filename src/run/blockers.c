@@ -13,6 +13,7 @@ blocker_free(gpointer data)
 
     g_free(blocker->who);
     g_free(blocker->state);
+    g_free(blocker->vxid);
     g_free(blocker->since);
     g_free(blocker->mode);
     g_free(blocker->relation);
@@ -30,6 +31,7 @@ read_blocker(const DbResult *rows, int i)
     blocker->state = g_strdup(db_text(rows, i, "state"));
     blocker->since = g_strdup(db_text(rows, i, "since"));
     blocker->age_ms = db_int(rows, i, "age_ms");
+    blocker->vxid = g_strdup(db_text(rows, i, "vxid"));
     blocker->mode = g_strdup(lock_mode_name(lock_mode_of_name(db_text(rows, i, "mode"))));
     blocker->relation = sql_quote_name(db_text(rows, i, "schema"), db_text(rows, i, "name"));
     blocker->query = g_strdup(db_text(rows, i, "query"));

@@ -12,7 +12,8 @@ typedef struct Blocker {
     char *who;     /* "web@10.0.0.7 (psql)" or "prepared transaction 'x'" */
     char *state;   /* "idle in transaction", "active", "autovacuum", ... */
     char *since;   /* clock time at which its transaction began */
-    gint64 age_ms; /* of its transaction; that of the lock for a prepared one */
+    gint64 age_ms; /* of its transaction; 0 where we may not see it */
+    char *vxid;    /* virtual transaction: what tells one transaction from the next */
     char *mode;    /* "ACCESS SHARE" */
     char *relation;
     char *query; /* shortened; NULL where we may not see it */

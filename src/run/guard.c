@@ -27,6 +27,7 @@ typedef struct Attempt {
     int victims;         /* most sessions seen queued behind us */
     GPtrArray *blockers; /* as last seen */
     gboolean is_told;
+    GHashTable *seen; /* vxid -> when we saw it first, monotonic microseconds */
     int number;
 } Attempt;
 
@@ -55,6 +56,7 @@ attempt_init(Attempt *attempt, Run *run, const Step *step)
     attempt->run = run;
     attempt->step = step;
     attempt->relations = g_ptr_array_new_with_free_func(g_free);
+    attempt->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     for (guint i = 0; i < step->locks->len; i++) {
         const StepLock *lock = g_ptr_array_index(step->locks, i);
 
@@ -68,7 +70,26 @@ static void
 attempt_clear(Attempt *attempt)
 {
     g_ptr_array_unref(attempt->relations);
+    g_hash_table_unref(attempt->seen);
     g_clear_pointer(&attempt->blockers, g_ptr_array_unref);
+}
+
+/* The age of a transaction is hidden from roles that may not read other roles' statistics: then from when we saw it
+ * first. */
+static void
+complete_ages(Attempt *attempt)
+{
+    gint64 now = g_get_monotonic_time();
+
+    for (guint i = 0; i < attempt->blockers->len; i++) {
+        Blocker *blocker = g_ptr_array_index(attempt->blockers, i);
+        gint64 *first = g_hash_table_lookup(attempt->seen, blocker->vxid);
+
+        if (first == NULL)
+            g_hash_table_insert(attempt->seen, g_strdup(blocker->vxid), g_memdup2(&now, sizeof(now)));
+        else
+            blocker->age_ms = MAX(blocker->age_ms, (now - *first) / 1000);
+    }
 }
 
 static gboolean
@@ -78,6 +99,8 @@ look(Attempt *attempt, GError **error)
 
     g_clear_pointer(&attempt->blockers, g_ptr_array_unref);
     attempt->blockers = blockers_find(run->watch, attempt->relations, attempt->mode, db_backend_pid(run->work), error);
+    if (attempt->blockers != NULL)
+        complete_ages(attempt);
     return attempt->blockers != NULL;
 }
 
@@ -232,7 +255,8 @@ try_once(Attempt *attempt, GError **error)
     attempt->strong_since = 0;
     db_on_wait(run->work, WATCH_MS, watch, attempt);
     ok = run_begin(run, idle_ms, error) &&
-         journal_set_step(run->work, run->migration, attempt->step->id, status, error) &&
+         (attempt->note == GUARD_NOTE_NOTHING ||
+          journal_set_step(run->work, run->migration, attempt->step->id, status, error)) &&
          (attempt->mode < LOCK_SHARE_UPDATE_EXCLUSIVE || stage(attempt, error)) && do_strong(attempt, error);
     db_on_wait(run->work, 100, run_tick, run);
     if (!ok)

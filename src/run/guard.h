@@ -21,7 +21,8 @@
 /* What is done under the lock, on run->work, in the open transaction. */
 typedef gboolean (*GuardWork)(Run *run, const Step *step, GError **error);
 
-typedef enum GuardNote { GUARD_NOTE_DONE, GUARD_NOTE_UNDONE } GuardNote;
+/* What the transaction writes into the journal with its work. */
+typedef enum GuardNote { GUARD_NOTE_DONE, GUARD_NOTE_UNDONE, GUARD_NOTE_NOTHING } GuardNote;
 
 /*
  * Look, try, back off, until done or the deadline. `step->locks` are the targets. Errors: SEAM_ERROR_LOCK with the

@@ -134,7 +134,7 @@ journal_ensure(DbConn *conn, GError **error)
         goto failed;
     if (!db_bool(access, 0, "has_tables") && !create_tables(conn, db_bool(access, 0, "has_schema"), error))
         goto failed;
-    if (!check_layout(conn, error) || !db_run(conn, "COMMIT", DB_NONE, error))
+    if (!check_layout(conn, error) || !db_commit(conn, error))
         goto failed;
     return TRUE;
 failed:
@@ -186,10 +186,10 @@ take_tables(DbConn *conn, const Plan *plan, const char *id, GError **error)
 }
 
 /* A name that was used: under way, or done. */
-static gboolean
-check_name(DbConn *conn, const Plan *plan, GError **error)
+gboolean
+journal_check_name(DbConn *conn, const char *name, GError **error)
 {
-    g_autoptr(GPtrArray) before = journal_list(conn, plan->migration, error);
+    g_autoptr(GPtrArray) before = journal_list(conn, name, error);
 
     if (before == NULL)
         return FALSE;
@@ -199,11 +199,11 @@ check_name(DbConn *conn, const Plan *plan, GError **error)
         if (migration->state == STATE_ROLLED_BACK)
             continue;
         if (migration->state == STATE_COMPLETE) {
-            seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s is complete already (since %s)", plan->migration,
+            seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s is complete already (since %s)", name,
                            migration->changed_at);
             seam_error_hint(error, "a new migration needs a file of another name");
         } else {
-            seam_error_set(error, SEAM_ERROR_FENCED, "migration %s is under way: %s%s%s", plan->migration,
+            seam_error_set(error, SEAM_ERROR_FENCED, "migration %s is under way: %s%s%s", name,
                            state_name(migration->state), migration->runner != NULL ? ", " : "",
                            migration->runner != NULL ? migration->runner : "");
             seam_error_hint(error,
@@ -233,8 +233,8 @@ gboolean
 journal_begin(DbConn *conn, const Plan *plan, gint64 *ret_id, GError **error)
 {
     if (db_run(conn, "BEGIN", DB_NONE, error) && db_run(conn, LOCK_JOURNAL, DB_NONE, error) &&
-        check_name(conn, plan, error) && insert_migration(conn, plan, ret_id, error) &&
-        db_run(conn, "COMMIT", DB_NONE, error))
+        journal_check_name(conn, plan->migration, error) && insert_migration(conn, plan, ret_id, error) &&
+        db_commit(conn, error))
         return TRUE;
     db_abort(conn);
     return FALSE;
@@ -347,7 +347,7 @@ journal_end(DbConn *conn, gint64 migration, MigrationState state, GError **error
     id_text(id, migration);
     if (db_run(conn, "BEGIN", DB_NONE, error) && journal_set_state(conn, migration, state, STAGE_DONE, NULL, error) &&
         db_run(conn, "DELETE FROM pgseam.lease WHERE migration_id = $1::bigint", DB_ARGS(id), error) &&
-        db_run(conn, "COMMIT", DB_NONE, error))
+        db_commit(conn, error))
         return TRUE;
     db_abort(conn);
     return FALSE;

@@ -68,6 +68,9 @@ gboolean journal_ensure(DbConn *conn, GError **error);
  */
 gboolean journal_begin(DbConn *conn, const Plan *plan, gint64 *ret_id, GError **error);
 
+/* Whether a migration of that name may begin: the same errors as journal_begin() has for the name. */
+gboolean journal_check_name(DbConn *conn, const char *name, GError **error);
+
 /* All migrations, newest first, or those of one name. The caller unrefs. */
 GPtrArray *journal_list(DbConn *conn, const char *name, GError **error);
 
@@ -110,7 +113,8 @@ typedef struct Chunk {
 
 void chunk_clear(Chunk *chunk);
 gboolean journal_get_chunk(DbConn *conn, gint64 migration, int step, Chunk *ret, GError **error);
-/* Insert or update, on the connection that does the work. */
+/* Insert (batches = 0) or update, on the connection that does the work. `batches` must be one more than what is there:
+ * SEAM_ERROR_FENCED otherwise, since a batch must never be noted twice. */
 gboolean journal_put_chunk(DbConn *conn, gint64 migration, int step, const Chunk *chunk, gint64 batch_ms,
                            GError **error);
 

@@ -184,11 +184,19 @@ journal_put_chunk(DbConn *conn, gint64 migration, int step, const Chunk *chunk, 
     char text[G_N_ELEMENTS(numbers)][32];
     g_autofree char *cursor = db_array_text(chunk->cursor);
     g_autofree char *high = db_array_text(chunk->high);
+    g_autoptr(DbResult) row = NULL;
 
     for (guint i = 0; i < G_N_ELEMENTS(numbers); i++)
         g_snprintf(text[i], sizeof(text[i]), "%" G_GINT64_FORMAT, numbers[i]);
-    return db_run(conn, QUERY_CHUNK_PUT,
-                  DB_ARGS(text[0], text[1], cursor, high, text[2], text[3], text[4], text[5], text[6],
-                          chunk->is_done ? "true" : "false", text[7]),
-                  error);
+    row = db_query(conn, QUERY_CHUNK_PUT,
+                   DB_ARGS(text[0], text[1], cursor, high, text[2], text[3], text[4], text[5], text[6],
+                           chunk->is_done ? "true" : "false", text[7]),
+                   error);
+    if (row == NULL)
+        return FALSE;
+    if (db_rows(row) == 1)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_FENCED, "the cursor of step %d has been moved by somebody else", step);
+    seam_error_hint(error, "see `pgseam status`");
+    return FALSE;
 }

@@ -27,6 +27,13 @@ ids_of(const Run *run)
     return ids;
 }
 
+static char *
+own_backends(const Run *run)
+{
+    return g_strdup_printf("{%d,%d,%d}", db_backend_pid(run->control), db_backend_pid(run->work),
+                           db_backend_pid(run->watch));
+}
+
 static void
 set_fenced(const Run *run, GError **error)
 {
@@ -80,17 +87,19 @@ wait_for_silence(Run *run, gboolean *ret_is_alive, GError **error)
     }
 }
 
-/* End what the older runner may still be doing, and wait until it is gone. */
+/* End what the older runner, or a session of ours that we have lost, may still be doing, and wait until it is gone.
+ * Sessions that we have in hand are not among them. */
 static gboolean
 end_older_sessions(Run *run, GError **error)
 {
     Ids ids = ids_of(run);
+    g_autofree char *backends = own_backends(run);
     gint64 give_up = g_get_monotonic_time() + (gint64)ENDING_S * G_USEC_PER_SEC;
 
-    if (!db_run(run->control, QUERY_RUNNER_KILL, DB_ARGS(ids.migration), error))
+    if (!db_run(run->control, QUERY_RUNNER_KILL, DB_ARGS(ids.migration, backends), error))
         return FALSE;
     for (;;) {
-        g_autoptr(DbResult) left = db_query(run->control, QUERY_RUNNER_GONE, DB_ARGS(ids.migration), error);
+        g_autoptr(DbResult) left = db_query(run->control, QUERY_RUNNER_GONE, DB_ARGS(ids.migration, backends), error);
 
         if (left == NULL)
             return FALSE;
@@ -111,8 +120,7 @@ register_runner(Run *run, const char *command, GError **error)
 {
     Ids ids = ids_of(run);
     g_autofree char *pid = g_strdup_printf("%d", (int)getpid());
-    g_autofree char *backends = g_strdup_printf("{%d,%d,%d}", db_backend_pid(run->control), db_backend_pid(run->work),
-                                                db_backend_pid(run->watch));
+    g_autofree char *backends = own_backends(run);
     g_autoptr(DbResult) result =
         db_query(run->control, QUERY_RUNNER_REGISTER,
                  DB_ARGS(ids.migration, ids.token, g_get_host_name(), pid, command, backends), error);
@@ -220,8 +228,25 @@ lease_heartbeat(Run *run, GError **error)
     return TRUE;
 }
 
+/* The lost session may still be at work on the server, even committing: it is ended and fenced before we look where we
+ * are. */
 gboolean
 lease_adopt_sessions(Run *run, GError **error)
 {
-    return !run->is_leased || (lease_check(run, error) && register_runner(run, "again", error));
+    Ids ids = ids_of(run);
+    g_autoptr(DbResult) row = NULL;
+
+    if (!run->is_leased)
+        return TRUE;
+    if (!lease_check(run, error) || !end_older_sessions(run, error))
+        return FALSE;
+    row = db_query(run->control, QUERY_RUNNER_RETAKE, DB_ARGS(ids.migration, ids.token), error);
+    if (row == NULL)
+        return FALSE;
+    if (db_rows(row) == 0) {
+        set_fenced(run, error);
+        return FALSE;
+    }
+    run->token = db_int(row, 0, "token");
+    return register_runner(run, "again", error);
 }

@@ -31,7 +31,8 @@ gboolean lease_check(Run *run, GError **error);
 /* Tell that we live, at most once a second. */
 gboolean lease_heartbeat(Run *run, GError **error);
 
-/* After run_reopen(): our sessions have new pids; also checks the token. */
+/* After run_reopen(): sessions of ours that were lost are ended, the token is raised, and the new pids are written
+ * down. SEAM_ERROR_FENCED if the migration has been taken over meanwhile. */
 gboolean lease_adopt_sessions(Run *run, GError **error);
 
 #endif

@@ -101,7 +101,7 @@ run_begin(Run *run, int idle_ms, GError **error)
 gboolean
 run_commit(Run *run, GError **error)
 {
-    return db_run(run->work, "COMMIT", DB_NONE, error);
+    return db_commit(run->work, error);
 }
 
 gboolean

@@ -59,6 +59,13 @@ do_step(Run *run, const Step *step, const StepOps *ops, StepStatus status, GErro
            journal_set_step(run->control, run->migration, step->id, STEP_DONE, error);
 }
 
+/* Lost, or hit by a cancel that was meant for the statement before. */
+static gboolean
+is_recoverable(const GError *why)
+{
+    return seam_error_is(why, SEAM_ERROR_LOST) || seam_error_has_sqlstate(why, "57014");
+}
+
 /* A lost connection is opened again and the step probed anew; the fence decides whether it is still ours. */
 static gboolean
 do_step_with_recovery(Run *run, const Step *step, const StepOps *ops, GError **error)
@@ -73,11 +80,11 @@ do_step_with_recovery(Run *run, const Step *step, const StepOps *ops, GError **e
             if (do_step(run, step, ops, status, &why))
                 return TRUE;
         }
-        if (!seam_error_is(why, SEAM_ERROR_LOST) || recoveries >= MAX_RECOVERIES) {
+        if (!is_recoverable(why) || recoveries >= MAX_RECOVERIES) {
             g_propagate_error(error, g_steal_pointer(&why));
             return FALSE;
         }
-        progress_say(run->progress, "  %s; connecting again", why->message);
+        progress_say(run->progress, "  %s; once more", why->message);
         if (!run_reopen(run, error))
             return FALSE;
     }
@@ -186,6 +193,54 @@ contract(Run *run, StepOpsOf ops_of, GError **error)
     return FALSE;
 }
 
+/* Between a contract that stopped and the one that goes on the old application may have come back: what was swept is
+ * swept again, as long as nothing has been dropped that it might need. */
+static gboolean
+forget_sweep(Run *run, const Step *step, GError **error)
+{
+    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, run->migration);
+    g_autofree char *number = g_strdup_printf("%d", step->id);
+
+    if (run_begin(run, 60000, error) &&
+        db_run(run->work, "DELETE FROM pgseam.chunk WHERE migration_id = $1::bigint AND step_id = $2::int",
+               DB_ARGS(id, number), error) &&
+        journal_set_step(run->work, run->migration, step->id, STEP_PENDING, error) && run_commit(run, error))
+        return TRUE;
+    db_abort(run->work);
+    return FALSE;
+}
+
+static gboolean
+has_dropped(Run *run, gboolean *ret_dropped, GError **error)
+{
+    *ret_dropped = FALSE;
+    for (guint i = 0; i < run->plan->steps->len; i++) {
+        const Step *step = g_ptr_array_index(run->plan->steps, i);
+        StepStatus status;
+
+        if (!journal_step_status(run->control, run->migration, step->id, &status, error))
+            return FALSE;
+        *ret_dropped |= step_trait(step->kind)->is_final && status == STEP_DONE;
+    }
+    return TRUE;
+}
+
+static gboolean
+forget_sweeps(Run *run, GError **error)
+{
+    gboolean dropped;
+
+    if (!has_dropped(run, &dropped, error))
+        return FALSE;
+    for (guint i = 0; !dropped && i < run->plan->steps->len; i++) {
+        const Step *step = g_ptr_array_index(run->plan->steps, i);
+
+        if (step_is(step, PARAM_SWEEP) && !forget_sweep(run, step, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 runner_contract(Run *run, StepOpsOf ops_of, GError **error)
 {
@@ -195,7 +250,8 @@ runner_contract(Run *run, StepOpsOf ops_of, GError **error)
         if (step->phase != PHASE_CONTRACT && !prove_step(run, step, ops_of, error))
             return FALSE;
     }
-    return contract(run, ops_of, error) && journal_end(run->control, run->migration, STATE_COMPLETE, error);
+    return forget_sweeps(run, error) && contract(run, ops_of, error) &&
+           journal_end(run->control, run->migration, STATE_COMPLETE, error);
 }
 
 /* A step beyond rollback counts from the moment it may have begun. */
@@ -211,7 +267,8 @@ check_revocable(Run *run, GError **error)
             continue;
         if (!journal_step_status(run->control, run->migration, step->id, &status, error))
             return FALSE;
-        if (status == STEP_PENDING || (status == STEP_RUNNING && step_trait(step->kind)->tx == TX_WITH_JOURNAL))
+        if (status == STEP_PENDING || status == STEP_UNDONE ||
+            (status == STEP_RUNNING && step_trait(step->kind)->tx == TX_WITH_JOURNAL))
             continue;
         seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s can no longer be rolled back: step %s %s",
                        run->plan->migration, title, status == STEP_RUNNING ? "has begun" : "is done");

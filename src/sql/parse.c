@@ -154,18 +154,22 @@ add_alone(GPtrArray *stmts, const char *source, int start, int end)
 static gboolean
 add_split(GPtrArray *stmts, const char *source, int *ret_error_offset, GError **error)
 {
-    PgQuerySplitResult split = pg_query_split_with_scanner(source);
-    gboolean ok = split.error == NULL;
+    g_autofree char *complaint = tokens_complaint(source, ret_error_offset);
+    Tokens tokens;
+    guint end;
 
-    if (!ok) {
-        *ret_error_offset = error_offset(source, split.error->cursorpos);
-        seam_error_set(error, SEAM_ERROR_REFUSED, "%s", split.error->message);
+    if (complaint != NULL) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "%s", complaint);
+        return FALSE;
     }
-    for (int i = 0; ok && i < split.n_stmts; i++)
-        add_alone(stmts, source, split.stmts[i]->stmt_location,
-                  split.stmts[i]->stmt_location + split.stmts[i]->stmt_len);
-    pg_query_free_split_result(split);
-    return ok;
+    tokens_scan(&tokens, source);
+    for (guint first = 0; first < tokens.tokens->len; first = end + 1) {
+        end = tokens_piece_end(&tokens, source, first);
+        if (end > first)
+            add_alone(stmts, source, tokens_at(&tokens, first)->start, tokens_at(&tokens, end - 1)->end);
+    }
+    tokens_clear(&tokens);
+    return TRUE;
 }
 
 GPtrArray *

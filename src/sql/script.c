@@ -151,8 +151,8 @@ check_meta_commands(const Script *script, GError **error)
     return TRUE;
 }
 
-static char *
-stem_of(const char *path)
+char *
+script_name_of(const char *path)
 {
     g_autofree char *base = strcmp(path, "-") == 0 ? g_strdup("stdin") : g_path_get_basename(path);
 
@@ -169,7 +169,7 @@ script_read(const char *path, const char *source, GError **error)
     int error_offset = 0;
 
     script->path = g_strdup(path);
-    script->name = stem_of(path);
+    script->name = script_name_of(path);
     script->source = g_strdup(g_str_has_prefix(source, "\xEF\xBB\xBF") ? source + 3 : source);
     if (!g_utf8_validate(script->source, -1, &invalid)) {
         seam_error_set(error, SEAM_ERROR_REFUSED, "%s is not UTF-8 (byte %td)", path, invalid - script->source);

@@ -84,7 +84,8 @@ typedef struct ColumnDef {
     char *type_name;    /* last part of the type's name, lower case as the grammar sees it ("int4", "bigserial") */
     Expr default_value; /* text NULL: none */
     gboolean is_not_null;
-    const char *extra; /* the first inline constraint that has no recipe yet ("CHECK", "UNIQUE", ...), or NULL */
+    gboolean has_reference; /* among all its inline constraints */
+    const char *extra;      /* the first inline constraint that has no recipe yet ("CHECK", "UNIQUE", ...), or NULL */
 } ColumnDef;
 
 typedef struct AlterCmd {

@@ -4,6 +4,24 @@
 #include <pg_query/pg_query.pb-c.h>
 #include <string.h>
 
+/* libpg_query 15 ends U&'...' at its beginning and U&"..." behind the U (measured): the closing quote is found here. A
+ * quote within is doubled, so the second half of a pair only begins the next turn of the loop. */
+static int
+unicode_escape_end(const char *text, int start, int end)
+{
+    char quote;
+    const char *c;
+
+    if (g_ascii_toupper(text[start]) != 'U' || text[start + 1] != '&' || strchr("'\"", text[start + 2]) == NULL ||
+        text[start + 2] == '\0')
+        return end;
+    quote = text[start + 2];
+    c = text + start + 3;
+    while (*c != '\0' && (*c != quote || c[1] == quote))
+        c += *c == quote ? 2 : 1;
+    return MAX(end, (int)(c - text) + (*c == quote));
+}
+
 static void
 add_token(Tokens *tokens, const char *text, const PgQuery__ScanToken *scanned, int *depth)
 {
@@ -16,6 +34,7 @@ add_token(Tokens *tokens, const char *text, const PgQuery__ScanToken *scanned, i
     }
     if (scanned->token == PG_QUERY__TOKEN__C_COMMENT)
         return;
+    token.end = unicode_escape_end(text, scanned->start, scanned->end);
     if (strchr(")]", text[token.start]) != NULL)
         token.depth = --*depth;
     else if (strchr("([", text[token.start]) != NULL)
@@ -43,6 +62,53 @@ tokens_scan(Tokens *tokens, const char *text)
     }
     pg_query_free_scan_result(scan);
     return ok;
+}
+
+char *
+tokens_complaint(const char *text, int *ret_offset)
+{
+    PgQueryScanResult scan = pg_query_scan(text);
+    char *complaint = NULL;
+
+    if (scan.error != NULL) {
+        int cursor = MAX(scan.error->cursorpos, 1);
+
+        complaint = g_strdup(scan.error->message);
+        *ret_offset = (int)(g_utf8_offset_to_pointer(text, MIN(cursor - 1, g_utf8_strlen(text, -1))) - text);
+    }
+    pg_query_free_scan_result(scan);
+    return complaint;
+}
+
+/* In a body that began with BEGIN ATOMIC: how many END are still to come. CASE has one of its own. */
+static int
+body_depth(const Tokens *tokens, const char *text, guint i, int depth)
+{
+    if (depth == 0)
+        return tokens_is(tokens, text, i, "BEGIN") && tokens_is(tokens, text, i + 1, "ATOMIC") ? 1 : 0;
+    if (tokens_is(tokens, text, i, "CASE"))
+        return depth + 1;
+    return tokens_is(tokens, text, i, "END") ? depth - 1 : depth;
+}
+
+guint
+tokens_piece_end(const Tokens *tokens, const char *text, guint first)
+{
+    int parentheses = 0;
+    int body = 0;
+
+    for (guint i = first; i < tokens->tokens->len; i++) {
+        char c = text[tokens_at(tokens, i)->start];
+
+        body = body_depth(tokens, text, i, body);
+        if (strchr("([", c) != NULL)
+            parentheses++;
+        else if (strchr(")]", c) != NULL)
+            parentheses = MAX(parentheses - 1, 0);
+        else if (c == ';' && parentheses == 0 && body == 0)
+            return i;
+    }
+    return tokens->tokens->len;
 }
 
 void

@@ -31,6 +31,17 @@ typedef struct Tokens {
 gboolean tokens_scan(Tokens *tokens, const char *text);
 void tokens_clear(Tokens *tokens);
 
+/* Why the scanner gives up on `text`, and at which byte; NULL if it does not. The caller frees. */
+char *tokens_complaint(const char *text, int *ret_offset);
+
+/*
+ * Split at the semicolons between statements: not within parentheses (CREATE RULE), not within BEGIN ATOMIC ... END.
+ * Every token belongs to exactly one piece, so nothing is lost (libpg_query's own splitter drops what it does not
+ * know). Returns the index after the end of the piece that begins at token `first`; the semicolon, if there is one, is
+ * token end.
+ */
+guint tokens_piece_end(const Tokens *tokens, const char *text, guint first);
+
 #define tokens_at(tokens_, i) (&g_array_index((tokens_)->tokens, Token, (i)))
 
 /* Index of the first token from `from` on that spells `word` (any case) at `depth`; the number of tokens if there is

@@ -15,14 +15,120 @@ index_keyword_end(const Stmt *stmt, const Tokens *tokens)
     return i < tokens->tokens->len ? tokens_at(tokens, i)->end : 0;
 }
 
-static void
-add_element(GString *stem, Expr *uses, const PgQuery__IndexElem *element)
+/* How sure a name is: what a cast or a CASE gives by itself is weak and yields to what is inside (FigureColnameInternal
+ * of src/backend/parser/parse_target.c). */
+typedef enum NameStrength { NAME_NONE, NAME_WEAK, NAME_STRONG } NameStrength;
+
+static NameStrength expression_name(const PgQuery__Node *node, const char **ret_name);
+
+static NameStrength
+last_name(size_t n, PgQuery__Node *const *parts, NameStrength strength, const char **ret_name)
 {
-    if (stem != NULL) {
-        if (stem->len > 0)
-            g_string_append_c(stem, '_');
-        g_string_append(stem, element->name[0] != '\0' ? element->name : "expr");
+    for (size_t i = n; i > 0; i--) {
+        if (parts[i - 1]->node_case == PG_QUERY__NODE__NODE_STRING) {
+            *ret_name = parts[i - 1]->string->sval;
+            return strength;
+        }
     }
+    return NAME_NONE;
+}
+
+static NameStrength
+fixed_name(const char *name, const char **ret_name)
+{
+    *ret_name = name;
+    return NAME_STRONG;
+}
+
+static NameStrength
+cast_name(const PgQuery__TypeCast *cast, const char **ret_name)
+{
+    NameStrength inner = expression_name(cast->arg, ret_name);
+
+    if (inner > NAME_WEAK || cast->type_name == NULL)
+        return inner;
+    return last_name(cast->type_name->n_names, cast->type_name->names, NAME_WEAK, ret_name);
+}
+
+static NameStrength
+case_name(const PgQuery__CaseExpr *expression, const char **ret_name)
+{
+    NameStrength inner = expression_name(expression->defresult, ret_name);
+
+    if (inner > NAME_WEAK)
+        return inner;
+    *ret_name = "case";
+    return NAME_WEAK;
+}
+
+/* The name PostgreSQL gives to an expression without one; NAME_NONE leaves `ret_name` alone. */
+static NameStrength
+expression_name(const PgQuery__Node *node, const char **ret_name)
+{
+    if (node == NULL)
+        return NAME_NONE;
+    switch (node->node_case) {
+        case PG_QUERY__NODE__NODE_COLUMN_REF:
+            return last_name(node->column_ref->n_fields, node->column_ref->fields, NAME_STRONG, ret_name);
+        case PG_QUERY__NODE__NODE_FUNC_CALL:
+            return last_name(node->func_call->n_funcname, node->func_call->funcname, NAME_STRONG, ret_name);
+        case PG_QUERY__NODE__NODE_A_INDIRECTION: {
+            const PgQuery__AIndirection *a = node->a_indirection;
+            NameStrength field = last_name(a->n_indirection, a->indirection, NAME_STRONG, ret_name);
+
+            return field != NAME_NONE ? field : expression_name(a->arg, ret_name);
+        }
+        case PG_QUERY__NODE__NODE_A_EXPR:
+            return node->a_expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_NULLIF ? fixed_name("nullif", ret_name)
+                                                                               : NAME_NONE;
+        case PG_QUERY__NODE__NODE_TYPE_CAST:
+            return cast_name(node->type_cast, ret_name);
+        case PG_QUERY__NODE__NODE_COLLATE_CLAUSE:
+            return expression_name(node->collate_clause->arg, ret_name);
+        case PG_QUERY__NODE__NODE_CASE_EXPR:
+            return case_name(node->case_expr, ret_name);
+        case PG_QUERY__NODE__NODE_A_ARRAY_EXPR:
+            return fixed_name("array", ret_name);
+        case PG_QUERY__NODE__NODE_ROW_EXPR:
+            return fixed_name("row", ret_name);
+        case PG_QUERY__NODE__NODE_COALESCE_EXPR:
+            return fixed_name("coalesce", ret_name);
+        case PG_QUERY__NODE__NODE_MIN_MAX_EXPR:
+            return fixed_name(node->min_max_expr->op == PG_QUERY__MIN_MAX_OP__IS_LEAST ? "least" : "greatest",
+                              ret_name);
+        default:
+            return NAME_NONE;
+    }
+}
+
+/* ChooseIndexColumnNames of src/backend/commands/indexcmds.c: a name that was used is numbered. */
+static char *
+unused_name(GHashTable *used, const char *name)
+{
+    char *candidate = g_strdup(name);
+
+    for (unsigned number = 1; g_hash_table_contains(used, candidate); number++) {
+        g_free(candidate);
+        candidate = g_strdup_printf("%s%u", name, number);
+    }
+    g_hash_table_add(used, g_strdup(candidate));
+    return candidate;
+}
+
+static void
+add_element(GString *stem, GHashTable *used, Expr *uses, const PgQuery__IndexElem *element)
+{
+    const char *name = "expr";
+    g_autofree char *chosen = NULL;
+
+    if (element->name[0] != '\0')
+        name = element->name;
+    else
+        expression_name(element->expr, &name);
+    chosen = unused_name(used, name);
+    if (stem->len > 0)
+        g_string_append_c(stem, '_');
+    g_string_append(stem, chosen);
     if (element->name[0] != '\0')
         g_ptr_array_add(uses->columns, g_strdup(element->name));
     tree_expr_add(uses, element->expr);
@@ -33,6 +139,7 @@ tree_create_index(Stmt *stmt, const PgQuery__IndexStmt *tree, const Tokens *toke
 {
     CreateIndexStmt *create = &stmt->create_index;
     GString *stem = g_string_new(NULL);
+    g_autoptr(GHashTable) used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     create->relation = tree_rel_name(tree->relation);
     create->name = tree->idxname[0] != '\0' ? g_strdup(tree->idxname) : NULL;
@@ -43,9 +150,9 @@ tree_create_index(Stmt *stmt, const PgQuery__IndexStmt *tree, const Tokens *toke
     create->index_end = index_keyword_end(stmt, tokens);
     tree_expr(&create->uses, NULL);
     for (size_t i = 0; i < tree->n_index_params; i++)
-        add_element(stem, &create->uses, tree->index_params[i]->index_elem);
+        add_element(stem, used, &create->uses, tree->index_params[i]->index_elem);
     for (size_t i = 0; i < tree->n_index_including_params; i++)
-        add_element(stem, &create->uses, tree->index_including_params[i]->index_elem);
+        add_element(stem, used, &create->uses, tree->index_including_params[i]->index_elem);
     tree_expr_add(&create->uses, tree->where_clause);
     create->column_stem = g_string_free(stem, FALSE);
 }

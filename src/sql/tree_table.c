@@ -43,9 +43,13 @@ static const char *const after_type[] = {"COLLATE", "COMPRESSION", "STORAGE",   
                                          "NOT",     "NULL",        "DEFAULT",   "CHECK",      "UNIQUE",
                                          "PRIMARY", "REFERENCES",  "GENERATED", "DEFERRABLE", "INITIALLY"};
 
+/* TRUE if token `i` is where the type or the default before it ends. A word after IS belongs to an expression
+ * (IS NOT DISTINCT FROM). */
 static gboolean
-ends_type(const Tokens *tokens, const char *text, guint i)
+ends_part(const Tokens *tokens, const char *text, guint i)
 {
+    if (tokens_is(tokens, text, i - 1, "IS"))
+        return FALSE;
     for (gsize k = 0; k < G_N_ELEMENTS(after_type); k++) {
         if (tokens_is(tokens, text, i, after_type[k]))
             return TRUE;
@@ -53,31 +57,25 @@ ends_type(const Tokens *tokens, const char *text, guint i)
     return FALSE;
 }
 
+/* The first such token from `from` on at `depth`; `last` if there is none. */
 static guint
-skip_to(const Tokens *tokens, const char *text, guint from, guint last,
-        gboolean (*stop)(const Tokens *, const char *, guint))
+part_end(const Tokens *tokens, const char *text, guint from, guint last, int depth)
 {
-    int depth = from < last ? tokens_at(tokens, from)->depth : 0;
-
     for (guint i = from; i < last; i++) {
-        if (tokens_at(tokens, i)->depth == depth && stop(tokens, text, i))
+        if (tokens_at(tokens, i)->depth == depth && ends_part(tokens, text, i))
             return i;
     }
     return last;
 }
 
-/* The slice of DEFAULT ends where the next column constraint begins; NOT may also be inside of it ("NOT" after an
- * operator cannot be: b_expr has no NOT), so the word list is the right one here, too. */
 static char *
 default_slice(const Tokens *tokens, const char *text, guint first, guint last)
 {
     for (guint i = first; i + 1 < last; i++) {
-        if (tokens_at(tokens, i)->depth == tokens_at(tokens, first)->depth && tokens_is(tokens, text, i, "DEFAULT")) {
-            guint end = i + 2;
+        int depth = tokens_at(tokens, first)->depth;
 
-            end = skip_to(tokens, text, end, last, ends_type);
-            return tokens_slice(tokens, text, i + 1, end);
-        }
+        if (tokens_at(tokens, i)->depth == depth && tokens_is(tokens, text, i, "DEFAULT"))
+            return tokens_slice(tokens, text, i + 1, part_end(tokens, text, i + 2, last, depth));
     }
     return NULL;
 }
@@ -86,7 +84,7 @@ void
 tree_column_def(ColumnDef *column, const PgQuery__ColumnDef *tree, const char *text, const Tokens *tokens, guint first,
                 guint last)
 {
-    guint type_end = skip_to(tokens, text, MIN(first + 2, last), last, ends_type);
+    guint type_end = part_end(tokens, text, MIN(first + 2, last), last, tokens_at(tokens, first)->depth);
     const PgQuery__TypeName *type = tree->type_name;
 
     column->name = g_strdup(tree->colname);
@@ -104,6 +102,7 @@ tree_column_def(ColumnDef *column, const PgQuery__ColumnDef *tree, const char *t
             column->default_value.text = default_slice(tokens, text, type_end, last);
         } else if (column->extra == NULL)
             column->extra = extra_of(constraint->contype);
+        column->has_reference |= constraint->contype == PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN;
     }
 }
 
@@ -227,20 +226,22 @@ alter_cmd_free(gpointer data)
     g_free(cmd);
 }
 
-/* ALTER TABLE [IF EXISTS] [ONLY] [catalog.][schema.]name [*]: the index of the first subcommand's token. */
+/* ALTER TABLE [IF EXISTS] [ONLY] name [*] or ONLY (name): the index of the first subcommand's token. */
 static guint
 first_subcommand(const Stmt *stmt, const Tokens *tokens)
 {
+    gboolean is_parenthesised;
     guint i = 2;
 
-    if (tokens_is(tokens, stmt->text, i, "IF"))
+    if (tokens_is(tokens, stmt->text, i, "IF") && tokens_is(tokens, stmt->text, i + 1, "EXISTS"))
         i += 2;
     if (tokens_is(tokens, stmt->text, i, "ONLY"))
         i++;
-    i++;
-    while (i + 1 < tokens->tokens->len && stmt->text[tokens_at(tokens, i)->start] == '.')
+    is_parenthesised = tokens_is(tokens, stmt->text, i, "(");
+    i += is_parenthesised ? 2 : 1;
+    while (tokens_is(tokens, stmt->text, i, "."))
         i += 2;
-    if (tokens_is(tokens, stmt->text, i, "*"))
+    if (is_parenthesised || tokens_is(tokens, stmt->text, i, "*"))
         i++;
     return i;
 }
@@ -311,7 +312,7 @@ tree_create_table(Stmt *stmt, const PgQuery__CreateStmt *tree, const Tokens *tok
             ColumnDef *column = g_new0(ColumnDef, 1);
 
             tree_column_def(column, tree->table_elts[i]->column_def, stmt->text, tokens, at, end);
-            if (g_strcmp0(column->extra, "REFERENCES") == 0)
+            if (column->has_reference)
                 unsupported = "REFERENCES";
             g_ptr_array_add(create->columns, column);
         }

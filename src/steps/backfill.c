@@ -170,8 +170,8 @@ advance(const Backfill *backfill, const Batch *batch, Chunk *chunk)
         chunk->rows_seen += batch->rows;
         chunk->rows_changed += batch->changed;
         chunk->pass_changed += batch->changed;
-        chunk->batches++;
     }
+    chunk->batches++;
     if (batch->rows >= backfill->rows)
         return;
     chunk->passes++;
@@ -342,7 +342,9 @@ check_passes(const Backfill *backfill, GError **error)
     seam_error_set(error, SEAM_ERROR_REFUSED,
                    "after %d sweeps of %s.%s there still are new rows that need the backfill", MAX_PASSES,
                    backfill->step->schema, backfill->step->table);
-    seam_error_hint(error, "the old application is still writing: stop it, then `pgseam complete`");
+    seam_error_hint(
+        error,
+        "the old application is still writing (or a trigger undoes the change): stop it, then `pgseam complete`");
     return FALSE;
 }
 

@@ -1,5 +1,5 @@
 /*
- * column.add, column.drop, column.set_default, column.drop_default, column.drop_not_null.
+ * column.add, column.drop, column.set_default, column.drop_default.
  */
 #include "base/error.h"
 #include "base/sqltext.h"
@@ -88,38 +88,3 @@ undo_default(Run *run, const Step *step, GError **error)
 
 const StepOps step_column_set_default = {common_probe_journal, common_guarded, NULL, NULL, undo_default};
 const StepOps step_column_drop_default = {common_probe_journal, common_guarded, NULL, NULL, undo_default};
-
-static gboolean
-probe_nullable(Run *run, const Step *step, StepState *ret_state, GError **error)
-{
-    ColumnState state;
-
-    if (!common_column_state(run, step, &state, error))
-        return FALSE;
-    *ret_state = state.exists && !state.is_not_null ? STEP_PRESENT : STEP_ABSENT;
-    return TRUE;
-}
-
-/* Rows of the new application may hold a NULL by now: then the old schema cannot come back, and saying so is all we can
- * do. */
-static gboolean
-set_not_null(Run *run, const Step *step, GError **error)
-{
-    return run_built(run,
-                     sql_build("ALTER TABLE ? ALTER COLUMN ? SET NOT NULL", sql_name(step->schema, step->table),
-                               sql_ident(step_get(step, PARAM_COLUMN))),
-                     error);
-}
-
-static gboolean
-undo_drop_not_null(Run *run, const Step *step, GError **error)
-{
-    if (guard_apply(run, step, set_not_null, GUARD_NOTE_UNDONE, error))
-        return TRUE;
-    seam_error_hint(
-        error, "give each NULL a value, then `pgseam rollback` again; a table too large for a scan within the lock "
-               "budget needs `pgseam rollback --lock-budget` with more milliseconds");
-    return FALSE;
-}
-
-const StepOps step_column_drop_not_null = {probe_nullable, common_guarded, NULL, NULL, undo_drop_not_null};

@@ -1,6 +1,7 @@
 -- The columns of a relation, dropped ones left out.
 -- $1 oid
 SELECT a.attname AS name, a.attnum AS number, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
+       pg_catalog.format_type(b.oid, -1) AS key_type,
        a.attnotnull AS is_not_null,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default_expr,
        a.attgenerated <> '' AS is_generated,
@@ -16,8 +17,15 @@ SELECT a.attname AS name, a.attnum AS number, pg_catalog.format_type(a.atttypid,
                                       CASE WHEN b.oid = 'pg_catalog.cidr'::pg_catalog.regtype
                                            THEN 'pg_catalog.inet'::pg_catalog.regtype END)) AS is_comparable
   FROM pg_catalog.pg_attribute AS a
-  JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
-  JOIN pg_catalog.pg_type AS b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+  -- Domains may be built on domains.
+  CROSS JOIN LATERAL (
+       WITH RECURSIVE chain AS (
+           SELECT t.oid, t.typtype, t.typcategory, t.typbasetype FROM pg_catalog.pg_type AS t WHERE t.oid = a.atttypid
+           UNION ALL
+           SELECT t.oid, t.typtype, t.typcategory, t.typbasetype
+             FROM chain JOIN pg_catalog.pg_type AS t ON t.oid = chain.typbasetype
+            WHERE chain.typtype = 'd')
+       SELECT chain.oid, chain.typtype, chain.typcategory FROM chain WHERE chain.typtype <> 'd') AS b
   LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum

@@ -8,8 +8,9 @@ SELECT coalesce(l.pid, 0) AS pid,
             ELSE coalesce(a.state, 'unknown') END AS state,
        pg_catalog.to_char(coalesce(a.xact_start, x.prepared), 'HH24:MI:SS') AS since,
        coalesce((extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(a.xact_start, x.prepared)) * 1000)::bigint, 0) AS age_ms,
-       l.mode, n.nspname AS schema, c.relname AS name, pg_catalog."left"(a.query, 100) AS query,
-       coalesce(a.backend_type = 'autovacuum worker', false) AS is_autovacuum,
+       l.virtualtransaction AS vxid, l.mode, n.nspname AS schema, c.relname AS name, pg_catalog."left"(a.query, 100) AS query,
+       -- Roles that may not read other roles' statistics see a worker only as a session without a role.
+       coalesce(a.backend_type = 'autovacuum worker', a.pid IS NOT NULL AND a.usesysid IS NULL) AS is_autovacuum,
        coalesce(a.backend_type = 'autovacuum worker' AND a.query LIKE '%(to prevent wraparound)%', false) AS is_wraparound
   FROM pg_catalog.unnest($1::text[]) AS r(name)
   JOIN pg_catalog.pg_locks AS l ON l.locktype = 'relation' AND l.relation = pg_catalog.to_regclass(r.name)

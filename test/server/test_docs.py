@@ -1,0 +1,103 @@
+"""Documentation is true: the guide's examples run, the JSON page names the keys that are printed, all of them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+README = DOCS.parent / "README.md"
+
+
+def blocks(text, language):
+    """The fenced blocks of a language, "" for those without one."""
+    pieces = re.split(r"^```", text, flags=re.MULTILINE)[1::2]
+    return [piece.split("\n", 1)[1] for piece in pieces if piece.split("\n", 1)[0] == language]
+
+
+def documented_keys(section):
+    """The keys in the first column of a section's table, and those of its lists in `a`, `b` form."""
+    page = (DOCS / "json.md").read_text()
+    body = page.split(f"\n## {section}")[1].split("\n## ")[0]
+    keys = set()
+    for row in re.findall(r"^\| (.*?) \|", body, re.MULTILINE):
+        keys.update(re.findall(r"`([\w.\[\]]+)`", row))
+    return keys
+
+
+def test_the_guides_examples_run(shop, pgseam, tmp_path):
+    guide = (DOCS / "guide.md").read_text()
+    files = {}
+    for block in blocks(guide, "sql"):
+        name = re.match(r"-- file: (\S+)\n", block).group(1)
+        files[name] = pgseam.file(name, block)
+    commands = [line[2:].split() for block in blocks(guide, "") for line in block.splitlines() if line.startswith("$ pgseam")]
+    assert len(files) == 2 and len(commands) >= 6
+    for _, command, *words in commands:
+        pgseam.run(command, *words)
+    assert shop.scalar("SELECT count(*) FROM users WHERE age IS NULL") == 0
+    states = {m["name"]: m["state"] for m in pgseam.run("status", "--format", "json").json()["migrations"]}
+    assert states == {"0001_users_age": "complete", "0002_orders_note": "complete"}
+
+
+def test_the_readmes_migration_is_the_demos():
+    migration = (DOCS.parent / "demo" / "0001_users_age.sql").read_text()
+    shown = blocks(README.read_text(), "sql")[0]
+    statements = [line for line in migration.splitlines() if not line.startswith("--")]
+    assert [line for line in shown.splitlines() if not line.startswith("--")] == statements
+
+
+def test_the_readmes_plan_is_what_plan_prints(shop, pgseam):
+    file = pgseam.file("0001_users_age.sql", (DOCS.parent / "demo" / "0001_users_age.sql").read_text())
+    printed = [line.strip() for line in pgseam.run("plan", file).out.splitlines()]
+    shown = blocks(README.read_text(), "")[0].splitlines()
+    for line in shown:
+        if not line.startswith("$"):
+            assert line.strip() in printed, line
+
+
+def flatten(value, prefix=""):
+    """{"a": [{"b": 1}]} -> {"a[]", "a[].b"} ∪ ..., without the lists' marks on scalars."""
+    keys = set()
+    for key, inner in value.items():
+        name = f"{prefix}{key}"
+        items = inner if isinstance(inner, list) else [inner]
+        keys.add(name + ("[]" if isinstance(inner, list) else ""))
+        for item in items:
+            if isinstance(item, dict) and key != "params":
+                keys |= flatten(item, f"{name}[].")
+    return keys
+
+
+def simple(keys):
+    return {key.replace("[]", "") for key in keys}
+
+
+def test_plan_keys_are_documented(shop, pgseam):
+    file = pgseam.file("1.sql", "ALTER TABLE users ADD COLUMN age int; UPDATE users SET age = 1 WHERE age IS NULL;")
+    printed = simple(flatten(pgseam.run("plan", file, "--format", "json").json()))
+    documented = simple(documented_keys("plan"))
+    locks = {"steps.locks." + key for key in ("relation", "mode", "hold", "schema", "table", "owned")}
+    assert printed - locks == {key for key in documented if key in printed}
+    assert {key for key in documented if key.startswith("steps.") or key in printed} - printed == set()
+
+
+def test_status_keys_are_documented(shop, pgseam):
+    pgseam.run("start", pgseam.file("1.sql", "ALTER TABLE users ADD COLUMN age int;"))
+    printed = set(pgseam.run("status", "--format", "json").json()["migrations"][0])
+    values = {"planned", "expanding", "backfilling", "gated", "contracting", "complete", "rolling_back", "rolled_back", "failed",
+              "interrupted"}
+    assert printed == documented_keys("status") - values
+
+
+@pytest.mark.parametrize("command", ["plan", "start", "status", "complete", "rollback", "resume", "pause", "locks"])
+def test_help_has_an_example(db, pgseam, command):
+    out = pgseam.run(command, "--help").out
+    assert f"Example: pgseam {command}" in out
+    assert "--dbname" in out
+
+
+def test_error_document_has_its_keys(db, pgseam):
+    error = pgseam.run("complete", "--format", "json", expect=3).json()["error"]
+    assert set(error) == {"message", "sqlstate", "detail", "hint", "exit_status"}
+    assert error["exit_status"] == 3
