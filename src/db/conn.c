@@ -178,7 +178,7 @@ db_commit(DbConn *conn, GError **error)
 void
 db_abort(DbConn *conn)
 {
-    if (conn != NULL && !db_is_lost(conn) && PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
+    if (!db_is_lost(conn) && PQtransactionStatus(conn->pg) != PQTRANS_IDLE)
         db_run(conn, "ROLLBACK", DB_NONE, NULL);
 }
 
@@ -235,9 +235,14 @@ pin_settings(DbConn *conn, GError **error)
         "('statement_timeout', '0'), ('lock_timeout', '5000'), ('idle_in_transaction_session_timeout', '0'), "
         "('default_transaction_isolation', 'read committed'), ('default_transaction_read_only', 'off'), "
         "('default_transaction_deferrable', 'off'), ('standard_conforming_strings', 'on'), "
-        "('row_security', 'off'), ('client_min_messages', 'warning')) AS v(name, value)";
+        "('row_security', 'off'), ('plan_cache_mode', 'auto'), ('client_min_messages', 'warning')) AS v(name, value)";
 
-    return db_run(conn, query, DB_NONE, error);
+    /* Those that not every server knows. */
+    return db_run(conn, query, DB_NONE, error) &&
+           db_run(conn,
+                  "SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings "
+                  "WHERE name IN ('transaction_timeout', 'idle_session_timeout')",
+                  DB_NONE, error);
 }
 
 static PGconn *
@@ -316,7 +321,7 @@ db_in_transaction(const DbConn *conn)
 gboolean
 db_is_lost(const DbConn *conn)
 {
-    return PQstatus(conn->pg) != CONNECTION_OK;
+    return conn == NULL || PQstatus(conn->pg) != CONNECTION_OK;
 }
 
 void

@@ -50,6 +50,14 @@ add_target(PlanContext *ctx, const char *schema, const char *name, const FactTab
     return target;
 }
 
+gboolean
+context_is_created(const PlanContext *ctx, const char *schema, const char *name)
+{
+    const Target *target = find_target(ctx, schema, name);
+
+    return target != NULL && target->created != NULL;
+}
+
 const Target *
 context_create(PlanContext *ctx, const char *schema, const CreateTableStmt *created)
 {
@@ -119,6 +127,10 @@ context_target(PlanContext *ctx, const RelName *name, GError **error)
             context_refuse(error, "check the name, and the search_path of the role you connect as",
                            "table %s does not exist (search_path: %s)", shown, ctx->facts->search_path);
         return target;
+    }
+    if (strcmp(table->name, name->name) != 0) {
+        context_refuse(error, NULL, "%s is an index of table %s", shown, table->name);
+        return NULL;
     }
     if (!check_kind(table, shown, error) || !check_owner(ctx, table, shown, error))
         return NULL;

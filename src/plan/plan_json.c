@@ -300,8 +300,9 @@ get_plan(Reader *reader, JsonObject *object, Plan *plan)
         if (step != NULL)
             g_ptr_array_add(plan->steps, step);
     }
-    if (plan->migration == NULL || plan->source == NULL || plan->search_path == NULL || plan->path == NULL)
-        reader->missing = "migration, file, source or search_path";
+    if (plan->migration == NULL || plan->source == NULL || plan->search_path == NULL || plan->path == NULL ||
+        plan->time_zone == NULL || plan->date_style == NULL)
+        reader->missing = "migration, file, source or a setting";
 }
 
 static gboolean

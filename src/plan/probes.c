@@ -96,6 +96,29 @@ can_probe(const Expr *expr, const char *alias)
     return TRUE;
 }
 
+static gboolean
+mentions_added(const FactTable *table, const Expr *expr)
+{
+    for (guint i = 0; i < expr->columns->len; i++) {
+        if (facts_column(table, g_ptr_array_index(expr->columns, i)) == NULL)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* TRUE if the statement can be planned by the server as it stands: it uses nothing that the file adds. */
+static gboolean
+is_plannable(const FactTable *table, const DmlStmt *dml)
+{
+    for (guint i = 0; i < dml->assignments->len; i++) {
+        const Assignment *assignment = g_ptr_array_index(dml->assignments, i);
+
+        if (facts_column(table, assignment->column) == NULL || mentions_added(table, &assignment->value))
+            return FALSE;
+    }
+    return !mentions_added(table, &dml->where);
+}
+
 static void
 probe_dml(GPtrArray *probes, const Script *script, const Facts *facts, const Stmt *stmt)
 {
@@ -105,7 +128,13 @@ probe_dml(GPtrArray *probes, const Script *script, const Facts *facts, const Stm
     g_autofree char *added = NULL;
     g_autoptr(GString) values = g_string_new("1");
 
-    if (table == NULL || dml->unsupported != NULL || !can_probe(&dml->where, alias))
+    if (table == NULL || dml->unsupported != NULL)
+        return;
+    if (is_plannable(table, dml)) {
+        add_probe(probes, sql_build("EXPLAIN ?", sql_raw(stmt->text)), stmt->offset);
+        return;
+    }
+    if (!can_probe(&dml->where, alias))
         return;
     for (guint i = 0; i < dml->assignments->len; i++) {
         const Assignment *assignment = g_ptr_array_index(dml->assignments, i);

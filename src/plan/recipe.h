@@ -48,6 +48,9 @@ typedef struct PlanContext {
  * children, and the role owns it. NULL with an error. Belongs to the context. */
 const Target *context_target(PlanContext *ctx, const RelName *name, GError **error);
 
+/* TRUE if an earlier statement of the file creates this table. */
+gboolean context_is_created(const PlanContext *ctx, const char *schema, const char *name);
+
 /* Declare a table that the file creates. */
 const Target *context_create(PlanContext *ctx, const char *schema, const CreateTableStmt *created);
 

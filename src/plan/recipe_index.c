@@ -127,12 +127,17 @@ recipe_create_index(PlanContext *ctx, GError **error)
 }
 
 static gboolean
-check_droppable(const FactTable *table, const char *name, GError **error)
+check_droppable(const PlanContext *ctx, const FactTable *table, const char *name, GError **error)
 {
+    g_autofree char *qualified = sql_quote_name(table->schema, name);
     const FactIndex *index = facts_index(table, name);
 
     if (index == NULL) {
         context_refuse(error, NULL, "\"%s\" is not an index", name);
+        return FALSE;
+    }
+    if (g_hash_table_contains(ctx->dropped_indexes, qualified)) {
+        context_refuse(error, "leave it out", "index \"%s\" is dropped by an earlier statement of this file", name);
         return FALSE;
     }
     if (index->constraint != NULL) {
@@ -167,7 +172,7 @@ drop_one(PlanContext *ctx, const RelName *name, GError **error)
         return FALSE;
     }
     owner = (RelName){table->schema, table->name};
-    if (!check_droppable(table, name->name, error))
+    if (!check_droppable(ctx, table, name->name, error))
         return FALSE;
     g_hash_table_insert(ctx->facts->relations, sql_quote_name(table->schema, table->name), (gpointer)table);
     target = context_target(ctx, &owner, error);

@@ -65,6 +65,7 @@ recipe_create_table(PlanContext *ctx, GError **error)
     const CreateTableStmt *create = &ctx->stmt->create_table;
     const char *schema = create->relation.schema != NULL ? create->relation.schema : ctx->facts->creation_schema;
     const FactTable *existing;
+    gboolean is_there;
     g_autofree char *shown = sql_quote_name(schema, create->relation.name);
     const Target *target;
     Step *step;
@@ -81,11 +82,12 @@ recipe_create_table(PlanContext *ctx, GError **error)
                        shown, existing->schema, existing->name);
         return FALSE;
     }
-    if (existing != NULL && create->if_not_exists) {
+    is_there = existing != NULL || context_is_created(ctx, schema, create->relation.name);
+    if (is_there && create->if_not_exists) {
         plan_note(ctx->plan, "line %d: relation %s is there already, nothing to do", ctx->stmt->line, shown);
         return TRUE;
     }
-    if (existing != NULL) {
+    if (is_there) {
         context_refuse(error, NULL, "relation %s exists already", shown);
         return FALSE;
     }

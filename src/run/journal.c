@@ -57,16 +57,6 @@ id_text(char out[32], gint64 id)
     g_snprintf(out, 32, "%" G_GINT64_FORMAT, id);
 }
 
-gboolean
-journal_exists(DbConn *conn, gboolean *ret_exists, GError **error)
-{
-    g_autoptr(DbResult) access = db_query(conn, QUERY_JOURNAL_ACCESS, DB_NONE, error);
-
-    if (access != NULL)
-        *ret_exists = db_bool(access, 0, "has_tables");
-    return access != NULL;
-}
-
 static gboolean
 check_access(const DbResult *access, GError **error)
 {
@@ -103,6 +93,17 @@ check_layout(DbConn *conn, GError **error)
                    db_rows(row) == 1 ? db_text(row, 0, "value") : "?", LAYOUT);
     seam_error_hint(error, "use the version that made it");
     return FALSE;
+}
+
+gboolean
+journal_exists(DbConn *conn, gboolean *ret_exists, GError **error)
+{
+    g_autoptr(DbResult) access = db_query(conn, QUERY_JOURNAL_ACCESS, DB_NONE, error);
+
+    if (access == NULL || (db_bool(access, 0, "has_schema") && !check_access(access, error)))
+        return FALSE;
+    *ret_exists = db_bool(access, 0, "has_tables");
+    return !*ret_exists || check_layout(conn, error);
 }
 
 static gboolean
@@ -257,7 +258,8 @@ journal_set_failed(DbConn *conn, gint64 migration, MigrationState state, const c
 
     id_text(id, migration);
     return db_run(conn,
-                  "UPDATE pgseam.migration SET state = $2, reason = $3, changed_at = pg_catalog.clock_timestamp() "
+                  "UPDATE pgseam.migration SET state = CASE WHEN stage = 'gate' THEN 'gated' ELSE $2 END, reason = $3, "
+                  "changed_at = pg_catalog.clock_timestamp() "
                   "WHERE id = $1::bigint",
                   DB_ARGS(id, state_names[state], reason), error) &&
            journal_event(conn, migration, 0, "state", reason, error);

@@ -96,8 +96,15 @@ end_older_sessions(Run *run, GError **error)
     g_autofree char *backends = own_backends(run);
     gint64 give_up = g_get_monotonic_time() + (gint64)ENDING_S * G_USEC_PER_SEC;
 
-    if (!db_run(run->control, QUERY_RUNNER_KILL, DB_ARGS(ids.migration, backends), error))
+    if (!db_run(run->control, QUERY_RUNNER_KILL, DB_ARGS(ids.migration, backends), error)) {
+        if (error != NULL && seam_error_has_sqlstate(*error, "42501")) {
+            seam_error_recode(error, SEAM_ERROR_FENCED);
+            seam_error_hint(error,
+                            "another role began migration %s and its sessions are still there: connect as that role",
+                            run->plan->migration);
+        }
         return FALSE;
+    }
     for (;;) {
         g_autoptr(DbResult) left = db_query(run->control, QUERY_RUNNER_GONE, DB_ARGS(ids.migration, backends), error);
 
@@ -179,9 +186,10 @@ lease_fence(Run *run, int idle_ms, GError **error)
 {
     Ids ids = ids_of(run);
     g_autofree char *idle = g_strdup_printf("%d", idle_ms);
-    g_autoptr(DbResult) row =
-        db_query(run->work, QUERY_FENCE,
-                 DB_ARGS(ids.migration, ids.token, run->plan->search_path, run->plan->time_zone, idle), error);
+    g_autoptr(DbResult) row = db_query(
+        run->work, QUERY_FENCE,
+        DB_ARGS(ids.migration, ids.token, run->plan->search_path, run->plan->time_zone, idle, run->plan->date_style),
+        error);
 
     if (row == NULL)
         return FALSE;

@@ -111,8 +111,9 @@ run_prepare_alone(Run *run, GError **error)
            db_run(
                run->work,
                "SELECT pg_catalog.set_config('search_path', $1, false), pg_catalog.set_config('TimeZone', $2, false), "
-               "pg_catalog.set_config('lock_timeout', '0', false)",
-               DB_ARGS(run->plan->search_path, run->plan->time_zone), error);
+               "pg_catalog.set_config('lock_timeout', '0', false), "
+               "pg_catalog.set_config('DateStyle', 'ISO, ' || pg_catalog.split_part($3, ', ', 2), false)",
+               DB_ARGS(run->plan->search_path, run->plan->time_zone, run->plan->date_style), error);
 }
 
 void

@@ -59,7 +59,18 @@ visit_a_expr(Expr *expr, const ProtobufCMessage *message)
 {
     const PgQuery__AExpr *a = (const PgQuery__AExpr *)message;
 
-    g_ptr_array_add(expr->operators, joined_name(a->n_name, a->name));
+    switch (a->kind) {
+        case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN:
+        case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN:
+        case PG_QUERY__A__EXPR__KIND__AEXPR_BETWEEN_SYM:
+        case PG_QUERY__A__EXPR__KIND__AEXPR_NOT_BETWEEN_SYM:
+            /* Its "operator" is the word; what runs is this. */
+            g_ptr_array_add(expr->operators, g_strdup(">="));
+            g_ptr_array_add(expr->operators, g_strdup("<="));
+            break;
+        default:
+            g_ptr_array_add(expr->operators, joined_name(a->n_name, a->name));
+    }
 }
 
 static void

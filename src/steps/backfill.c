@@ -287,6 +287,20 @@ name_bad_row(Backfill *backfill, const Batch *batch, GError *why, GError **error
     return FALSE;
 }
 
+/* Class 22 (data), 23 (constraints), 44 (WITH CHECK) and P0 (RAISE in a trigger): a matter of one row. */
+static gboolean
+is_data_error(const GError *why)
+{
+    static const char *const classes[] = {"22", "23", "44", "P0"};
+    const char *sqlstate = seam_error_get_sqlstate(why);
+
+    for (guint i = 0; sqlstate != NULL && i < G_N_ELEMENTS(classes); i++) {
+        if (g_str_has_prefix(sqlstate, classes[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean
 handle_failure(Backfill *backfill, const Batch *batch, GError *why, GError **error)
 {
@@ -294,7 +308,7 @@ handle_failure(Backfill *backfill, const Batch *batch, GError *why, GError **err
 
     if (guard_is_retryable(why))
         return retry_later(backfill, why, error);
-    if (seam_error_is(why, SEAM_ERROR_SQL) && batch->end != NULL)
+    if (is_data_error(why) && batch->end != NULL)
         return name_bad_row(backfill, batch, g_steal_pointer(&owned), error);
     g_propagate_error(error, g_steal_pointer(&owned));
     return FALSE;

@@ -1,6 +1,8 @@
 -- First in each transaction that writes: check and hold the token, and set what the transaction runs under.
--- $1 bigint: migration, $2 bigint: token, $3 text: search_path, $4 text: TimeZone, $5 text: milliseconds of silence allowed
+-- $1 bigint: migration, $2 bigint: token, $3 text: search_path, $4 text: TimeZone, $5 text: milliseconds of silence allowed, $6 text: DateStyle,
+-- of which the order of day and month counts: the output stays ISO
 SELECT f.token, pg_catalog.set_config('search_path', $3, true), pg_catalog.set_config('TimeZone', $4, true),
+       pg_catalog.set_config('DateStyle', 'ISO, ' || pg_catalog.split_part($6, ', ', 2), true),
        pg_catalog.set_config('synchronous_commit', 'local', true),
        pg_catalog.set_config('idle_in_transaction_session_timeout', $5, true)
   FROM pgseam.fence AS f

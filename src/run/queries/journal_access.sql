@@ -1,11 +1,11 @@
 -- What is there and what we may do. No parameters.
-SELECT n.oid IS NOT NULL AS has_schema,
-       pg_catalog.to_regclass('pgseam.meta') IS NOT NULL AS has_tables,
-       -- A list of privileges asks for any of them; both are needed.
-       coalesce(pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND (pg_catalog.to_regclass('pgseam.meta') IS NOT NULL
-                OR pg_catalog.has_schema_privilege(n.oid, 'CREATE')), false) AS may_use,
+SELECT has_schema, may_look AND has_tables AS has_tables,
+       may_look AND (has_tables OR pg_catalog.has_schema_privilege(oid, 'CREATE')) AS may_use,
        pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE') AS may_create,
-       pg_catalog.current_database() AS database,
-       current_user AS role
-  FROM (SELECT 1) AS one
-  LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'pgseam'
+       pg_catalog.current_database() AS database, current_user AS role
+  FROM (SELECT n.oid, n.oid IS NOT NULL AS has_schema,
+               coalesce(pg_catalog.has_schema_privilege(n.oid, 'USAGE'), false) AS may_look,
+               EXISTS (SELECT FROM pg_catalog.pg_class AS c
+                        WHERE c.relnamespace = n.oid AND c.relname = 'meta') AS has_tables
+          FROM (SELECT 1) AS one
+          LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'pgseam') AS state
