@@ -23,6 +23,8 @@ column_free(FactColumn *column)
     g_free(column->name);
     g_free(column->type);
     g_free(column->key_type);
+    g_free(column->greater_operator);
+    g_free(column->at_most_operator);
     g_free(column->default_expr);
     g_free(column);
 }

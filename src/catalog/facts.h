@@ -18,7 +18,9 @@ typedef struct FactColumn {
     gboolean is_not_null;
     gboolean is_generated;
     gboolean is_identity;
-    gboolean is_comparable; /* its type has a default btree operator class */
+    gboolean is_comparable; /* its type has a default btree operator class ... */
+    char *greater_operator; /* ... with these: "OPERATOR(pg_catalog.>)"; NULL without one */
+    char *at_most_operator;
 } FactColumn;
 
 typedef struct FactIndex {
@@ -61,8 +63,8 @@ typedef struct FactTable {
     char *owner;
     gboolean is_owned; /* the role may ALTER it */
     gboolean has_children;
-    gboolean is_partition;
-    gboolean has_rules; /* CREATE RULE: an UPDATE may become something else */
+    gboolean is_derived; /* a partition, an inheritance child, a typed table: its columns are not its own */
+    gboolean has_rules;  /* CREATE RULE: an UPDATE may become something else */
     double rows;
     gint64 bytes;
     GPtrArray *columns;     /* FactColumn, without dropped ones */

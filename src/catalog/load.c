@@ -66,6 +66,8 @@ load_columns(DbConn *conn, FactTable *table, const char *oid, GError **error)
         column->number = (int)db_int(rows, i, "number");
         column->type = g_strdup(db_text(rows, i, "type"));
         column->key_type = g_strdup(db_text(rows, i, "key_type"));
+        column->greater_operator = g_strdup(db_text(rows, i, "greater_operator"));
+        column->at_most_operator = g_strdup(db_text(rows, i, "at_most_operator"));
         column->default_expr = g_strdup(db_text(rows, i, "default_expr"));
         column->is_not_null = db_bool(rows, i, "is_not_null");
         column->is_generated = db_bool(rows, i, "is_generated");
@@ -161,7 +163,7 @@ fill_table(FactTable *table, const DbResult *row)
     table->persistence = db_text(row, 0, "persistence")[0];
     table->owner = g_strdup(db_text(row, 0, "owner"));
     table->is_owned = db_bool(row, 0, "is_owned");
-    table->is_partition = db_bool(row, 0, "is_partition");
+    table->is_derived = db_bool(row, 0, "is_derived");
     table->has_children = db_bool(row, 0, "has_children");
     table->has_rules = db_bool(row, 0, "has_rules");
     table->rows = db_double(row, 0, "rows");

@@ -115,6 +115,23 @@ set_drift(const char *path, const GPtrArray *drift, GError **error)
     seam_error_hint(error, "make a new plan and have it reviewed; nothing has been changed");
 }
 
+/* The same facts and the same file make the same plan: anything else has been edited, or made by another pgseam. */
+static gboolean
+check_steps(const Plan *plan, const Script *script, const Facts *facts, const char *path, GError **error)
+{
+    g_autoptr(Plan) again = planner_build(script, facts, error);
+
+    if (again == NULL)
+        return FALSE;
+    if (plan_same_steps(plan, again))
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_REFUSED, "the steps in %s are not those that this pgseam makes of its source",
+                   path);
+    seam_error_hint(error, "it was edited, or made by another version (%s, this is %s): make a new plan",
+                    plan->tool_version != NULL ? plan->tool_version : "?", PGSEAM_VERSION);
+    return FALSE;
+}
+
 Plan *
 planning_from_plan(const char *target, const char *path, const char *text, GError **error)
 {
@@ -131,7 +148,7 @@ planning_from_plan(const char *target, const char *path, const char *text, GErro
         set_drift(path, drift, error);
         return NULL;
     }
-    return g_steal_pointer(&plan);
+    return check_steps(plan, script, facts, path, error) ? g_steal_pointer(&plan) : NULL;
 }
 
 /* The text of a file that holds a plan; NULL for anything else. A plan is a JSON object; no SQL statement begins with a

@@ -85,8 +85,9 @@ check_kind(const FactTable *table, const char *shown, GError **error)
         context_refuse(error, NULL, "%s has inheritance children: that is not yet supported", shown);
         return FALSE;
     }
-    if (table->is_partition) {
-        context_refuse(error, NULL, "%s is a partition: that is not yet supported", shown);
+    if (table->is_derived) {
+        context_refuse(error, NULL,
+                       "%s is a partition, an inheritance child or a typed table: that is not yet supported", shown);
         return FALSE;
     }
     if (table->persistence == 't') {
@@ -260,7 +261,8 @@ context_volatility(const PlanContext *ctx, const Expr *expr)
 
         if (volatility == 'v')
             return 'v';
-        if (volatility == 's')
+        /* "=" has a stable overload (date = timestamptz): as an operator that says nothing. */
+        if (volatility == 's' && i < expr->functions->len)
             worst = 's';
     }
     return worst;

@@ -36,6 +36,9 @@ GPtrArray *plan_tables(const Plan *plan);
  * caller unrefs. */
 GPtrArray *plan_drift(const GPtrArray *planned, const GPtrArray *actual);
 
+/* TRUE if both plans run the same steps; estimates may differ. */
+gboolean plan_same_steps(const Plan *a, const Plan *b);
+
 /* SHA-256 of the source, in hex. The caller frees. */
 char *plan_source_hash(const char *source);
 

@@ -130,6 +130,34 @@ plan_to_json(const Plan *plan)
     return g_strconcat(text, "\n", NULL);
 }
 
+/* One step as text, without what is an estimate. */
+static char *
+step_text(const Step *step)
+{
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+    g_autoptr(JsonNode) root = NULL;
+
+    put_step(builder, step);
+    root = json_builder_get_root(builder);
+    json_object_remove_member(json_node_get_object(root), "rows");
+    return json_to_string(root, FALSE);
+}
+
+gboolean
+plan_same_steps(const Plan *a, const Plan *b)
+{
+    if (a->steps->len != b->steps->len)
+        return FALSE;
+    for (guint i = 0; i < a->steps->len; i++) {
+        g_autofree char *one = step_text(g_ptr_array_index(a->steps, i));
+        g_autofree char *other = step_text(g_ptr_array_index(b->steps, i));
+
+        if (strcmp(one, other) != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
 /* Reading: every getter tolerates a missing member and marks the reader as failed. */
 typedef struct Reader {
     const char *missing; /* the first member that was not there or of another type */

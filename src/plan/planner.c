@@ -53,6 +53,14 @@ context_clear(PlanContext *ctx)
     g_hash_table_unref(ctx->stmts);
 }
 
+/* What would end the guarded transaction, or stay behind in our session, cannot run by consent either. */
+static gboolean
+may_be_opaque(const Stmt *stmt)
+{
+    return stmt->kind != STMT_TRANSACTION && strcmp(stmt->what, "SET") != 0 && !g_str_has_prefix(stmt->what, "SET ") &&
+           !g_str_has_prefix(stmt->what, "RESET") && !g_str_has_prefix(stmt->what, "DISCARD");
+}
+
 /* One statement: its recipe; where that says no and there is consent, as it stands. */
 static gboolean
 plan_stmt(PlanContext *ctx, const Stmt *stmt, GError **error)
@@ -69,7 +77,7 @@ plan_stmt(PlanContext *ctx, const Stmt *stmt, GError **error)
             plan_note(ctx->plan, "line %d: \"allow opaque\" is not needed: there is a recipe", stmt->line);
         return TRUE;
     }
-    if (stmt->consent == NULL) {
+    if (stmt->consent == NULL || !may_be_opaque(stmt)) {
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
     }

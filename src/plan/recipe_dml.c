@@ -72,6 +72,24 @@ check_where(PlanContext *ctx, const Target *target, GError **error)
     return TRUE;
 }
 
+/* A row comparison has one operator: all columns of the key must share it. */
+static gboolean
+check_operators(const FactTable *table, const FactIndex *key, GError **error)
+{
+    const FactColumn *first = facts_column(table, g_ptr_array_index(key->columns, 0));
+
+    for (guint i = 1; i < key->columns->len; i++) {
+        const FactColumn *column = facts_column(table, g_ptr_array_index(key->columns, i));
+
+        if (strcmp(column->greater_operator, first->greater_operator) == 0 &&
+            strcmp(column->at_most_operator, first->at_most_operator) == 0)
+            continue;
+        context_not_yet(error, NULL, "a backfill by a key whose columns compare with operators of different schemas");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean
 check_dml(PlanContext *ctx, const Target *target, const FactIndex *key, GError **error)
 {
@@ -87,6 +105,8 @@ check_dml(PlanContext *ctx, const Target *target, const FactIndex *key, GError *
                         "a backfill of a table without a usable key");
         return FALSE;
     }
+    if (!check_operators(target->table, key, error))
+        return FALSE;
     for (guint i = 0; i < dml->assignments->len; i++) {
         if (!check_assignment(ctx, target, key, g_ptr_array_index(dml->assignments, i), error))
             return FALSE;
@@ -119,8 +139,8 @@ static char *
 batched(const Step *step, const Stmt *stmt, const char *still)
 {
     const char *alias = step_get(step, PARAM_ALIAS);
-    g_autofree char *above = bound(step, alias, ">", 1);
-    g_autofree char *up_to = bound(step, alias, "<=", step->key->len + 1);
+    g_autofree char *above = bound(step, alias, step_get(step, PARAM_GREATER), 1);
+    g_autofree char *up_to = bound(step, alias, step_get(step, PARAM_AT_MOST), step->key->len + 1);
     g_autofree char *condition =
         g_strdup_printf("%s%s%s AND %s", still != NULL ? still : "", still != NULL ? " AND " : "", above, up_to);
 
@@ -133,6 +153,7 @@ add_step(PlanContext *ctx, const Target *target, const FactIndex *key, Phase pha
     gboolean is_delete = ctx->stmt->kind == STMT_DELETE;
     Step *step = context_step(ctx, phase, is_delete ? STEP_BACKFILL_DELETE : STEP_BACKFILL_UPDATE, target);
     const char *alias = ctx->stmt->dml.alias;
+    const FactColumn *first;
 
     for (guint i = 0; i < key->columns->len; i++) {
         const char *column = g_ptr_array_index(key->columns, i);
@@ -140,6 +161,9 @@ add_step(PlanContext *ctx, const Target *target, const FactIndex *key, Phase pha
         g_ptr_array_add(step->key, g_strdup(column));
         g_ptr_array_add(step->key_types, g_strdup(facts_column(target->table, column)->key_type));
     }
+    first = facts_column(target->table, g_ptr_array_index(key->columns, 0));
+    step_set(step, PARAM_GREATER, first->greater_operator);
+    step_set(step, PARAM_AT_MOST, first->at_most_operator);
     step_set(step, PARAM_ALIAS, alias != NULL ? alias : target->name);
     step->rows = target->table->rows;
     step_add_lock(step, target->schema, target->name, LOCK_ROW_EXCLUSIVE, HOLD_BATCH, TRUE);

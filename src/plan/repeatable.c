@@ -58,30 +58,46 @@ is_set_not_null(const PlanContext *ctx, const Target *target, const char *column
     return FALSE;
 }
 
-/* Types for which two literals that differ as text differ as values, and a literal comes back as it was written. */
-static gboolean
-compares_as_written(const char *type)
-{
-    static const char *const types[] = {"int",  "integer", "bigint", "smallint", "int2", "int4",
-                                        "int8", "boolean", "bool",   "text",     NULL};
-    g_autofree char *lower = g_ascii_strdown(type, -1);
-
-    return g_strv_contains(types, lower);
-}
-
 static gboolean
 is_plain_integer(const char *literal)
 {
     const char *digits = literal[0] == '-' ? literal + 1 : literal;
 
     return digits[0] != '\0' && strspn(digits, "0123456789") == strlen(digits) &&
-           (digits[0] != '0' || digits[1] == '\0');
+           (digits[0] != '0' || strcmp(literal, "0") == 0);
 }
 
 static gboolean
-same_class(const char *a, const char *b)
+is_plain_boolean(const char *literal)
 {
-    return (a[0] == '\'') == (b[0] == '\'') && is_plain_integer(a) == is_plain_integer(b);
+    return strcmp(literal, "true") == 0 || strcmp(literal, "false") == 0;
+}
+
+static gboolean
+is_plain_text(const char *literal)
+{
+    return literal[0] == '\'';
+}
+
+/* Types and spellings for which literals that differ as text differ as values, and one comes back as it was written. */
+static gboolean
+stays_as_written(const char *type, const char *literal)
+{
+    static const struct {
+        const char *type;
+        gboolean (*is_plain)(const char *literal);
+    } types[] = {
+        {"int", is_plain_integer},      {"integer", is_plain_integer}, {"bigint", is_plain_integer},
+        {"smallint", is_plain_integer}, {"int2", is_plain_integer},    {"int4", is_plain_integer},
+        {"int8", is_plain_integer},     {"boolean", is_plain_boolean}, {"bool", is_plain_boolean},
+        {"text", is_plain_text},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(types); i++) {
+        if (g_ascii_strcasecmp(type, types[i].type) == 0)
+            return types[i].is_plain(literal);
+    }
+    return FALSE;
 }
 
 /*
@@ -106,8 +122,8 @@ guard_holds(const PlanContext *ctx, const Target *target, const DmlStmt *dml, co
                                          assignment->value.text);
         return TRUE;
     }
-    if (added == NULL || literal == NULL || !compares_as_written(added->definition->type) ||
-        !same_class(literal, guard->literal))
+    if (added == NULL || literal == NULL || !stays_as_written(added->definition->type, literal) ||
+        !stays_as_written(added->definition->type, guard->literal))
         return FALSE;
     return (guard->kind == GUARD_DIFFERS) == (strcmp(literal, guard->literal) == 0);
 }

@@ -65,7 +65,9 @@ typedef struct StepLock {
 #define PARAM_OLD_DEFAULT "old_default" /* what undo puts back; absent: there was none */
 #define PARAM_REPEATABLE  "repeatable"  /* "true": running it again over a row does it no harm */
 #define PARAM_SWEEP       "sweep"       /* "true": repeat until a whole pass finds no row */
-#define PARAM_ALIAS       "alias"       /* what the statement calls its table */
+#define PARAM_GREATER     "greater"     /* the operators by which a backfill walks its key */
+#define PARAM_AT_MOST     "at_most"
+#define PARAM_ALIAS       "alias" /* what the statement calls its table */
 
 typedef struct Step {
     int id; /* 1.., its place in the plan */

@@ -185,19 +185,6 @@ watch(gpointer data, GError **error)
     return FALSE;
 }
 
-/* How long PostgreSQL may take to cancel an autovacuum for us. */
-static int
-staging_timeout(Run *run)
-{
-    g_autoptr(DbResult) row =
-        db_query(run->watch,
-                 "SELECT (extract(epoch FROM pg_catalog.current_setting('deadlock_timeout')::interval) "
-                 "* 1000)::int AS ms",
-                 DB_NONE, NULL);
-
-    return (row != NULL ? (int)db_int(row, 0, "ms") : 1000) + STAGING_MARGIN_MS;
-}
-
 static gboolean
 lock_all(Attempt *attempt, const char *mode_name, GError **error)
 {
@@ -219,10 +206,11 @@ lock_all(Attempt *attempt, const char *mode_name, GError **error)
     return TRUE;
 }
 
+/* PostgreSQL cancels an autovacuum for us after deadlock_timeout. */
 static gboolean
 stage(Attempt *attempt, GError **error)
 {
-    return db_set_local_ms(attempt->run->work, "lock_timeout", staging_timeout(attempt->run), error) &&
+    return db_set_local_ms(attempt->run->work, "lock_timeout", attempt->run->deadlock_ms + STAGING_MARGIN_MS, error) &&
            lock_all(attempt, lock_mode_name(LOCK_SHARE_UPDATE_EXCLUSIVE), error);
 }
 
@@ -233,7 +221,7 @@ do_strong(Attempt *attempt, GError **error)
     Run *run = attempt->run;
     int budget = run->options.lock_budget_ms;
 
-    if (!db_set_local_ms(run->work, "lock_timeout", budget * 3 / 5, error) ||
+    if (!db_set_local_ms(run->work, "lock_timeout", run_lock_timeout(run, 3), error) ||
         !db_set_local_ms(run->work, "statement_timeout", attempt->is_long ? 0 : budget, error))
         return FALSE;
     attempt->strong_since = g_get_monotonic_time();

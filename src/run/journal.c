@@ -143,6 +143,21 @@ failed:
     return FALSE;
 }
 
+/* A write that finds no row was made with a token that is no longer the newest. */
+static gboolean
+write_fenced(DbConn *conn, const char *query, int n_values, const char *const *values, GError **error)
+{
+    g_autoptr(DbResult) result = db_query(conn, query, n_values, values, error);
+
+    if (result == NULL)
+        return FALSE;
+    if (db_affected(result) > 0)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_FENCED, "another pgseam has taken over; nothing more is written from here");
+    seam_error_hint(error, "see `pgseam status`");
+    return FALSE;
+}
+
 static gboolean
 insert_steps(DbConn *conn, const Plan *plan, const char *id, GError **error)
 {
@@ -247,7 +262,8 @@ journal_set_state(DbConn *conn, gint64 migration, MigrationState state, Stage st
     char id[32];
 
     id_text(id, migration);
-    return db_run(conn, QUERY_MIGRATION_STATE, DB_ARGS(id, state_names[state], stage_names[stage], reason), error) &&
+    return write_fenced(conn, QUERY_MIGRATION_STATE, DB_ARGS(id, state_names[state], stage_names[stage], reason),
+                        error) &&
            journal_event(conn, migration, 0, "state", state_names[state], error);
 }
 
@@ -257,11 +273,7 @@ journal_set_failed(DbConn *conn, gint64 migration, MigrationState state, const c
     char id[32];
 
     id_text(id, migration);
-    return db_run(conn,
-                  "UPDATE pgseam.migration SET state = CASE WHEN stage = 'gate' THEN 'gated' ELSE $2 END, reason = $3, "
-                  "changed_at = pg_catalog.clock_timestamp() "
-                  "WHERE id = $1::bigint",
-                  DB_ARGS(id, state_names[state], reason), error) &&
+    return write_fenced(conn, QUERY_MIGRATION_FAILED, DB_ARGS(id, state_names[state], reason), error) &&
            journal_event(conn, migration, 0, "state", reason, error);
 }
 
@@ -324,7 +336,7 @@ journal_set_step(DbConn *conn, gint64 migration, int step, StepStatus status, GE
 
     id_text(id, migration);
     id_text(number, step);
-    return db_run(conn, QUERY_STEP_STATUS, DB_ARGS(id, number, status_names[status]), error);
+    return write_fenced(conn, QUERY_STEP_STATUS, DB_ARGS(id, number, status_names[status]), error);
 }
 
 gboolean

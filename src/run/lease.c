@@ -53,10 +53,10 @@ set_busy(const Run *run, const DbResult *runner, GError **error)
     seam_error_hint(error, "let it finish or stop it there (Ctrl-C, SIGTERM), then `pgseam resume`");
 }
 
-/* Wait until the recorded runner is gone or has been silent for the lease timeout. FALSE: it lives, or we are stopped.
- */
+/* Wait until the recorded runner is gone or has been silent for the lease timeout; `run->token` then is the token that
+ * goes with it. FALSE: it lives, or we are stopped. */
 static gboolean
-wait_for_silence(Run *run, gboolean *ret_is_alive, GError **error)
+wait_for_silence(Run *run, GError **error)
 {
     Ids ids = ids_of(run);
     g_autofree char *first = NULL;
@@ -67,8 +67,10 @@ wait_for_silence(Run *run, gboolean *ret_is_alive, GError **error)
 
         if (runner == NULL)
             return FALSE;
-        *ret_is_alive = db_rows(runner) > 0 && db_bool(runner, 0, "is_alive");
-        if (!*ret_is_alive || db_double(runner, 0, "silent_s") >= run->options.lease_timeout_s)
+        g_assert(db_rows(runner) == 1);
+        run->token = db_int(runner, 0, "fence_token");
+        if (!db_bool(runner, 0, "is_recorded") || !db_bool(runner, 0, "is_alive") ||
+            db_double(runner, 0, "silent_s") >= run->options.lease_timeout_s)
             return TRUE;
         if (first == NULL)
             first = g_strdup(db_text(runner, 0, "heartbeat"));
@@ -96,7 +98,7 @@ end_older_sessions(Run *run, GError **error)
     g_autofree char *backends = own_backends(run);
     gint64 give_up = g_get_monotonic_time() + (gint64)ENDING_S * G_USEC_PER_SEC;
 
-    if (!db_run(run->control, QUERY_RUNNER_KILL, DB_ARGS(ids.migration, backends), error)) {
+    if (!db_run(run->control, QUERY_RUNNER_KILL, DB_ARGS(ids.migration, backends, ids.token), error)) {
         if (error != NULL && seam_error_has_sqlstate(*error, "42501")) {
             seam_error_recode(error, SEAM_ERROR_FENCED);
             seam_error_hint(error,
@@ -106,7 +108,8 @@ end_older_sessions(Run *run, GError **error)
         return FALSE;
     }
     for (;;) {
-        g_autoptr(DbResult) left = db_query(run->control, QUERY_RUNNER_GONE, DB_ARGS(ids.migration, backends), error);
+        g_autoptr(DbResult) left =
+            db_query(run->control, QUERY_RUNNER_GONE, DB_ARGS(ids.migration, backends, ids.token), error);
 
         if (left == NULL)
             return FALSE;
@@ -138,33 +141,40 @@ register_runner(Run *run, const char *command, GError **error)
         set_fenced(run, error);
         return FALSE;
     }
-    return TRUE;
+    return db_run(run->control, "SELECT pg_catalog.set_config('pgseam.token', $1, false)", DB_ARGS(ids.token), error);
 }
 
+/* From run->token to the next one; `ret_raised` FALSE if somebody else was faster. */
 static gboolean
-raise_token(Run *run, GError **error)
+raise_token(Run *run, gboolean *ret_raised, GError **error)
 {
     Ids ids = ids_of(run);
-    g_autoptr(DbResult) row = db_query(run->control, QUERY_RUNNER_TAKE, DB_ARGS(ids.migration), error);
+    g_autoptr(DbResult) row = db_query(run->control, QUERY_RUNNER_TAKE, DB_ARGS(ids.migration, ids.token), error);
 
     if (row == NULL)
         return FALSE;
-    g_assert(db_rows(row) == 1);
-    run->token = db_int(row, 0, "token");
+    *ret_raised = db_rows(row) == 1;
+    if (*ret_raised)
+        run->token = db_int(row, 0, "token");
     return TRUE;
 }
 
+/* Its sessions first: they may hold the token's row in a long transaction. Who is faster than us is found at the next
+ * turn. */
 gboolean
 lease_take(Run *run, const char *command, GError **error)
 {
-    gboolean is_alive;
+    gboolean raised = FALSE;
 
-    if (!wait_for_silence(run, &is_alive, error))
+    while (!raised) {
+        if (!wait_for_silence(run, error) || !end_older_sessions(run, error) || !raise_token(run, &raised, error))
+            return FALSE;
+    }
+    run->token--;
+    if (!end_older_sessions(run, error))
         return FALSE;
-    /* The token first: from here on the older runner cannot commit. Its sessions hold the row only inside a
-     * transaction, and end with it. */
-    if (!end_older_sessions(run, error) || !raise_token(run, error) || !end_older_sessions(run, error) ||
-        !register_runner(run, command, error))
+    run->token++;
+    if (!register_runner(run, command, error))
         return FALSE;
     run->is_leased = TRUE;
     run->next_heartbeat = 0;
@@ -241,20 +251,15 @@ lease_heartbeat(Run *run, GError **error)
 gboolean
 lease_adopt_sessions(Run *run, GError **error)
 {
-    Ids ids = ids_of(run);
-    g_autoptr(DbResult) row = NULL;
+    gboolean raised = FALSE;
 
     if (!run->is_leased)
         return TRUE;
-    if (!lease_check(run, error) || !end_older_sessions(run, error))
+    if (!lease_check(run, error) || !end_older_sessions(run, error) || !raise_token(run, &raised, error))
         return FALSE;
-    row = db_query(run->control, QUERY_RUNNER_RETAKE, DB_ARGS(ids.migration, ids.token), error);
-    if (row == NULL)
-        return FALSE;
-    if (db_rows(row) == 0) {
+    if (!raised) {
         set_fenced(run, error);
         return FALSE;
     }
-    run->token = db_int(row, 0, "token");
     return register_runner(run, "again", error);
 }

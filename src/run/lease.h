@@ -13,8 +13,9 @@
 
 #include "run/run.h"
 
-/* Become the runner of run->migration. Waits for a heartbeat that stands still up to the lease timeout. Errors:
- * SEAM_ERROR_FENCED, naming the one that runs it. `command` is what the runner shows as doing ("start"). */
+/* Become the runner of run->migration. What `control` writes into the journal carries the token, too (pgseam.token).
+ * Waits for a heartbeat that stands still up to the lease timeout. Errors: SEAM_ERROR_FENCED, naming the one that runs
+ * it. `command` is what the runner shows as doing ("start"). */
 gboolean lease_take(Run *run, const char *command, GError **error);
 
 /* Give it back; no error, since it is what one does on the way out. */

@@ -44,11 +44,31 @@ open_one(Run *run, DbConn **conn, const char *role, gboolean ticks, GError **err
     return *conn != NULL;
 }
 
+static gboolean
+read_deadlock_timeout(Run *run, GError **error)
+{
+    g_autoptr(DbResult) row =
+        db_query(run->watch,
+                 "SELECT (extract(epoch FROM pg_catalog.current_setting('deadlock_timeout')::interval) "
+                 "* 1000)::int AS ms",
+                 DB_NONE, error);
+
+    if (row != NULL)
+        run->deadlock_ms = (int)db_int(row, 0, "ms");
+    return row != NULL;
+}
+
 gboolean
 run_open(Run *run, const char *migration_name, GError **error)
 {
     return open_one(run, &run->control, "control", FALSE, error) && open_one(run, &run->watch, "watch", FALSE, error) &&
-           open_one(run, &run->work, "work", TRUE, error);
+           open_one(run, &run->work, "work", TRUE, error) && read_deadlock_timeout(run, error);
+}
+
+int
+run_lock_timeout(const Run *run, int fifths)
+{
+    return MAX(1, MIN(run->options.lock_budget_ms * fifths / 5, run->deadlock_ms / 3));
 }
 
 void

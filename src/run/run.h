@@ -36,6 +36,7 @@ typedef struct Run {
     DbConn *watch;
     Progress *progress;
     gint64 next_heartbeat; /* monotonic microseconds */
+    int deadlock_ms;       /* the server's deadlock_timeout */
     gboolean is_leased;
     const Step *step; /* the one in hand, for names of sessions and messages */
 } Run;
@@ -66,6 +67,10 @@ gboolean run_commit(Run *run, GError **error);
 gboolean run_prepare_alone(Run *run, GError **error);
 /* Back to our own settings after it. */
 void run_restore(Run *run);
+
+/* How long a lock may be awaited in an attempt of which the budget leaves `fifths` fifths for that, in milliseconds;
+ * always far below deadlock_timeout, so that in a deadlock with the application it is we who give way. */
+int run_lock_timeout(const Run *run, int fifths);
 
 /* Heartbeat and signals: the tick of every long wait. FALSE with SEAM_ERROR_CANCELLED or SEAM_ERROR_FENCED. */
 gboolean run_tick(gpointer run, GError **error);

@@ -59,11 +59,13 @@ do_step(Run *run, const Step *step, const StepOps *ops, StepStatus status, GErro
            journal_set_step(run->control, run->migration, step->id, STEP_DONE, error);
 }
 
-/* Lost, or hit by a cancel that was meant for the statement before. */
+/* Lost, hit by a cancel that was meant for the statement before, or kept from the journal by somebody's lock. (Locks of
+ * the steps' own are the guard's.) */
 static gboolean
 is_recoverable(const GError *why)
 {
-    return seam_error_is(why, SEAM_ERROR_LOST) || seam_error_has_sqlstate(why, "57014");
+    return seam_error_is(why, SEAM_ERROR_LOST) || seam_error_has_sqlstate(why, "57014") ||
+           seam_error_has_sqlstate(why, "55P03");
 }
 
 /* A lost connection is opened again and the step probed anew; the fence decides whether it is still ours. */

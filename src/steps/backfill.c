@@ -21,18 +21,19 @@
 #define TICK_MS          50
 #define BACKOFF_MS       40
 #define FAILURES_TO_TELL 5
+#define BISECT_BATCHES   64
 
 typedef struct Backfill {
     Run *run;
     const Step *step;
     Chunk chunk;
-    char *find_end;        /* SQL: the last key of the next batch */
-    int rows;              /* size of the next batch */
-    int timeout_ms;        /* of its statements */
-    int failures;          /* batches in a row that ran into a lock or the time limit */
-    gint64 last_success;   /* monotonic microseconds */
-    gboolean is_bisecting; /* looking for the row that fails: no growth */
-    char *blockers;        /* who was in the way of the batch */
+    char *find_end;      /* SQL: the last key of the next batch */
+    int rows;            /* size of the next batch */
+    int timeout_ms;      /* of its statements */
+    int failures;        /* batches in a row that ran into a lock or the time limit */
+    gint64 last_success; /* monotonic microseconds */
+    int bisecting;       /* batches still to go without growth: looking for the row that fails */
+    char *blockers;      /* who was in the way of the batch */
 } Backfill;
 
 typedef struct Batch {
@@ -48,7 +49,7 @@ batch_clear(Batch *batch)
     g_clear_pointer(&batch->end, g_ptr_array_unref);
 }
 
-/* "a, b" or "a DESC, b DESC" */
+/* "t.a, t.b": always qualified, since an output column of the same name would win in ORDER BY. */
 static char *
 key_list(const Step *step, const char *suffix)
 {
@@ -56,12 +57,23 @@ key_list(const Step *step, const char *suffix)
 
     for (guint i = 0; i < step->key->len; i++) {
         g_autofree char *column = sql_quote_ident(g_ptr_array_index(step->key, i));
-        g_string_append_printf(list, "%s%s%s", i > 0 ? ", " : "", column, suffix);
+        g_string_append_printf(list, "%st.%s%s", i > 0 ? ", " : "", column, suffix);
     }
     return g_string_free(list, FALSE);
 }
 
-/* ROW(a, b) > ROW(CAST($1 AS ..), ..), true as a whole where the parameters are NULL. */
+/* "batch.c0, batch.c1" for the columns of a CTE, which are named by place. */
+static char *
+place_list(const Step *step, const char *qualifier, const char *suffix)
+{
+    GString *list = g_string_new(NULL);
+
+    for (guint i = 0; i < step->key->len; i++)
+        g_string_append_printf(list, "%s%sc%u%s", i > 0 ? ", " : "", qualifier, i, suffix);
+    return g_string_free(list, FALSE);
+}
+
+/* ROW(t.a, t.b) > ROW(CAST($1 AS ..), ..), true as a whole where the parameters are NULL. */
 static char *
 bound(const Step *step, const char *operator, guint first)
 {
@@ -75,34 +87,45 @@ bound(const Step *step, const char *operator, guint first)
                            (const char *)g_ptr_array_index(step->key_types, 0), left, operator, right->str);
 }
 
-/* The key columns as text, which is how they travel; named by place, since names may collide. */
+/* The key as text, which is how it travels: of the table, or of the CTE "last". */
 static char *
-key_texts(const Step *step)
+text_list(const Step *step, gboolean of_table)
 {
     GString *list = g_string_new(NULL);
 
     for (guint i = 0; i < step->key->len; i++) {
-        g_autofree char *column = sql_quote_ident(g_ptr_array_index(step->key, i));
-        g_string_append_printf(list, "%sCAST(%s AS pg_catalog.text) AS k%u", i > 0 ? ", " : "", column, i);
+        g_autofree char *column =
+            of_table ? sql_quote_name("t", g_ptr_array_index(step->key, i)) : g_strdup_printf("last.c%u", i);
+        g_string_append_printf(list, "%sCAST(%s AS pg_catalog.text)", i > 0 ? ", " : "", column);
     }
     return g_string_free(list, FALSE);
 }
 
+/*
+ * The last key of the next batch, how many keys are in it, and how many of them lie above it by the operator with which
+ * the batch is cut: none, or the order by which we walk is not the order by which we cut, and rows would be lost.
+ */
 static char *
 find_end_sql(const Step *step)
 {
     g_autofree char *keys = key_list(step, "");
-    g_autofree char *down = key_list(step, " DESC");
-    g_autofree char *texts = key_texts(step);
-    g_autofree char *above = bound(step, ">", 1);
-    g_autofree char *up_to = bound(step, "<=", step->key->len + 1);
+    g_autofree char *names = place_list(step, "", "");
+    g_autofree char *down = place_list(step, "batch.", " DESC");
+    g_autofree char *batch = place_list(step, "batch.", "");
+    g_autofree char *last = place_list(step, "last.", "");
+    g_autofree char *texts = text_list(step, FALSE);
+    g_autofree char *above = bound(step, step_get(step, PARAM_GREATER), 1);
+    g_autofree char *up_to = bound(step, step_get(step, PARAM_AT_MOST), step->key->len + 1);
     g_autofree char *limit = g_strdup_printf("$%u", 2 * step->key->len + 1);
 
-    return sql_build(
-        "WITH batch AS MATERIALIZED (SELECT ? FROM ? WHERE ? AND ? ORDER BY ? LIMIT CAST(? AS pg_catalog.int8)) "
-        "SELECT ?, (SELECT pg_catalog.count(*) FROM batch) AS n FROM batch ORDER BY ? LIMIT 1",
-        sql_raw(keys), sql_name(step->schema, step->table), sql_raw(above), sql_raw(up_to), sql_raw(keys),
-        sql_raw(limit), sql_raw(texts), sql_raw(down));
+    return sql_build("WITH batch(?) AS MATERIALIZED (SELECT ? FROM ? AS t WHERE ? AND ? ORDER BY ? "
+                     "LIMIT CAST(? AS pg_catalog.int8)), "
+                     "last AS MATERIALIZED (SELECT batch.* FROM batch ORDER BY ? LIMIT 1) "
+                     "SELECT ?, (SELECT pg_catalog.count(*) FROM batch) AS rows_in_batch, "
+                     "(SELECT pg_catalog.count(*) FROM batch WHERE ROW(?) ? ROW(?)) AS rows_above FROM last",
+                     sql_raw(names), sql_raw(keys), sql_name(step->schema, step->table), sql_raw(above), sql_raw(up_to),
+                     sql_raw(keys), sql_raw(limit), sql_raw(down), sql_raw(texts), sql_raw(batch),
+                     sql_raw(step_get(step, PARAM_GREATER)), sql_raw(last));
 }
 
 static GPtrArray *
@@ -124,6 +147,18 @@ add_key(GPtrArray *values, const Step *step, const GPtrArray *key)
 }
 
 static gboolean
+check_order(const Backfill *backfill, const DbResult *row, GError **error)
+{
+    if (db_int(row, 0, "rows_above") == 0)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_FAILED, "the key of %s.%s does not sort as it compares; rows could be lost",
+                   backfill->step->schema, backfill->step->table);
+    seam_error_hint(error,
+                    "nothing of this batch has been changed; `pgseam rollback`, and tell us about the key's type");
+    return FALSE;
+}
+
+static gboolean
 find_end(Backfill *backfill, Batch *batch, GError **error)
 {
     g_autoptr(GPtrArray) values = g_ptr_array_new();
@@ -139,9 +174,9 @@ find_end(Backfill *backfill, Batch *batch, GError **error)
         return FALSE;
     if (db_rows(row) > 0) {
         batch->end = key_of(backfill->step, row);
-        batch->rows = db_int(row, 0, "n");
+        batch->rows = db_int(row, 0, "rows_in_batch");
     }
-    return TRUE;
+    return db_rows(row) == 0 || check_order(backfill, row, error);
 }
 
 static gboolean
@@ -199,7 +234,7 @@ begin_batch(Backfill *backfill, GError **error)
     Run *run = backfill->run;
 
     return run_begin(run, MAX(run->options.lock_budget_ms, 100), error) &&
-           db_set_local_ms(run->work, "lock_timeout", run->options.lock_budget_ms * 2 / 5, error) &&
+           db_set_local_ms(run->work, "lock_timeout", run_lock_timeout(run, 2), error) &&
            db_set_local_ms(run->work, "statement_timeout", backfill->timeout_ms, error);
 }
 
@@ -274,7 +309,7 @@ name_bad_row(Backfill *backfill, const Batch *batch, GError *why, GError **error
     g_autofree char *key = describe_key(backfill->step, batch->end);
 
     if (backfill->rows > 1 && batch->rows > 1) {
-        backfill->is_bisecting = TRUE;
+        backfill->bisecting = BISECT_BATCHES;
         backfill->rows = (int)MAX(1, MIN(backfill->rows, batch->rows) / 2);
         g_error_free(why);
         return TRUE;
@@ -287,18 +322,21 @@ name_bad_row(Backfill *backfill, const Batch *batch, GError *why, GError **error
     return FALSE;
 }
 
-/* Class 22 (data), 23 (constraints), 44 (WITH CHECK) and P0 (RAISE in a trigger): a matter of one row. */
+/* A matter of one row (data, a constraint, a trigger's own SQLSTATE), unless its class says it is one of the statement
+ * or of the server (manual, appendix A). */
 static gboolean
 is_data_error(const GError *why)
 {
-    static const char *const classes[] = {"22", "23", "44", "P0"};
+    static const char *const others[] = {"08", "0A", "25", "40", "42", "53", "54", "55", "57", "58", "F0", "HV", "XX"};
     const char *sqlstate = seam_error_get_sqlstate(why);
 
-    for (guint i = 0; sqlstate != NULL && i < G_N_ELEMENTS(classes); i++) {
-        if (g_str_has_prefix(sqlstate, classes[i]))
-            return TRUE;
+    if (!seam_error_is(why, SEAM_ERROR_SQL) || sqlstate == NULL)
+        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(others); i++) {
+        if (g_str_has_prefix(sqlstate, others[i]))
+            return FALSE;
     }
-    return FALSE;
+    return TRUE;
 }
 
 static gboolean
@@ -325,7 +363,9 @@ after_success(Backfill *backfill, const Batch *batch, GError **error)
     backfill->last_success = g_get_monotonic_time();
     backfill->timeout_ms = run->options.lock_budget_ms;
     g_clear_pointer(&backfill->blockers, g_free);
-    if (!backfill->is_bisecting && batch->rows > 0)
+    if (backfill->bisecting > 0)
+        backfill->bisecting--;
+    else if (batch->rows > 0)
         backfill->rows =
             throttle_next_rows(backfill->rows, batch->took_ms, run->options.batch_ms, run->options.max_batch_rows);
     return backfill->chunk.is_done || throttle_wait(run, batch->took_ms, (double)backfill->chunk.rows_seen, error);
@@ -387,9 +427,9 @@ static gboolean
 read_high(Backfill *backfill, GError **error)
 {
     const Step *step = backfill->step;
-    g_autofree char *texts = key_texts(step);
+    g_autofree char *texts = text_list(step, TRUE);
     g_autofree char *down = key_list(step, " DESC");
-    g_autofree char *sql = sql_build("SELECT ? FROM ? ORDER BY ? LIMIT 1", sql_raw(texts),
+    g_autofree char *sql = sql_build("SELECT ? FROM ? AS t ORDER BY ? LIMIT 1", sql_raw(texts),
                                      sql_name(step->schema, step->table), sql_raw(down));
     g_autoptr(DbResult) row = db_query(backfill->run->work, sql, DB_NONE, error);
 

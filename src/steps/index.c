@@ -127,6 +127,11 @@ create_index(Run *run, const Step *step, GError **error)
             return TRUE;
         if (seam_error_is(why, SEAM_ERROR_SQL))
             clean_up(run, step, &why);
+        if (seam_error_is(why, SEAM_ERROR_CANCELLED))
+            seam_error_hint(&why,
+                            "an INVALID index %s may be left, which still costs writes: `pgseam resume` or `pgseam "
+                            "rollback` drops it",
+                            step_get(step, PARAM_INDEX));
         if (seam_error_has_sqlstate(why, "23505"))
             seam_error_hint(&why,
                             "remove the duplicates, then `pgseam resume`; `pgseam rollback` undoes the migration");

@@ -34,10 +34,14 @@ undo_create(Run *run, const Step *step, GError **error)
 
 const StepOps step_table_create = {probe_table, common_guarded, NULL, NULL, undo_create};
 
+/* Whatever it has set in the session (a SET inside of a DO block outlives the transaction) goes with the session. */
 static gboolean
 run_opaque(Run *run, const Step *step, GError **error)
 {
-    return guard_apply_long(run, step, common_run_sql, GUARD_NOTE_DONE, error);
+    if (!guard_apply_long(run, step, common_run_sql, GUARD_NOTE_DONE, error))
+        return FALSE;
+    g_clear_pointer(&run->work, db_close);
+    return run_reopen(run, error);
 }
 
 const StepOps step_opaque_run = {common_probe_journal, run_opaque, NULL, NULL, NULL};

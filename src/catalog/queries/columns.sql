@@ -6,16 +6,9 @@ SELECT a.attname AS name, a.attnum AS number, pg_catalog.format_type(a.atttypid,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default_expr,
        a.attgenerated <> '' AS is_generated,
        a.attidentity <> '' AS is_identity,
-       -- Arrays, enums, ranges and the like find their operator class through a pseudo-type; PostgreSQL knows best.
-       EXISTS (SELECT FROM pg_catalog.pg_opclass AS o
-                 JOIN pg_catalog.pg_am AS m ON m.oid = o.opcmethod AND m.amname = 'btree'
-                WHERE o.opcdefault
-                  AND o.opcintype IN (b.oid, CASE WHEN b.typcategory = 'S' THEN 'pg_catalog.text'::pg_catalog.regtype END,
-                                      CASE WHEN b.typtype = 'e' THEN 'pg_catalog.anyenum'::pg_catalog.regtype END,
-                                      CASE WHEN b.typcategory = 'A' THEN 'pg_catalog.anyarray'::pg_catalog.regtype END,
-                                      CASE WHEN b.typtype = 'r' THEN 'pg_catalog.anyrange'::pg_catalog.regtype END,
-                                      CASE WHEN b.oid = 'pg_catalog.cidr'::pg_catalog.regtype
-                                           THEN 'pg_catalog.inet'::pg_catalog.regtype END)) AS is_comparable
+       g.oprname IS NOT NULL AND l.oprname IS NOT NULL AS is_comparable,
+       'OPERATOR(' || pg_catalog.quote_ident(gn.nspname) || '.' || g.oprname || ')' AS greater_operator,
+       'OPERATOR(' || pg_catalog.quote_ident(ln.nspname) || '.' || l.oprname || ')' AS at_most_operator
   FROM pg_catalog.pg_attribute AS a
   -- Domains may be built on domains.
   CROSS JOIN LATERAL (
@@ -27,5 +20,28 @@ SELECT a.attname AS name, a.attnum AS number, pg_catalog.format_type(a.atttypid,
             WHERE chain.typtype = 'd')
        SELECT chain.oid, chain.typtype, chain.typcategory FROM chain WHERE chain.typtype <> 'd') AS b
   LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  -- The operators by which ORDER BY sorts: those of the default btree operator class. Arrays, enums, ranges and the like find
+  -- theirs through a pseudo-type. Comparing with an operator that the search_path finds could be another order.
+  LEFT JOIN LATERAL (
+       SELECT o.opcfamily, o.opcintype
+         FROM pg_catalog.pg_opclass AS o
+         JOIN pg_catalog.pg_am AS m ON m.oid = o.opcmethod AND m.amname = 'btree'
+        WHERE o.opcdefault
+          AND o.opcintype IN (b.oid, CASE WHEN b.typcategory = 'S' THEN 'pg_catalog.text'::pg_catalog.regtype END,
+                              CASE WHEN b.typtype = 'e' THEN 'pg_catalog.anyenum'::pg_catalog.regtype END,
+                              CASE WHEN b.typcategory = 'A' THEN 'pg_catalog.anyarray'::pg_catalog.regtype END,
+                              CASE WHEN b.typtype = 'r' THEN 'pg_catalog.anyrange'::pg_catalog.regtype END,
+                              CASE WHEN b.oid = 'pg_catalog.cidr'::pg_catalog.regtype
+                                   THEN 'pg_catalog.inet'::pg_catalog.regtype END)
+        ORDER BY o.opcintype = b.oid DESC
+        LIMIT 1) AS c ON true
+  LEFT JOIN pg_catalog.pg_amop AS ga ON ga.amopfamily = c.opcfamily AND ga.amopstrategy = 5
+   AND ga.amoplefttype = c.opcintype AND ga.amoprighttype = c.opcintype
+  LEFT JOIN pg_catalog.pg_operator AS g ON g.oid = ga.amopopr
+  LEFT JOIN pg_catalog.pg_namespace AS gn ON gn.oid = g.oprnamespace
+  LEFT JOIN pg_catalog.pg_amop AS la ON la.amopfamily = c.opcfamily AND la.amopstrategy = 2
+   AND la.amoplefttype = c.opcintype AND la.amoprighttype = c.opcintype
+  LEFT JOIN pg_catalog.pg_operator AS l ON l.oid = la.amopopr
+  LEFT JOIN pg_catalog.pg_namespace AS ln ON ln.oid = l.oprnamespace
  WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY a.attnum
