@@ -7,6 +7,7 @@
 #include "db/conn.h"
 #include "plan/plan_json.h"
 #include "plan/planner.h"
+#include "run/blockers.h"
 
 static void
 append_all(GPtrArray *to, const GPtrArray *from)
@@ -44,8 +45,6 @@ place_probe_error(const Script *script, const PlanProbe *probe, GError **error)
     g_autofree char *excerpt = script_excerpt(script, probe->offset);
 
     if (seam_error_has_sqlstate(*error, "55P03")) {
-        seam_error_recode(error, SEAM_ERROR_LOCK);
-        seam_error_hint(error, "another session holds the table; see `pgseam locks`, then try again");
         return;
     }
     if (seam_error_is(*error, SEAM_ERROR_SQL)) {
@@ -76,14 +75,37 @@ check_expressions(DbConn *conn, const Script *script, const Facts *facts, GError
     return ok;
 }
 
+/* Even looking needs ACCESS SHARE here and there: who holds a table exclusively is named. */
+static void
+name_holders(DbConn *conn, const Script *script, GError **error)
+{
+    g_autoptr(GPtrArray) holders = NULL;
+    g_autofree char *who = NULL;
+    Wishes wishes;
+
+    if (error == NULL || !seam_error_has_sqlstate(*error, "55P03"))
+        return;
+    seam_error_recode(error, SEAM_ERROR_LOCK);
+    seam_error_hint(error, "see `pgseam locks`, then try again; nothing has been changed");
+    wishes_of_script(&wishes, script);
+    if (db_run(conn, "SELECT pg_catalog.set_config('search_path', $1, false)", DB_ARGS(db_settings(conn)->search_path),
+               NULL))
+        holders = blockers_find(conn, wishes.relations, LOCK_ACCESS_SHARE, db_backend_pid(conn), NULL);
+    who = holders != NULL ? blockers_describe(holders) : g_strdup("");
+    seam_error_detail(error, "%s", who);
+    wishes_clear(&wishes);
+}
+
 static Plan *
 build(DbConn *conn, const Script *script, GError **error)
 {
     g_autoptr(Facts) facts = load_facts(conn, script, NULL, error);
     g_autoptr(Plan) plan = facts != NULL ? planner_build(script, facts, error) : NULL;
 
-    if (plan == NULL || !check_expressions(conn, script, facts, error))
+    if (plan == NULL || !check_expressions(conn, script, facts, error)) {
+        name_holders(conn, script, error);
         return NULL;
+    }
     return g_steal_pointer(&plan);
 }
 
@@ -142,8 +164,11 @@ planning_from_plan(const char *target, const char *path, const char *text, GErro
     g_autoptr(GPtrArray) actual = facts != NULL ? facts_fingerprint(facts) : NULL;
     g_autoptr(GPtrArray) drift = actual != NULL ? plan_drift(plan->facts, actual) : NULL;
 
-    if (drift == NULL)
+    if (drift == NULL) {
+        if (conn != NULL)
+            name_holders(conn, script, error);
         return NULL;
+    }
     if (drift->len > 0) {
         set_drift(path, drift, error);
         return NULL;

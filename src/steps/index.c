@@ -7,6 +7,7 @@
  */
 #include "base/error.h"
 #include "base/sqltext.h"
+#include "run/blockers.h"
 #include "run/fault.h"
 #include "run/progress.h"
 #include "steps/common.h"
@@ -51,17 +52,19 @@ verify_index_gone(Run *run, const Step *step, GError **error)
     return common_verify_present(run, step, probe_index_gone, error);
 }
 
+/* A build in the making, for its tick. */
+typedef struct Build {
+    Run *run;
+    gint64 blocked_since; /* monotonic microseconds; 0: it goes on */
+} Build;
+
 static gboolean
-tick_build(gpointer data, GError **error)
+show_progress(Run *run, GError **error)
 {
-    Run *run = data;
     g_autofree char *pid = g_strdup_printf("%d", db_backend_pid(run->work));
-    g_autoptr(DbResult) row = NULL;
+    g_autoptr(DbResult) row = db_query(run->watch, QUERY_INDEX_PROGRESS, DB_ARGS(pid), error);
     g_autofree char *reason = NULL;
 
-    if (!run_tick(run, error))
-        return FALSE;
-    row = db_query(run->watch, QUERY_INDEX_PROGRESS, DB_ARGS(pid), error);
     if (row == NULL)
         return FALSE;
     if (db_rows(row) == 0)
@@ -75,14 +78,50 @@ tick_build(gpointer data, GError **error)
     return TRUE;
 }
 
+/* Waiting for other transactions blocks nobody, but not for longer than the deadline. */
+static gboolean
+check_deadline(Build *build, GError **error)
+{
+    Run *run = build->run;
+    g_autofree char *who = NULL;
+    gint64 now = g_get_monotonic_time();
+
+    if (!blockers_of_session(run->watch, db_backend_pid(run->work), &who, error))
+        return FALSE;
+    if (who == NULL)
+        build->blocked_since = 0;
+    else if (build->blocked_since == 0)
+        build->blocked_since = now;
+    if (who == NULL || now - build->blocked_since < (gint64)run->options.lock_deadline_s * G_USEC_PER_SEC)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_LOCK, "%s of %s.%s has been waiting for other transactions for %d s",
+                   step_trait(run->step->kind)->name, run->step->schema, run->step->table,
+                   run->options.lock_deadline_s);
+    seam_error_detail(error, "%s", who);
+    seam_error_hint(error,
+                    "an INVALID index %s may be left, which still costs writes: `pgseam resume` tries again, `pgseam "
+                    "rollback` undoes",
+                    step_get(run->step, PARAM_INDEX));
+    return FALSE;
+}
+
+static gboolean
+tick_build(gpointer data, GError **error)
+{
+    Build *build = data;
+
+    return run_tick(build->run, error) && show_progress(build->run, error) && check_deadline(build, error);
+}
+
 /* One statement outside of a transaction, with our settings before and after. */
 static gboolean
 run_alone(Run *run, const char *sql, GError **error)
 {
+    Build build = {run, 0};
     gboolean ok = run_prepare_alone(run, error) && fault_point(run, "alone.before", error);
 
     if (ok) {
-        db_on_wait(run->work, TICK_MS, tick_build, run);
+        db_on_wait(run->work, TICK_MS, tick_build, &build);
         ok = db_run(run->work, sql, DB_NONE, error);
         db_on_wait(run->work, 100, run_tick, run);
     }

@@ -18,6 +18,13 @@ SELECT coalesce(l.pid, 0) AS pid,
   JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
-  LEFT JOIN pg_catalog.pg_prepared_xacts AS x ON l.pid IS NULL AND l.virtualtransaction = '-1/' || x.transaction::text
+  -- A prepared transaction has no pid; its locks share a virtual transaction, one of them is that on its own xid.
+  LEFT JOIN LATERAL (
+       SELECT p.gid, p.prepared
+         FROM pg_catalog.pg_locks AS i
+         JOIN pg_catalog.pg_prepared_xacts AS p ON p.transaction = i.transactionid
+        WHERE l.pid IS NULL AND i.pid IS NULL AND i.locktype = 'transactionid'
+          AND i.virtualtransaction = l.virtualtransaction
+        LIMIT 1) AS x ON true
  WHERE l.granted AND l.mode = ANY ($2::text[]) AND l.pid IS DISTINCT FROM $3::int
  ORDER BY age_ms DESC, pid

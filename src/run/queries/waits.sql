@@ -10,7 +10,9 @@ WITH waiting AS (
     SELECT pg_catalog.unnest(blocked_by) FROM waiting
 )
 SELECT i.pid,
-       CASE WHEN i.pid = 0 THEN 'a prepared transaction (see pg_prepared_xacts)'
+       CASE WHEN i.pid = 0 THEN 'prepared transaction '
+                 || (SELECT pg_catalog.string_agg('''' || p.gid || '''', ' or ' ORDER BY p.prepared)
+                       FROM pg_catalog.pg_prepared_xacts AS p WHERE p.database = pg_catalog.current_database())
             ELSE coalesce(a.usename, a.backend_type, '?') || coalesce('@' || host(a.client_addr), '')
                  || CASE WHEN a.application_name <> '' THEN ' (' || a.application_name || ')' ELSE '' END END AS who,
        CASE WHEN i.pid = 0 THEN 'prepared' WHEN a.backend_type = 'autovacuum worker' THEN 'autovacuum'
