@@ -129,6 +129,22 @@ add_groups(GOptionContext *context, const Command *command, CommonOptions *commo
         g_option_context_add_main_entries(context, run_entries, NULL);
 }
 
+/* GOption leaves the "--" that ends the options among the arguments. */
+static void
+drop_end_of_options(char **args)
+{
+    guint i = 1;
+
+    while (args[i] != NULL && strcmp(args[i], "--") != 0)
+        i++;
+    if (args[i] == NULL)
+        return;
+    g_free(args[i]);
+    do {
+        args[i] = args[i + 1];
+    } while (args[i++] != NULL);
+}
+
 static gboolean
 parse(const Command *command, CommonOptions *common, RunOptions *run, char ***args, GError **error)
 {
@@ -140,6 +156,7 @@ parse(const Command *command, CommonOptions *common, RunOptions *run, char ***ar
     add_groups(context, command, common, run, &max_lag_mb);
     if (!g_option_context_parse_strv(context, args, error))
         return FALSE;
+    drop_end_of_options(*args);
     n = (int)g_strv_length(*args) - 1;
     if (n < command->min_args || n > command->max_args) {
         seam_error_set(error, SEAM_ERROR_USAGE, "pgseam %s takes %s", command->name,

@@ -177,15 +177,18 @@ context_has_column(const PlanContext *ctx, const Target *target, const char *col
     return context_added(ctx, target, column) != NULL;
 }
 
-/* A hint like psql's: the column whose name differs least, if it is near enough. */
+/* A hint like psql's: a column of the same name in another case, or one that shares most of its letters from the start.
+ */
 static const char *
 nearest_column(const Target *target, const char *column)
 {
     for (guint i = 0; target->table != NULL && i < target->table->columns->len; i++) {
         const FactColumn *candidate = g_ptr_array_index(target->table->columns, i);
+        gsize shorter = MIN(strlen(candidate->name), strlen(column));
+        gsize longer = MAX(strlen(candidate->name), strlen(column));
 
-        if (g_ascii_strcasecmp(candidate->name, column) == 0 || g_str_has_prefix(candidate->name, column) ||
-            g_str_has_prefix(column, candidate->name))
+        if (g_ascii_strcasecmp(candidate->name, column) == 0 ||
+            (shorter * 2 >= longer && strncmp(candidate->name, column, shorter) == 0))
             return candidate->name;
     }
     return NULL;

@@ -232,8 +232,9 @@ check_format(JsonNode *root, const char *where, GError **error)
 {
     gint64 format = -1;
 
-    if (root != NULL && JSON_NODE_HOLDS_OBJECT(root))
-        format = json_object_get_int_member_with_default(json_node_get_object(root), "pgseam_plan", -1);
+    if (root != NULL && JSON_NODE_HOLDS_OBJECT(root) &&
+        holds(json_object_get_member(json_node_get_object(root), "pgseam_plan"), G_TYPE_INT64))
+        format = json_object_get_int_member(json_node_get_object(root), "pgseam_plan");
     if (format == PLAN_FORMAT)
         return TRUE;
     if (format < 0)

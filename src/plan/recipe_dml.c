@@ -248,17 +248,15 @@ has_contract(const PlanContext *ctx, const Step *backfill)
 }
 
 static void
-insert_sweep(PlanContext *ctx, const Stmt *stmt, const Step *backfill, gint place)
+insert_sweep(PlanContext *ctx, const Stmt *stmt, gint place)
 {
-    RelName name = {backfill->schema, backfill->table};
+    const Target *target = context_target(ctx, &stmt->dml.relation, NULL);
     g_autofree char *still = NULL;
-    const FactTable *table = facts_find(ctx->facts, stmt->dml.relation.schema, stmt->dml.relation.name);
-    Target target = {name.schema, name.name, table, NULL};
     Step *step;
 
-    repeatable_decide(ctx, &target, stmt, &still);
+    g_assert(target != NULL && repeatable_decide(ctx, target, stmt, &still));
     ctx->stmt = stmt;
-    step = add_step(ctx, &target, facts_key(table), PHASE_CONTRACT);
+    step = add_step(ctx, target, facts_key(target->table), PHASE_CONTRACT);
     step->sql = batched(step, stmt, still);
     step->why =
         g_strdup("rows that the old application has written behind the walk: again until a whole pass finds none");
@@ -344,7 +342,7 @@ recipe_sweeps(PlanContext *ctx, GError **error)
             continue;
         if (!check_later(ctx, stmt, error))
             return FALSE;
-        insert_sweep(ctx, stmt, step, place++);
+        insert_sweep(ctx, stmt, place++);
         why = g_strconcat(step->why, "; rows written behind the walk are swept before contract", NULL);
         g_free(step->why);
         step->why = why;

@@ -8,12 +8,32 @@
 #include "base/sqltext.h"
 #include "plan/recipe.h"
 
+static gboolean
+has_constraint(const FactTable *table, const char *name)
+{
+    for (guint i = 0; table != NULL && i < table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
+
+        if (!constraint->is_inbound && strcmp(constraint->name, name) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* A name for the helper that no constraint of the table has. */
 static char *
 constraint_name(const Target *target, const char *column)
 {
     g_autofree char *stem = g_strconcat(target->name, "_", column, NULL);
+    char *name = name_bounded("not_null", stem);
 
-    return name_bounded("not_null", stem);
+    for (unsigned number = 2; has_constraint(target->table, name); number++) {
+        g_autofree char *numbered = g_strdup_printf("%u_%s", number, stem);
+
+        g_free(name);
+        name = name_bounded("not_null", numbered);
+    }
+    return name;
 }
 
 static Step *

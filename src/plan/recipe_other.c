@@ -33,8 +33,6 @@ recipe_transaction(PlanContext *ctx, GError **error)
 gboolean
 recipe_none(PlanContext *ctx, GError **error)
 {
-    g_autofree char *message = NULL;
-
     if (ctx->stmt->kind == STMT_UNKNOWN) {
         ctx->offset = ctx->stmt->error_offset;
         context_refuse(

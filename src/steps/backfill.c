@@ -468,7 +468,10 @@ reset_passes(Backfill *backfill)
 static gboolean
 run_backfill(Run *run, const Step *step, GError **error)
 {
-    Backfill backfill = {.run = run, .step = step, .rows = BATCH_ROWS_FIRST, .timeout_ms = run->options.lock_budget_ms};
+    Backfill backfill = {.run = run,
+                         .step = step,
+                         .rows = MIN(BATCH_ROWS_FIRST, run->options.max_batch_rows),
+                         .timeout_ms = run->options.lock_budget_ms};
     gboolean ok;
 
     backfill.find_end = find_end_sql(step);
