@@ -68,16 +68,40 @@ part_end(const Tokens *tokens, const char *text, guint from, guint last, int dep
     return last;
 }
 
-static char *
-default_slice(const Tokens *tokens, const char *text, guint first, guint last)
+/* The byte within the text at which the column constraint after `location` begins; G_MAXINT if it is the last. The
+ * tree's locations count from where the parser began, the column's own tells how far that is from our text. */
+static int
+next_part(const PgQuery__ColumnDef *tree, int location, int base)
 {
-    for (guint i = first; i + 1 < last; i++) {
-        int depth = tokens_at(tokens, first)->depth;
+    int next = G_MAXINT;
 
-        if (tokens_at(tokens, i)->depth == depth && tokens_is(tokens, text, i, "DEFAULT"))
-            return tokens_slice(tokens, text, i + 1, part_end(tokens, text, i + 2, last, depth));
+    for (size_t i = 0; i < tree->n_constraints; i++) {
+        const PgQuery__Constraint *constraint = tree->constraints[i]->constraint;
+
+        if (constraint->location > location)
+            next = MIN(next, constraint->location - base);
     }
-    return NULL;
+    if (tree->coll_clause != NULL && tree->coll_clause->location > location)
+        next = MIN(next, tree->coll_clause->location - base);
+    return next;
+}
+
+/* DEFAULT expression, or CONSTRAINT name DEFAULT expression: the expression, up to the next part of the column. */
+static char *
+default_slice(const PgQuery__ColumnDef *tree, int location, const char *text, const Tokens *tokens, guint first,
+              guint last)
+{
+    int base = tree->location - tokens_at(tokens, first)->start;
+    int end = next_part(tree, location, base);
+    guint begin = first;
+    guint limit = first;
+
+    while (limit < last && tokens_at(tokens, limit)->start < end)
+        limit++;
+    while (begin < limit &&
+           (tokens_at(tokens, begin)->start < location - base || !tokens_is(tokens, text, begin, "DEFAULT")))
+        begin++;
+    return tokens_slice(tokens, text, begin + 1, limit);
 }
 
 void
@@ -99,7 +123,7 @@ tree_column_def(ColumnDef *column, const PgQuery__ColumnDef *tree, const char *t
             column->is_not_null = TRUE;
         else if (constraint->contype == PG_QUERY__CONSTR_TYPE__CONSTR_DEFAULT) {
             tree_expr_add(&column->default_value, constraint->raw_expr);
-            column->default_value.text = default_slice(tokens, text, type_end, last);
+            column->default_value.text = default_slice(tree, constraint->location, text, tokens, first, last);
         } else if (column->extra == NULL)
             column->extra = extra_of(constraint->contype);
         column->has_reference |= constraint->contype == PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN;
