@@ -1,0 +1,2 @@
+UPDATE users SET n = n + 1 WHERE amount > 10;
+DELETE FROM orders WHERE state = 'void';

@@ -1,0 +1,5 @@
+ALTER TABLE users ADD code serial,
+    DROP COLUMN name;
+UPDATE users SET age = 1;
+	ALTER TABLE users ALTER "Odd ""one""" TYPE int;
+SELCT 'ä', 1;

@@ -1,0 +1,286 @@
+"""The laws of each step kind, on a real server: absent; run; present; run again changes nothing; undo; absent; and no lock that
+the plan did not declare."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+from harness import Pgseam
+
+STEP_H = Path(__file__).resolve().parents[2] / "src/plan/step.h"
+
+SETUP = """
+CREATE TABLE parent (id bigint PRIMARY KEY);
+CREATE TABLE t (id bigint PRIMARY KEY, a int DEFAULT 7, b int NOT NULL DEFAULT 1, c int, gone text,
+                parent_id bigint REFERENCES parent);
+CREATE INDEX t_c ON t (c);
+CREATE TABLE child (id bigint PRIMARY KEY, t_id bigint REFERENCES t);
+INSERT INTO parent SELECT g FROM generate_series(1, 10) g;
+INSERT INTO t SELECT g, 1, 1, g, 'x', g % 10 + 1 FROM generate_series(1, 3000) g;
+INSERT INTO child SELECT g, g FROM generate_series(1, 100) g;
+ANALYZE;
+"""
+
+COLUMN = "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = '{}' AND NOT attisdropped)"
+DEFAULT = ("SELECT (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef JOIN pg_attribute ON attrelid = adrelid AND"
+           " attnum = adnum WHERE adrelid = 't'::regclass AND attname = '{}') IS NOT DISTINCT FROM {}")
+NOT_NULL = "SELECT attnotnull FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = '{}'"
+CHECK = "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = 't'::regclass AND conname LIKE 'pgseam%' AND {})"
+INDEX = "SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('{}') AND indisvalid)"
+
+# kind -> (migration, what says that it is present, is it in contract). The check of SET NOT NULL is gone when the migration is
+# through: it is seen at the fault point after its own step.
+KINDS = {
+    "table.create": ("CREATE TABLE fresh (id bigint PRIMARY KEY)", "SELECT to_regclass('fresh') IS NOT NULL", False),
+    "column.add": ("ALTER TABLE t ADD COLUMN x int DEFAULT 5 NOT NULL", COLUMN.format("x"), False),
+    "column.drop": ("ALTER TABLE t DROP COLUMN parent_id", COLUMN.format("parent_id").replace("EXISTS", "NOT EXISTS"), True),
+    "column.set_default": ("ALTER TABLE t ALTER COLUMN a SET DEFAULT 9", DEFAULT.format("a", "'9'"), False),
+    "column.drop_default": ("ALTER TABLE t ALTER COLUMN a DROP DEFAULT", DEFAULT.format("a", "NULL"), True),
+    "column.drop_not_null": ("ALTER TABLE t ALTER COLUMN b DROP NOT NULL", NOT_NULL.format("b").replace("attnotnull", "NOT attnotnull"),
+                             False),
+    "column.set_not_null": ("ALTER TABLE t ALTER COLUMN c SET NOT NULL", NOT_NULL.format("c"), True),
+    "check.add_not_valid": ("ALTER TABLE t ALTER COLUMN c SET NOT NULL", CHECK.format("true"), True),
+    "check.validate": ("ALTER TABLE t ALTER COLUMN c SET NOT NULL", CHECK.format("convalidated"), True),
+    "index.create": ("CREATE INDEX t_a ON t (a)", INDEX.format("t_a"), False),
+    "index.drop": ("DROP INDEX t_c", INDEX.format("t_c").replace("EXISTS", "NOT EXISTS"), True),
+    "backfill.update": ("UPDATE t SET a = a + 1 WHERE id % 2 = 0", "SELECT sum(a) = 3000 + 1500 FROM t", False),
+    "backfill.delete": ("DELETE FROM t WHERE id > 2000", "SELECT count(*) = 2000 FROM t", False),
+    "opaque.run": ("-- pgseam: allow opaque because it is a test\nCOMMENT ON TABLE t IS 'seen'",
+                   "SELECT obj_description('t'::regclass) IS NOT NULL", False),
+}
+# What a rollback does not take back: once done it is refused, or the rows stay as they are.
+FINAL = {"column.drop", "index.drop"}
+KEPT = {"backfill.update", "backfill.delete", "opaque.run"}
+
+MODES = [
+    "ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE",
+    "ACCESS EXCLUSIVE",
+]
+# Long enough for us to look while pgseam is frozen with its locks.
+PATIENT = ["--lock-budget", "20000"]
+
+# The strongest lock of pgseam's sessions on each table of the user; that on an index counts for its table.
+OBSERVED = """
+SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), array_agg(DISTINCT l.mode)
+  FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+  LEFT JOIN pg_index i ON i.indexrelid = l.relation
+  JOIN pg_class c ON c.oid = coalesce(i.indrelid, l.relation) JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE l.locktype = 'relation' AND l.granted AND a.application_name LIKE 'pgseam/%%' AND a.datname = current_database()
+   AND n.nspname NOT IN ('pgseam', 'pg_catalog', 'pg_toast') AND c.relkind IN ('r', 'p') GROUP BY 1
+"""
+
+
+def spelled(mode):
+    """'AccessExclusiveLock' as the plan has it: 'ACCESS EXCLUSIVE'."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", mode.removesuffix("Lock")).upper()
+
+
+def undeclared(observed, declared):
+    """Those of the observed locks that are stronger than what was declared."""
+    allowed = {}
+    for lock in declared:
+        allowed[lock["relation"]] = max(allowed.get(lock["relation"], -1), MODES.index(lock["mode"]))
+    return [
+        f"{relation}: {mode}" for relation, modes in sorted(observed.items()) for mode in sorted(map(spelled, modes))
+        if MODES.index(mode) > allowed.get(relation, -1)
+    ]
+
+
+def plan_of(pgseam, file):
+    return pgseam.run("plan", "--format", "json", file).json()
+
+
+def step_of(plan, kind):
+    return next(step for step in plan["steps"] if step["kind"] == kind)
+
+
+def status_of(db, name, step):
+    return db.scalar("SELECT s.status FROM pgseam.step s JOIN pgseam.migration m ON m.id = s.migration_id"
+                     " WHERE m.name = %s AND s.id = %s", [name, step["id"]])
+
+
+def end_state(db):
+    tables = [name for (name,) in db.query("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r'"
+                                           " AND relnamespace = 'public'::regnamespace ORDER BY 1")]
+    return db.dump_schema(), {name: db.data_digest(name) for name in tables}
+
+
+class Case:
+    """One kind's migration on a fresh database."""
+
+    def __init__(self, db, pgseam, kind):
+        db.execute(SETUP)
+        self.db, self.pgseam, self.kind = db, pgseam, kind
+        sql, self.present, self.in_contract = KINDS[kind]
+        self.file = pgseam.file("m.sql", sql + ";\n")
+        self.plan = plan_of(pgseam, self.file)
+        self.step = step_of(self.plan, kind)
+        # The steps of a phase pass a fault point one after the other.
+        self.place = [step["id"] for step in self.plan["steps"] if step["phase"] == self.step["phase"]].index(self.step["id"]) + 1
+
+    def is_present(self):
+        return self.db.scalar(self.present)
+
+    def command(self):
+        """The command that runs the step, after the one that leads to it."""
+        if not self.in_contract:
+            return "start", self.file
+        self.pgseam.run("start", self.file)
+        return "complete", "m"
+
+    def run(self, *options, expect=0, env=None):
+        command, argument = self.command()
+        return self.pgseam.run(command, *options, argument, expect=expect, env=env)
+
+    def fault(self, point, action="error", place=None):
+        return {"PGSEAM_FAULT": f"{point}:{action}:{place or self.place}"}
+
+
+@pytest.fixture(params=sorted(KINDS))
+def case(request, db, pgseam):
+    return Case(db, pgseam, request.param)
+
+
+def test_each_kind_is_tested():
+    kinds = set(re.findall(r'X\(STEP_\w+,\s*"([^"]+)"', STEP_H.read_text()))
+    assert len(kinds) >= 14 and kinds == set(KINDS)
+
+
+def test_absent_run_present(any_cluster, case):
+    assert not case.is_present()
+    case.run(env=case.fault("step.verified"), expect=1)
+    assert case.is_present()
+    assert status_of(case.db, "m", case.step) in ("running", "done")
+    case.pgseam.run("resume", "m")
+    assert status_of(case.db, "m", case.step) == "done"
+    assert case.db.scalar("SELECT state FROM pgseam.migration") == "complete"
+    if not case.kind.startswith("check."):
+        assert case.is_present()
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_run_again_changes_nothing(cluster, kind):
+    """Once interrupted after the work is done and resumed, once in one go: the same end."""
+    ends = []
+    for interrupted in (False, True):
+        with cluster.database() as db, Pgseam(db) as pgseam:
+            case = Case(db, pgseam, kind)
+            if interrupted:
+                case.run(env=case.fault("step.verified"), expect=1)
+                between = end_state(db)
+                pgseam.run("resume", "m")
+                if case.place == len([s for s in case.plan["steps"] if s["phase"] == case.step["phase"]]):
+                    assert end_state(db) == between
+            else:
+                case.run()
+            ends.append(end_state(db))
+    assert ends[0] == ends[1]
+
+
+def test_undo_leaves_it_absent(case):
+    before = end_state(case.db)
+    last = len([step for step in case.plan["steps"] if step["phase"] == case.step["phase"]])
+    # All steps of the phase are done; the migration is not.
+    case.run(env=case.fault("phase.end", place=1), expect=1)
+    assert status_of(case.db, "m", case.step) == "done" or last > case.place
+    if case.kind in FINAL:
+        result = case.pgseam.run("rollback", "m", expect=3)
+        assert "can no longer be rolled back" in result.err
+        assert case.is_present()
+        return
+    case.pgseam.run("rollback", "m")
+    assert case.db.scalar("SELECT state FROM pgseam.migration") == "rolled_back"
+    assert status_of(case.db, "m", case.step) == "undone"
+    if case.kind in KEPT:
+        assert case.is_present()
+    else:
+        assert not case.is_present()
+        assert end_state(case.db) == before
+
+
+def test_undo_before_it_began(case):
+    before = end_state(case.db)
+    case.run(env=case.fault("step.intent"), expect=1)
+    if case.kind == "index.drop":
+        # Intent is written, and outside of a transaction nobody knows how far it came: forward only.
+        case.pgseam.run("rollback", "m", expect=3)
+        case.pgseam.run("resume", "m")
+        assert case.is_present()
+        return
+    case.pgseam.run("rollback", "m")
+    assert end_state(case.db) == before
+    assert not case.is_present()
+
+
+def frozen_locks(case, point):
+    """Lets it stop itself at the point, reads the locks it holds, and lets it go on."""
+    command, argument = case.command()
+    process = case.pgseam.spawn(command, *PATIENT, argument, env=case.fault(point, "stop"))
+    try:
+        deadline = time.monotonic() + 30
+        while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            assert process.running() and time.monotonic() < deadline, process.err
+            time.sleep(0.01)
+        observed = dict(case.db.query(OBSERVED.replace("%%", "%")))
+    finally:
+        process.thaw()
+    process.wait(expect=0)
+    return observed
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"index.create", "index.drop", "opaque.run"}))
+def test_no_lock_beyond_the_declared(any_cluster, db, pgseam, kind):
+    """index.* are measured by test_lock_table.py; nobody knows what an opaque statement locks."""
+    case = Case(db, pgseam, kind)
+    observed = frozen_locks(case, "batch.work" if kind.startswith("backfill.") else "guard.locked")
+    assert undeclared(observed, case.step["locks"]) == []
+    declared = {lock["relation"] for lock in case.step["locks"]}
+    assert declared <= set(observed) | {"public.fresh"}
+    assert case.is_present() or kind.startswith("check.")
+
+
+def test_an_undeclared_lock_is_found():
+    declared = [{"relation": "public.t", "mode": "SHARE UPDATE EXCLUSIVE"}]
+    assert undeclared({"public.t": ["RowExclusiveLock", "ShareUpdateExclusiveLock"]}, declared) == []
+    assert undeclared({"public.t": ["ShareLock"]}, declared) == ["public.t: SHARE"]
+    assert undeclared({"public.u": ["AccessShareLock"]}, declared) == ["public.u: ACCESS SHARE"]
+
+
+# What psql would have called an index without a name is what we call it.
+INDEXES = [
+    "t (a)", "t (a, b)", "t (lower(gone))", "t ((a + 1))", "t ((a + 1), (b + 1))", "t ((gone || 'x'), a)", "t (a, a)",
+    "t (coalesce(a, b))", "t ((a::text))", "t (a) INCLUDE (b)", "t (c) WHERE a > 0", '"Odd table" ("Odd column", y)',
+    "long_long_long_long_long_long_long_long_long_long_long_table (another_quite_long_column_name, y)",
+    "täääääääääääääääääääääääääääbelle (\"spälte_äääääääääääääääääääää\")",
+]
+NAMED_SETUP = SETUP + """
+CREATE TABLE "Odd table" ("Odd column" int, y int);
+CREATE TABLE long_long_long_long_long_long_long_long_long_long_long_table (another_quite_long_column_name int, y int);
+CREATE TABLE täääääääääääääääääääääääääääbelle ("spälte_äääääääääääääääääääää" int);
+"""
+
+
+def test_indexes_are_named_as_by_the_server(db, pgseam):
+    db.execute(NAMED_SETUP)
+    ours = {index: plan_of(pgseam, pgseam.file("i.sql", f"CREATE INDEX ON {index};"))["steps"][0]["params"]["index"]
+            for index in INDEXES}
+    theirs = {}
+    for index in INDEXES:
+        with db.connect(autocommit=False) as conn:
+            table = index.split(" (")[0]
+            before = {oid for (oid,) in conn.execute(f"SELECT indexrelid FROM pg_index WHERE indrelid = '{table}'::regclass")}
+            conn.execute(f"CREATE INDEX ON {index}")
+            after = conn.execute(f"SELECT indexrelid, relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+                                 f" WHERE indrelid = '{table}'::regclass").fetchall()
+            theirs[index] = next(name for oid, name in after if oid not in before)
+            conn.rollback()
+    assert ours == theirs
+
+
+def test_plan_json_has_what_the_laws_need(db, pgseam):
+    db.execute(SETUP)
+    plan = plan_of(pgseam, pgseam.file("m.sql", "ALTER TABLE t DROP COLUMN parent_id;"))
+    assert json.dumps(plan)
+    assert [lock["relation"] for lock in plan["steps"][0]["locks"]] == ["public.t", "public.parent"]

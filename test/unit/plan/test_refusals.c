@@ -1,0 +1,283 @@
+/*
+ * What the planner refuses, in which words, with which way out; and that it says all of it at once.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "fixture.h"
+#include "plan/planner.h"
+
+typedef struct Refusal {
+    const char *sql;
+    const char *message;
+    const char *hint; /* NULL: there is none */
+} Refusal;
+
+static void
+assert_refusals(const Refusal *cases, guint n)
+{
+    for (guint i = 0; i < n; i++)
+        assert_refusal(NULL, cases[i].sql, cases[i].message, cases[i].hint);
+}
+
+static void
+test_tables(void)
+{
+    static const Refusal cases[] = {
+        {"ALTER TABLE zzz ADD a int", "table zzz does not exist (search_path: shop, public)", "check the name"},
+        {"ALTER TABLE other.users ADD a int", "table other.users does not exist", "check the name"},
+        {"ALTER TABLE adults ADD a int", "adults is a view: that is not yet supported", NULL},
+        {"ALTER TABLE parted ADD a int", "parted is a partitioned table: that is not yet supported", NULL},
+        {"ALTER TABLE theirs ADD b int", "role \"keeper\" does not own table theirs: it belongs to \"somebody\"",
+         "connect as somebody, or have it GRANT somebody TO keeper"},
+        {"CREATE TABLE users (id int)", "relation shop.users exists already", NULL},
+        {"CREATE TABLE new (a int REFERENCES users)", "CREATE TABLE with REFERENCES is not yet supported", NULL},
+        {"CREATE TEMP TABLE new (a int)", "CREATE TABLE with TEMPORARY is not yet supported", NULL},
+    };
+
+    assert_refusals(cases, G_N_ELEMENTS(cases));
+}
+
+/* Kinds of tables that need facts of their own. */
+static void
+test_kinds_of_tables(void)
+{
+    g_autoptr(Facts) facts = fixture_shop();
+    FactTable *users = (FactTable *)facts_find(facts, NULL, "users");
+
+    users->has_children = TRUE;
+    assert_refusal(facts, "ALTER TABLE users ADD a int", "users has inheritance children", NULL);
+    users->has_children = FALSE;
+    users->is_derived = TRUE;
+    assert_refusal(facts, "ALTER TABLE users ADD a int", "is a partition", NULL);
+    users->is_derived = FALSE;
+    users->persistence = 't';
+    assert_refusal(facts, "ALTER TABLE users ADD a int", "users is a temporary table", NULL);
+    users->persistence = 'p';
+    g_free(users->schema);
+    users->schema = g_strdup("pg_catalog");
+    assert_refusal(facts, "UPDATE users SET n = 1", "is a system catalog", NULL);
+}
+
+/* facts_find() maps an index to its table; that is for DROP INDEX, and not a way to name the table. */
+static void
+test_an_index_is_no_table(void)
+{
+    assert_refusal(NULL, "ALTER TABLE users_email_idx ADD a int", "users_email_idx", NULL);
+    assert_refusal(NULL, "UPDATE users_email_idx SET n = 1 WHERE n = 0", "users_email_idx", NULL);
+    assert_refusal(NULL, "CREATE INDEX ON users_email_idx (n)", "users_email_idx", NULL);
+}
+
+static void
+test_twice_in_one_file(void)
+{
+    assert_refusal(NULL, "CREATE TABLE new (a int); CREATE TABLE new (b int)", "new", NULL);
+    assert_refusal(NULL, "ALTER TABLE users ADD a int; ALTER TABLE users ADD a int",
+                   "\"a\" of table users exists already", NULL);
+    assert_refusal(NULL, "CREATE INDEX i ON users (n); CREATE INDEX i ON orders (id)", "relation shop.i exists already",
+                   NULL);
+    assert_refusal(NULL, "ALTER TABLE users DROP email; ALTER TABLE users DROP email",
+                   "is dropped by an earlier statement", "put this statement before");
+    assert_refusal(NULL, "DROP INDEX users_email_idx; DROP INDEX users_email_idx", "is dropped by an earlier statement",
+                   "leave it out");
+}
+
+/* What the phases would turn round is refused. */
+static void
+test_order_that_phases_would_turn_round(void)
+{
+    static const Refusal cases[] = {
+        {"ALTER TABLE users ALTER n DROP DEFAULT; ALTER TABLE users ALTER n SET DEFAULT 5",
+         "line 1 changes the default", "write only the one"},
+        {"ALTER TABLE users ALTER n DROP NOT NULL; ALTER TABLE users ALTER n SET NOT NULL", "line 1 changes the",
+         "write only the one"},
+        {"ALTER TABLE users ALTER email SET NOT NULL; ALTER TABLE users ALTER email DROP NOT NULL",
+         "line 1 changes the", "write only the one"},
+        {"ALTER TABLE users ALTER email SET NOT NULL; ALTER TABLE users ALTER email SET NOT NULL", "line 1 changes the",
+         "write only the one"},
+        {"ALTER TABLE users DROP old_column; UPDATE users SET n = 1 WHERE old_column = 'x'",
+         "column \"old_column\" of table shop.users is dropped by an earlier statement, but only in the contract phase",
+         "put this statement before the one that drops the column"},
+        {"ALTER TABLE users DROP old_column; ALTER TABLE users ADD old_column int",
+         "column \"old_column\" of table users exists already", "its DROP runs in the contract phase"},
+        {"ALTER TABLE users DROP old_column; CREATE INDEX ON users (old_column)", "is dropped by an earlier statement",
+         "put this statement before"},
+        {"ALTER TABLE users DROP email; ALTER TABLE users ALTER email SET NOT NULL",
+         "is dropped by an earlier statement", "put this statement before"},
+        {"DROP INDEX users_email_idx; CREATE INDEX users_email_idx ON users (n)",
+         "relation shop.users_email_idx exists already", "its DROP runs in the contract phase"},
+        {"DROP INDEX users_email_idx; CREATE INDEX IF NOT EXISTS users_email_idx ON users (n)",
+         "relation shop.users_email_idx exists already", "its DROP runs in the contract phase"},
+        {"ALTER TABLE users DROP old_column;\n-- pgseam: allow opaque because x\nGRANT SELECT ON users TO y",
+         "its order cannot be kept", "put it before them"},
+        {"ALTER TABLE users ADD a int; ALTER TABLE users DROP a", "is added in this same file and dropped again",
+         "leave it out"},
+    };
+
+    assert_refusals(cases, G_N_ELEMENTS(cases));
+}
+
+static void
+test_columns(void)
+{
+    static const Refusal cases[] = {
+        {"ALTER TABLE users ADD a serial", "ADD COLUMN of a serial type is not yet supported", "bigint"},
+        {"ALTER TABLE users ADD a bigserial", "ADD COLUMN of a serial type is not yet supported", "bigint"},
+        {"ALTER TABLE users ADD a unheard", "type unheard does not exist", NULL},
+        {"ALTER TABLE users ADD a positive", "ADD COLUMN of a domain with constraints", "use the base type"},
+        {"ALTER TABLE users ADD a text DEFAULT random()", "ADD COLUMN with a volatile default", "three statements"},
+        {"ALTER TABLE users ADD a text DEFAULT unheard()", "ADD COLUMN with a volatile default", "three statements"},
+        {"ALTER TABLE users ADD a int NOT NULL", "ADD COLUMN a NOT NULL without a default", "give it a DEFAULT"},
+        {"ALTER TABLE users ADD a int DEFAULT NULL NOT NULL", "ADD COLUMN a NOT NULL without a default",
+         "give it a DEFAULT"},
+        {"ALTER TABLE users ADD a int CHECK (a > 0)", "ADD COLUMN with an inline CHECK is not yet supported",
+         "add the plain column first"},
+        {"ALTER TABLE users ADD a int UNIQUE", "ADD COLUMN with an inline UNIQUE", "add the plain column first"},
+        {"ALTER TABLE users ADD a int REFERENCES orders", "ADD COLUMN with an inline REFERENCES",
+         "add the plain column first"},
+        {"ALTER TABLE users ADD a int GENERATED ALWAYS AS IDENTITY", "an inline GENERATED AS IDENTITY",
+         "add the plain column first"},
+        {"ALTER TABLE users ADD name text", "column \"name\" of table users exists already", NULL},
+        {"ALTER TABLE users DROP zzz", "column \"zzz\" of table shop.users does not exist", NULL},
+        {"ALTER TABLE users DROP Email2", "column \"email2\" of table shop.users does not exist",
+         "perhaps you mean \"email\""},
+        {"ALTER TABLE users DROP \"NAME\"", "column \"NAME\" of table shop.users does not exist",
+         "perhaps you mean \"name\""},
+        {"ALTER TABLE users DROP name", "column \"name\" is used by view shop.adults", "drop or change these first"},
+        {"ALTER TABLE users DROP id CASCADE", "column \"id\" is used by constraint orders_user_id_fkey",
+         "drop or change these first"},
+        {"ALTER TABLE users DROP email CASCADE", "DROP COLUMN ... CASCADE is not yet supported", "leave CASCADE out"},
+        {"ALTER TABLE users ALTER shown SET DEFAULT 'x'", "column \"shown\" is generated", NULL},
+        {"ALTER TABLE users ALTER seq DROP DEFAULT", "column \"seq\" is an identity column", NULL},
+        {"ALTER TABLE users ALTER id DROP NOT NULL", "column \"id\" is in the primary key", NULL},
+        {"ALTER TABLE users ALTER zzz SET NOT NULL", "column \"zzz\" of table shop.users does not exist", NULL},
+        {"ALTER TABLE users ALTER n TYPE bigint", "ALTER TABLE ... ALTER COLUMN TYPE is not yet supported",
+         "allow opaque"},
+        {"ALTER TABLE users ADD CONSTRAINT c CHECK (n > 0)", "ALTER TABLE ... ADD CONSTRAINT is not yet supported",
+         "allow opaque"},
+    };
+
+    assert_refusals(cases, G_N_ELEMENTS(cases));
+}
+
+static void
+test_indexes(void)
+{
+    static const Refusal cases[] = {
+        {"CREATE INDEX ON users (zzz)", "column \"zzz\" of table shop.users does not exist", NULL},
+        {"CREATE INDEX users_email_idx ON users (n)", "relation shop.users_email_idx exists already", NULL},
+        {"CREATE INDEX orders ON users (n)", "relation shop.orders exists already", NULL},
+        {"CREATE INDEX IF NOT EXISTS orders ON users (n)", "relation shop.orders exists already", NULL},
+        {"CREATE INDEX users_broken ON users (n)", "it is INVALID", "DROP INDEX CONCURRENTLY"},
+        {"CREATE INDEX IF NOT EXISTS users_broken ON users (n)", "it is INVALID", "DROP INDEX CONCURRENTLY"},
+        {"DROP INDEX zzz", "index \"zzz\" does not exist (search_path: shop, public)", NULL},
+        {"DROP INDEX users_pkey", "index \"users_pkey\" belongs to constraint \"users_pkey\"",
+         "drop the constraint instead"},
+        {"DROP INDEX users_replica", "is the replica identity of its table", "another replica identity"},
+        {"DROP INDEX users", "\"users\" is not an index", NULL},
+        {"DROP INDEX users_email_idx CASCADE", "DROP INDEX ... CASCADE is not yet supported", "leave CASCADE out"},
+    };
+
+    assert_refusals(cases, G_N_ELEMENTS(cases));
+}
+
+static void
+test_dml(void)
+{
+    static const Refusal cases[] = {
+        {"UPDATE nokey SET b = 'x'", "a backfill of a table without a usable key is not yet supported",
+         "give the table a primary key"},
+        {"UPDATE users SET id = id + 1", "changing the key column \"id\" is not yet supported", "rows would be met"},
+        {"UPDATE pair SET \"Odd\" = 'x'", "changing the key column \"Odd\"", "rows would be met"},
+        {"UPDATE users SET shown = 'x'", "column \"shown\" is generated", NULL},
+        {"UPDATE users SET zzz = 1", "column \"zzz\" of table shop.users does not exist", NULL},
+        {"UPDATE users SET n = zzz", "column \"zzz\" of table shop.users does not exist", NULL},
+        {"UPDATE users SET n = 1 WHERE zzz", "column \"zzz\" of table shop.users does not exist", NULL},
+        {"UPDATE users SET n = (SELECT 1)", "a subquery in SET is not yet supported", "allow opaque"},
+        {"UPDATE users SET n = 1 WHERE id IN (SELECT 1)", "a subquery in WHERE is not yet supported", "allow opaque"},
+        {"UPDATE users SET n = $1", "there is no parameter $n in a migration", "write the value"},
+        {"UPDATE users SET n = 1 WHERE n = $1", "there is no parameter $n in a migration", "write the value"},
+        {"UPDATE users SET n = 1 WHERE random() > amount", "calls a volatile function", "allow opaque"},
+        {"DELETE FROM users WHERE unheard(n)", "calls a volatile function", "allow opaque"},
+        {"UPDATE users SET n = DEFAULT", "SET of DEFAULT", "write column = expression"},
+        {"UPDATE users SET n = 1 FROM orders", "UPDATE with FROM is not yet supported", "allow opaque"},
+        {"DELETE FROM users USING orders", "with USING is not yet supported", "allow opaque"},
+        {"UPDATE users SET n = 1 RETURNING n", "UPDATE with RETURNING is not yet supported", "allow opaque"},
+        {"CREATE TABLE new (a int); UPDATE new SET a = 1", "a table that is created in the same file",
+         "leave the statement out"},
+        {"ALTER TABLE users ADD a int; UPDATE users SET a = 1 WHERE a IS NULL; UPDATE users SET a = NULL WHERE a = 1; "
+         "ALTER TABLE users DROP email",
+         "changes column \"a\", by which the statement on line 1 is swept", "a migration of its own"},
+    };
+
+    assert_refusals(cases, G_N_ELEMENTS(cases));
+}
+
+static void
+test_other(void)
+{
+    static const Refusal cases[] = {
+        {"FROB", "syntax error at or near \"FROB\"", "allow opaque"},
+        {"CREATE VIEW v AS SELECT 1", "CREATE VIEW is not yet supported", "allow opaque"},
+        {"INSERT INTO users SELECT 1", "INSERT INTO is not yet supported", "allow opaque"},
+        {"DROP TABLE users", "DROP TABLE is not yet supported", "allow opaque"},
+        {"ROLLBACK", "ROLLBACK is not yet supported", "pgseam rollback"},
+        {"SAVEPOINT x", "SAVEPOINT", "leave it out"},
+    };
+
+    assert_refusals(cases, G_N_ELEMENTS(cases));
+}
+
+static void
+test_all_at_once(void)
+{
+    g_autoptr(Facts) facts = fixture_shop();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Script) script = script_read(
+        "m.sql", "ALTER TABLE users ADD a serial;\nSELECT 1;\n  ALTER TABLE users ADD b int,\n  DROP zzz;\nFROB x;\n",
+        NULL);
+    g_autoptr(Plan) plan = planner_build(script, facts, &error);
+
+    g_assert_null(plan);
+    g_assert_cmpstr(error->message, ==, "m.sql: 4 of 4 statements cannot be run; nothing has been changed");
+    g_assert_cmpint(seam_error_exit_status(error), ==, 3);
+    g_assert_true(g_str_has_prefix(seam_error_get_detail(error), "m.sql:1:23\n") ||
+                  g_str_has_prefix(seam_error_get_detail(error), "m.sql:1:19\n"));
+    g_assert_nonnull(strstr(seam_error_get_detail(error), "\n\nm.sql:2:1\nSELECT 1;\n^\n"));
+    g_assert_nonnull(strstr(seam_error_get_detail(error), "\n\nm.sql:4:3\n  DROP zzz;\n  ^\n"));
+    g_assert_nonnull(strstr(seam_error_get_detail(error), "\n\nm.sql:5:1\nFROB x;\n^\nsyntax error"));
+}
+
+/* A predicate that PostgreSQL spells with words is as immutable as its operators. */
+static void
+test_operators_spelled_with_words(void)
+{
+    static const char *const wheres[] = {"n BETWEEN 1 AND 5", "n NOT BETWEEN 1 AND 5", "n BETWEEN SYMMETRIC 5 AND 1",
+                                         "n IN (1, 2)",       "name LIKE 'x%'",        "n IS DISTINCT FROM 5",
+                                         "nullif(n, 1) = 2",  "n = ANY ('{1,2}')",     "flag IS TRUE",
+                                         "(n, id) > (1, 2)",  "name <> ALL ('{a}')",   "greatest(n, 1) > 2"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(wheres); i++) {
+        g_autofree char *sql = g_strconcat("UPDATE users SET n = 1 WHERE ", wheres[i], NULL);
+        g_autoptr(Plan) plan = must_plan(NULL, sql);
+        g_assert_cmpuint(plan->steps->len, ==, 1);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/plan/refusals/tables", test_tables);
+    g_test_add_func("/plan/refusals/kinds_of_tables", test_kinds_of_tables);
+    g_test_add_func("/plan/refusals/an_index_is_no_table", test_an_index_is_no_table);
+    g_test_add_func("/plan/refusals/twice_in_one_file", test_twice_in_one_file);
+    g_test_add_func("/plan/refusals/order_that_phases_would_turn_round", test_order_that_phases_would_turn_round);
+    g_test_add_func("/plan/refusals/columns", test_columns);
+    g_test_add_func("/plan/refusals/indexes", test_indexes);
+    g_test_add_func("/plan/refusals/dml", test_dml);
+    g_test_add_func("/plan/refusals/other", test_other);
+    g_test_add_func("/plan/refusals/all_at_once", test_all_at_once);
+    g_test_add_func("/plan/refusals/operators_spelled_with_words", test_operators_spelled_with_words);
+    return g_test_run();
+}
