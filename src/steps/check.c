@@ -32,7 +32,13 @@ undo_added(Run *run, const Step *step, GError **error)
     return guard_apply(run, step, drop_constraint, GUARD_NOTE_UNDONE, error);
 }
 
-const StepOps step_check_add_not_valid = {probe_added, common_guarded, NULL, NULL, undo_added};
+static gboolean
+verify_added(Run *run, const Step *step, GError **error)
+{
+    return common_verify_present(run, step, probe_added, error);
+}
+
+const StepOps step_check_add_not_valid = {probe_added, common_guarded, NULL, verify_added, undo_added};
 
 static gboolean
 probe_valid(Run *run, const Step *step, StepState *ret_state, GError **error)
@@ -61,7 +67,14 @@ validate(Run *run, const Step *step, GError **error)
     return FALSE;
 }
 
-const StepOps step_check_validate = {probe_valid, validate, NULL, NULL, NULL};
+static gboolean
+verify_valid(Run *run, const Step *step, GError **error)
+{
+    return common_verify_present(run, step, probe_valid, error);
+}
+
+/* Nothing to undo: the proof goes with the constraint. */
+const StepOps step_check_validate = {probe_valid, validate, NULL, verify_valid, NULL};
 
 static gboolean
 probe_not_null(Run *run, const Step *step, StepState *ret_state, GError **error)
@@ -102,7 +115,13 @@ undo_set_not_null(Run *run, const Step *step, GError **error)
     return guard_apply(run, step, drop_not_null, GUARD_NOTE_UNDONE, error);
 }
 
-const StepOps step_column_set_not_null = {probe_not_null, run_set_not_null, NULL, NULL, undo_set_not_null};
+static gboolean
+verify_not_null(Run *run, const Step *step, GError **error)
+{
+    return common_verify_present(run, step, probe_not_null, error);
+}
+
+const StepOps step_column_set_not_null = {probe_not_null, run_set_not_null, NULL, verify_not_null, undo_set_not_null};
 
 /* The way back from DROP NOT NULL is SET NOT NULL as it is done in contract: check, proof, then the rest in an instant.
  */
@@ -175,4 +194,10 @@ undo_drop_not_null(Run *run, const Step *step, GError **error)
     return guard_apply(run, step, set_back, GUARD_NOTE_UNDONE, error);
 }
 
-const StepOps step_column_drop_not_null = {probe_nullable, common_guarded, NULL, NULL, undo_drop_not_null};
+static gboolean
+verify_nullable(Run *run, const Step *step, GError **error)
+{
+    return common_verify_present(run, step, probe_nullable, error);
+}
+
+const StepOps step_column_drop_not_null = {probe_nullable, common_guarded, NULL, verify_nullable, undo_drop_not_null};

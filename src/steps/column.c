@@ -86,5 +86,20 @@ undo_default(Run *run, const Step *step, GError **error)
     return guard_apply(run, step, put_default_back, GUARD_NOTE_UNDONE, error);
 }
 
+/* Whether there is a default, not which: the server prints it in its own words. DEFAULT NULL is none. */
+static gboolean
+verify_no_default(Run *run, const Step *step, GError **error)
+{
+    ColumnState state;
+
+    if (!common_column_state(run, step, &state, error))
+        return FALSE;
+    if (!state.has_default)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_FAILED, "column \"%s\" of %s.%s still has a default", step_get(step, PARAM_COLUMN),
+                   step->schema, step->table);
+    return FALSE;
+}
+
 const StepOps step_column_set_default = {common_probe_journal, common_guarded, NULL, NULL, undo_default};
-const StepOps step_column_drop_default = {common_probe_journal, common_guarded, NULL, NULL, undo_default};
+const StepOps step_column_drop_default = {common_probe_journal, common_guarded, NULL, verify_no_default, undo_default};

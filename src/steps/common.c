@@ -1,5 +1,7 @@
 #include "steps/common.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "run/journal.h"
 #include "steps_queries.h"
@@ -51,11 +53,13 @@ common_column_state(Run *run, const Step *step, ColumnState *ret, GError **error
 
     if (row == NULL)
         return FALSE;
-    if (db_rows(row) == 0) {
-        *ret = (ColumnState){FALSE, FALSE, FALSE, FALSE};
+    memset(ret, 0, sizeof(*ret));
+    if (db_rows(row) == 0)
         return TRUE;
-    }
-    *ret = (ColumnState){db_bool(row, 0, "column_exists"), db_bool(row, 0, "is_not_null"),
-                         db_bool(row, 0, "has_constraint"), db_bool(row, 0, "is_valid")};
+    ret->exists = db_bool(row, 0, "column_exists");
+    ret->is_not_null = db_bool(row, 0, "is_not_null");
+    ret->has_default = db_bool(row, 0, "has_default");
+    ret->has_constraint = db_bool(row, 0, "has_constraint");
+    ret->is_valid = db_bool(row, 0, "is_valid");
     return TRUE;
 }

@@ -23,6 +23,7 @@ gboolean common_verify_present(Run *run, const Step *step, StepProbe probe, GErr
 typedef struct ColumnState {
     gboolean exists;
     gboolean is_not_null;
+    gboolean has_default;
     gboolean has_constraint;
     gboolean is_valid;
 } ColumnState;

@@ -32,7 +32,13 @@ undo_create(Run *run, const Step *step, GError **error)
     return guard_apply(run, step, drop_table, GUARD_NOTE_UNDONE, error);
 }
 
-const StepOps step_table_create = {probe_table, common_guarded, NULL, NULL, undo_create};
+static gboolean
+verify_table(Run *run, const Step *step, GError **error)
+{
+    return common_verify_present(run, step, probe_table, error);
+}
+
+const StepOps step_table_create = {probe_table, common_guarded, NULL, verify_table, undo_create};
 
 /* Whatever it has set in the session (a SET inside of a DO block outlives the transaction) goes with the session. */
 static gboolean
