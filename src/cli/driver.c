@@ -1,6 +1,6 @@
 #include "cli/driver.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "report/status.h"
@@ -44,6 +44,18 @@ driver_print_status(DbConn *conn, const CommonOptions *common, const char *name,
     return TRUE;
 }
 
+/* A hint of the server's own stays; the command that finishes is named beside it, unless it is named already. */
+static void
+name_way_on(const Run *run, const char *state, GError **error)
+{
+    g_autofree char *before = g_strdup(seam_error_get_hint(*error));
+
+    if (before != NULL && strstr(before, "pgseam") != NULL)
+        return;
+    seam_error_hint(error, "%s%smigration %s is %s: `pgseam resume` goes on from here, `pgseam rollback` undoes it",
+                    before != NULL ? before : "", before != NULL ? "\n" : "", run->plan->migration, state);
+}
+
 /* The state after a failure: what it was in the middle of stays, so that resume knows the way. Not ours to write once
  * fenced or without a connection; then `status` finds out by itself. A refusal of contract leaves the gate as it was.
  */
@@ -56,9 +68,7 @@ note_failure(Run *run, GError **error)
         return;
     journal_set_failed(run->control, run->migration, is_stopped ? STATE_INTERRUPTED : STATE_FAILED, (*error)->message,
                        NULL);
-    if (seam_error_get_hint(*error) == NULL)
-        seam_error_hint(error, "migration %s is %s: `pgseam resume` goes on from here, `pgseam rollback` undoes it",
-                        run->plan->migration, is_stopped ? "interrupted" : "failed");
+    name_way_on(run, is_stopped ? "interrupted" : "failed", error);
 }
 
 static void
@@ -97,7 +107,8 @@ driver_run(Run *run, const CommonOptions *common, const char *command, Stage sta
 
     if (run->progress == NULL)
         run->progress = progress_new(common->is_quiet);
-    if (!lease_take(run, command, error) || !check_stage(run, stage, error))
+    if (!lease_take(run, command, error) || !check_stage(run, stage, error) ||
+        !journal_check_names(run->control, run->migration, error))
         return FALSE;
     if (!work(run, ops_of, &why)) {
         if (!seam_error_is(why, SEAM_ERROR_REFUSED))

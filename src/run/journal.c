@@ -63,6 +63,11 @@ check_access(const DbResult *access, GError **error)
     gboolean has_schema = db_bool(access, 0, "has_schema");
     g_autofree char *role = NULL;
 
+    if (db_bool(access, 0, "is_foreign")) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "schema pgseam exists, but is not the journal of pgseam");
+        seam_error_hint(error, "rename that schema: the journal needs the name");
+        return FALSE;
+    }
     if (has_schema ? db_bool(access, 0, "may_use") : db_bool(access, 0, "may_create"))
         return TRUE;
     role = sql_quote_ident(db_text(access, 0, "role"));
@@ -337,6 +342,22 @@ journal_set_step(DbConn *conn, gint64 migration, int step, StepStatus status, GE
     id_text(id, migration);
     id_text(number, step);
     return write_fenced(conn, QUERY_STEP_STATUS, DB_ARGS(id, number, status_names[status]), error);
+}
+
+gboolean
+journal_check_names(DbConn *conn, gint64 migration, GError **error)
+{
+    char id[32];
+    g_autoptr(DbResult) renamed = NULL;
+
+    id_text(id, migration);
+    renamed = db_query(conn, QUERY_RENAMED, DB_ARGS(id), error);
+    if (renamed == NULL || db_rows(renamed) == 0)
+        return renamed != NULL;
+    seam_error_set(error, SEAM_ERROR_DRIFT, "table %s has been renamed to %s meanwhile",
+                   db_text(renamed, 0, "relation"), db_text(renamed, 0, "now_called"));
+    seam_error_hint(error, "give it its name back, then `pgseam resume` or `pgseam rollback`");
+    return FALSE;
 }
 
 gboolean

@@ -262,12 +262,14 @@ def test_empty_table_for_an_old_snapshot_is_noticed(shop, load):
 
 def test_lost_connections_leave_the_model_right(shop, load):
     run = load(old=6, rate=0)
-    for _ in range(10):
-        time.sleep(0.1)
+    deadline = time.monotonic() + 60
+    while run.stats().errors <= 10 and time.monotonic() < deadline:
         shop.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'shop old %'")
+        time.sleep(0.1)
     time.sleep(0.3)
     report = run.stop()
-    assert report.errors_by_sqlstate["57P01"] > 10
+    # Some see the reset socket before the message.
+    assert report.errors > 10 and report.errors_by_sqlstate["57P01"] > 0
     assert report.mismatches == 0, report.model
 
 
@@ -491,7 +493,7 @@ def test_files_are_where_pgseam_runs(fake):
 
 def test_running_tool_is_controlled(fake):
     process = fake.spawn("slow")
-    assert process.wait_output("args: (slow)", 5).group(1) == "slow"
+    assert process.wait_output("args: (slow)", 60).group(1) == "slow"
     process.freeze()
     time.sleep(0.2)
     frozen = process.out
@@ -499,16 +501,16 @@ def test_running_tool_is_controlled(fake):
     assert process.out == frozen
     process.thaw()
     process.interrupt()
-    assert "interrupted" in process.wait(5, expect=7).out
+    assert "interrupted" in process.wait(60, expect=7).out
     with pytest.raises(AssertionError, match="ended without /never/"):
-        process.wait_output("never", 5)
+        process.wait_output("never", 60)
 
 
 def test_tool_that_hangs_is_ended(fake):
     with pytest.raises(AssertionError, match="still running after"):
         fake.run("slow", timeout=0.3)
     process = fake.spawn("slow")
-    process.wait_output("tick", 5)
+    process.wait_output("tick", 60)
     process.kill9()
-    assert process.wait(5).rc == -signal.SIGKILL
+    assert process.wait(60).rc == -signal.SIGKILL
     assert not os.path.exists(f"/proc/{process.pid}") or not alive(process.pid)

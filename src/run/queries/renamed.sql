@@ -1,0 +1,8 @@
+-- Tables of a migration whose name means another table now, or none, while the table itself is still there.
+-- $1 bigint: migration
+SELECT DISTINCT s.relation, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS now_called
+  FROM pgseam.step AS s
+  JOIN pg_catalog.pg_class AS c ON c.oid = s.relation_oid
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+ WHERE s.migration_id = $1::bigint AND pg_catalog.to_regclass(s.relation) IS DISTINCT FROM s.relation_oid
+ ORDER BY 1
