@@ -1,38 +1,19 @@
-#include <json-glib/json-glib.h>
-
+#include "base/document.h"
 #include "cli/command.h"
 #include "run/waits.h"
-
-static void
-put_text(JsonBuilder *builder, const char *key, const char *value)
-{
-    json_builder_set_member_name(builder, key);
-    if (value != NULL)
-        json_builder_add_string_value(builder, value);
-    else
-        json_builder_add_null_value(builder);
-}
-
-static void
-put_int(JsonBuilder *builder, const char *key, gint64 value)
-{
-    json_builder_set_member_name(builder, key);
-    json_builder_add_int_value(builder, value);
-}
 
 static void
 put_wait(JsonBuilder *builder, const LockWait *wait)
 {
     json_builder_begin_object(builder);
-    put_int(builder, "pid", wait->pid);
-    put_text(builder, "who", wait->who);
-    put_text(builder, "state", wait->state);
-    put_text(builder, "query", wait->query);
-    put_text(builder, "wants", wait->wants);
-    put_int(builder, "waited_ms", wait->waited_ms);
-    put_int(builder, "transaction_ms", wait->transaction_ms);
-    json_builder_set_member_name(builder, "blocked_by");
-    json_builder_begin_array(builder);
+    document_put_int(builder, "pid", wait->pid);
+    document_put_text(builder, "who", wait->who);
+    document_put_text(builder, "state", wait->state);
+    document_put_text(builder, "query", wait->query);
+    document_put_text(builder, "wants", wait->wants);
+    document_put_int(builder, "waited_ms", wait->waited_ms);
+    document_put_int(builder, "transaction_ms", wait->transaction_ms);
+    document_begin_array(builder, "blocked_by");
     for (guint i = 0; i < wait->blocked_by->len; i++)
         json_builder_add_int_value(builder, g_array_index(wait->blocked_by, int, i));
     json_builder_end_array(builder);
@@ -43,19 +24,14 @@ static char *
 to_json(const GPtrArray *waits)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
-    g_autoptr(JsonNode) root = NULL;
-    g_autofree char *text = NULL;
 
     json_builder_begin_object(builder);
-    json_builder_set_member_name(builder, "sessions");
-    json_builder_begin_array(builder);
+    document_begin_array(builder, "sessions");
     for (guint i = 0; i < waits->len; i++)
         put_wait(builder, g_ptr_array_index(waits, i));
     json_builder_end_array(builder);
     json_builder_end_object(builder);
-    root = json_builder_get_root(builder);
-    text = json_to_string(root, TRUE);
-    return g_strconcat(text, "\n", NULL);
+    return document_text(builder);
 }
 
 static void

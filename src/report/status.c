@@ -1,6 +1,6 @@
 #include "report/status.h"
 
-#include <json-glib/json-glib.h>
+#include "base/document.h"
 
 double
 status_eta(const JournalMigration *migration)
@@ -28,46 +28,22 @@ status_next(const JournalMigration *migration)
 }
 
 static void
-put_text(JsonBuilder *builder, const char *key, const char *value)
-{
-    json_builder_set_member_name(builder, key);
-    if (value != NULL)
-        json_builder_add_string_value(builder, value);
-    else
-        json_builder_add_null_value(builder);
-}
-
-static void
-put_int(JsonBuilder *builder, const char *key, gint64 value)
-{
-    json_builder_set_member_name(builder, key);
-    json_builder_add_int_value(builder, value);
-}
-
-static void
 put_migration(JsonBuilder *builder, const JournalMigration *migration)
 {
-    double eta = status_eta(migration);
-
     json_builder_begin_object(builder);
-    put_text(builder, "name", migration->name);
-    put_text(builder, "state", state_name(migration->state));
-    put_text(builder, "phase", stage_name(migration->stage));
-    put_int(builder, "steps_done", migration->steps_done);
-    put_int(builder, "steps_total", migration->steps_total);
-    put_int(builder, "rows_done", migration->rows_done);
-    put_int(builder, "rows_total", MAX(migration->rows_total, migration->rows_done));
-    json_builder_set_member_name(builder, "eta_s");
-    if (eta >= 0)
-        json_builder_add_double_value(builder, eta);
-    else
-        json_builder_add_null_value(builder);
-    put_text(builder, "reason", migration->reason);
-    json_builder_set_member_name(builder, "paused");
-    json_builder_add_boolean_value(builder, migration->is_paused);
-    put_text(builder, "runner", migration->runner);
-    put_text(builder, "created_at", migration->created_at);
-    put_text(builder, "changed_at", migration->changed_at);
+    document_put_text(builder, "name", migration->name);
+    document_put_text(builder, "state", state_name(migration->state));
+    document_put_text(builder, "phase", stage_name(migration->stage));
+    document_put_int(builder, "steps_done", migration->steps_done);
+    document_put_int(builder, "steps_total", migration->steps_total);
+    document_put_int(builder, "rows_done", migration->rows_done);
+    document_put_int(builder, "rows_total", MAX(migration->rows_total, migration->rows_done));
+    document_put_known(builder, "eta_s", status_eta(migration));
+    document_put_text(builder, "reason", migration->reason);
+    document_put_bool(builder, "paused", migration->is_paused);
+    document_put_text(builder, "runner", migration->runner);
+    document_put_text(builder, "created_at", migration->created_at);
+    document_put_text(builder, "changed_at", migration->changed_at);
     json_builder_end_object(builder);
 }
 
@@ -75,19 +51,14 @@ char *
 status_to_json(const GPtrArray *migrations)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
-    g_autoptr(JsonNode) root = NULL;
-    g_autofree char *text = NULL;
 
     json_builder_begin_object(builder);
-    json_builder_set_member_name(builder, "migrations");
-    json_builder_begin_array(builder);
+    document_begin_array(builder, "migrations");
     for (guint i = 0; i < migrations->len; i++)
         put_migration(builder, g_ptr_array_index(migrations, i));
     json_builder_end_array(builder);
     json_builder_end_object(builder);
-    root = json_builder_get_root(builder);
-    text = json_to_string(root, TRUE);
-    return g_strconcat(text, "\n", NULL);
+    return document_text(builder);
 }
 
 static void

@@ -43,6 +43,14 @@ set_fenced(const Run *run, GError **error)
     seam_error_hint(error, "see `pgseam status`");
 }
 
+static gboolean
+check_found(const Run *run, const DbResult *row, GError **error)
+{
+    if (row != NULL && db_rows(row) == 0)
+        set_fenced(run, error);
+    return row != NULL && db_rows(row) > 0;
+}
+
 static void
 set_busy(const Run *run, const DbResult *runner, GError **error)
 {
@@ -201,13 +209,7 @@ lease_fence(Run *run, int idle_ms, GError **error)
         DB_ARGS(ids.migration, ids.token, run->plan->search_path, run->plan->time_zone, idle, run->plan->date_style),
         error);
 
-    if (row == NULL)
-        return FALSE;
-    if (db_rows(row) == 0) {
-        set_fenced(run, error);
-        return FALSE;
-    }
-    return TRUE;
+    return check_found(run, row, error);
 }
 
 gboolean
@@ -218,13 +220,7 @@ lease_check(Run *run, GError **error)
         db_query(run->work, "SELECT FROM pgseam.fence WHERE migration_id = $1::bigint AND token = $2::bigint",
                  DB_ARGS(ids.migration, ids.token), error);
 
-    if (row == NULL)
-        return FALSE;
-    if (db_rows(row) == 0) {
-        set_fenced(run, error);
-        return FALSE;
-    }
-    return TRUE;
+    return check_found(run, row, error);
 }
 
 gboolean

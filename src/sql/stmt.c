@@ -7,8 +7,8 @@ rel_name_clear(RelName *name)
     g_free(name->name);
 }
 
-static void
-expr_clear(Expr *expr)
+void
+stmt_expr_clear(Expr *expr)
 {
     g_free(expr->text);
     g_clear_pointer(&expr->columns, g_ptr_array_unref);
@@ -21,7 +21,7 @@ dml_clear(DmlStmt *dml)
 {
     rel_name_clear(&dml->relation);
     g_free(dml->alias);
-    expr_clear(&dml->where);
+    stmt_expr_clear(&dml->where);
     g_clear_pointer(&dml->assignments, g_ptr_array_unref);
     g_clear_pointer(&dml->guards, g_ptr_array_unref);
 }
@@ -44,7 +44,7 @@ stmt_free(Stmt *stmt)
             rel_name_clear(&stmt->create_index.relation);
             g_free(stmt->create_index.name);
             g_free(stmt->create_index.column_stem);
-            expr_clear(&stmt->create_index.uses);
+            stmt_expr_clear(&stmt->create_index.uses);
             break;
         case STMT_DROP_INDEX:
             g_clear_pointer(&stmt->drop_index.names, g_ptr_array_unref);

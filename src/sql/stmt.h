@@ -153,6 +153,9 @@ typedef struct Stmt {
     };
 } Stmt;
 
+/* Release what an Expr holds. */
+void stmt_expr_clear(Expr *expr);
+
 /* Release what a Stmt holds. */
 void stmt_free(Stmt *stmt);
 

@@ -96,10 +96,7 @@ assignment_free(gpointer data)
 
     g_free(assignment->column);
     g_free(assignment->literal);
-    g_free(assignment->value.text);
-    g_clear_pointer(&assignment->value.columns, g_ptr_array_unref);
-    g_clear_pointer(&assignment->value.functions, g_ptr_array_unref);
-    g_clear_pointer(&assignment->value.operators, g_ptr_array_unref);
+    stmt_expr_clear(&assignment->value);
     g_free(assignment);
 }
 

@@ -222,10 +222,7 @@ column_def_clear(ColumnDef *column)
     g_free(column->name);
     g_free(column->type);
     g_free(column->type_name);
-    g_free(column->default_value.text);
-    g_clear_pointer(&column->default_value.columns, g_ptr_array_unref);
-    g_clear_pointer(&column->default_value.functions, g_ptr_array_unref);
-    g_clear_pointer(&column->default_value.operators, g_ptr_array_unref);
+    stmt_expr_clear(&column->default_value);
 }
 
 static void
@@ -243,10 +240,7 @@ alter_cmd_free(gpointer data)
     g_free(cmd->text);
     g_free(cmd->column);
     column_def_clear(&cmd->definition);
-    g_free(cmd->default_value.text);
-    g_clear_pointer(&cmd->default_value.columns, g_ptr_array_unref);
-    g_clear_pointer(&cmd->default_value.functions, g_ptr_array_unref);
-    g_clear_pointer(&cmd->default_value.operators, g_ptr_array_unref);
+    stmt_expr_clear(&cmd->default_value);
     g_free(cmd);
 }
 

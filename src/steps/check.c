@@ -9,10 +9,10 @@
 static gboolean
 drop_constraint(Run *run, const Step *step, GError **error)
 {
-    g_autofree char *sql = sql_build("ALTER TABLE ? DROP CONSTRAINT ?", sql_name(step->schema, step->table),
-                                     sql_ident(step_get(step, PARAM_CONSTRAINT)));
-
-    return db_run(run->work, sql, DB_NONE, error);
+    return common_run_built(run,
+                            sql_build("ALTER TABLE ? DROP CONSTRAINT ?", sql_name(step->schema, step->table),
+                                      sql_ident(step_get(step, PARAM_CONSTRAINT))),
+                            error);
 }
 
 static gboolean
@@ -103,10 +103,10 @@ run_set_not_null(Run *run, const Step *step, GError **error)
 static gboolean
 drop_not_null(Run *run, const Step *step, GError **error)
 {
-    g_autofree char *sql = sql_build("ALTER TABLE ? ALTER COLUMN ? DROP NOT NULL", sql_name(step->schema, step->table),
-                                     sql_ident(step_get(step, PARAM_COLUMN)));
-
-    return db_run(run->work, sql, DB_NONE, error);
+    return common_run_built(run,
+                            sql_build("ALTER TABLE ? ALTER COLUMN ? DROP NOT NULL", sql_name(step->schema, step->table),
+                                      sql_ident(step_get(step, PARAM_COLUMN))),
+                            error);
 }
 
 static gboolean
@@ -139,29 +139,30 @@ probe_nullable(Run *run, const Step *step, StepState *ret_state, GError **error)
 static gboolean
 add_check(Run *run, const Step *step, GError **error)
 {
-    g_autofree char *sql =
-        sql_build("ALTER TABLE ? ADD CONSTRAINT ? CHECK (? IS NOT NULL) NOT VALID", sql_name(step->schema, step->table),
-                  sql_ident(step_get(step, PARAM_CONSTRAINT)), sql_ident(step_get(step, PARAM_COLUMN)));
-
-    return db_run(run->work, sql, DB_NONE, error);
+    return common_run_built(run,
+                            sql_build("ALTER TABLE ? ADD CONSTRAINT ? CHECK (? IS NOT NULL) NOT VALID",
+                                      sql_name(step->schema, step->table), sql_ident(step_get(step, PARAM_CONSTRAINT)),
+                                      sql_ident(step_get(step, PARAM_COLUMN))),
+                            error);
 }
 
 static gboolean
 prove_check(Run *run, const Step *step, GError **error)
 {
-    g_autofree char *sql = sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_name(step->schema, step->table),
-                                     sql_ident(step_get(step, PARAM_CONSTRAINT)));
-
-    return db_run(run->work, sql, DB_NONE, error);
+    return common_run_built(run,
+                            sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_name(step->schema, step->table),
+                                      sql_ident(step_get(step, PARAM_CONSTRAINT))),
+                            error);
 }
 
 static gboolean
 set_back(Run *run, const Step *step, GError **error)
 {
-    g_autofree char *sql = sql_build("ALTER TABLE ? ALTER COLUMN ? SET NOT NULL", sql_name(step->schema, step->table),
-                                     sql_ident(step_get(step, PARAM_COLUMN)));
-
-    return db_run(run->work, sql, DB_NONE, error) && drop_constraint(run, step, error);
+    return common_run_built(run,
+                            sql_build("ALTER TABLE ? ALTER COLUMN ? SET NOT NULL", sql_name(step->schema, step->table),
+                                      sql_ident(step_get(step, PARAM_COLUMN))),
+                            error) &&
+           drop_constraint(run, step, error);
 }
 
 /* Rows of the new application may hold a NULL by now: then the old schema cannot come back, and nothing of the attempt

@@ -7,14 +7,6 @@
 #include "steps/ops.h"
 
 static gboolean
-run_built(Run *run, char *sql, GError **error)
-{
-    g_autofree char *owned = sql;
-
-    return db_run(run->work, owned, DB_NONE, error);
-}
-
-static gboolean
 probe_exists(Run *run, const Step *step, StepState *ret_state, GError **error)
 {
     ColumnState state;
@@ -34,10 +26,10 @@ verify_exists(Run *run, const Step *step, GError **error)
 static gboolean
 drop_column(Run *run, const Step *step, GError **error)
 {
-    return run_built(run,
-                     sql_build("ALTER TABLE ? DROP COLUMN ?", sql_name(step->schema, step->table),
-                               sql_ident(step_get(step, PARAM_COLUMN))),
-                     error);
+    return common_run_built(run,
+                            sql_build("ALTER TABLE ? DROP COLUMN ?", sql_name(step->schema, step->table),
+                                      sql_ident(step_get(step, PARAM_COLUMN))),
+                            error);
 }
 
 static gboolean
@@ -74,10 +66,11 @@ put_default_back(Run *run, const Step *step, GError **error)
     SqlArg table = sql_name(step->schema, step->table);
     SqlArg column = sql_ident(step_get(step, PARAM_COLUMN));
 
-    return run_built(run,
-                     old != NULL ? sql_build("ALTER TABLE ? ALTER COLUMN ? SET DEFAULT ?", table, column, sql_raw(old))
-                                 : sql_build("ALTER TABLE ? ALTER COLUMN ? DROP DEFAULT", table, column),
-                     error);
+    return common_run_built(run,
+                            old != NULL
+                                ? sql_build("ALTER TABLE ? ALTER COLUMN ? SET DEFAULT ?", table, column, sql_raw(old))
+                                : sql_build("ALTER TABLE ? ALTER COLUMN ? DROP DEFAULT", table, column),
+                            error);
 }
 
 static gboolean

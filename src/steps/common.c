@@ -13,6 +13,14 @@ common_run_sql(Run *run, const Step *step, GError **error)
 }
 
 gboolean
+common_run_built(Run *run, char *sql, GError **error)
+{
+    g_autofree char *owned = sql;
+
+    return db_run(run->work, owned, DB_NONE, error);
+}
+
+gboolean
 common_guarded(Run *run, const Step *step, GError **error)
 {
     return guard_apply(run, step, common_run_sql, GUARD_NOTE_DONE, error);

@@ -10,6 +10,9 @@
 /* Run the step's own SQL in the open transaction. */
 gboolean common_run_sql(Run *run, const Step *step, GError **error);
 
+/* Run a statement that was built for it, and free its text. */
+gboolean common_run_built(Run *run, char *sql, GError **error);
+
 /* The step's SQL under the guard, noted done. */
 gboolean common_guarded(Run *run, const Step *step, GError **error);
 

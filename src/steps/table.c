@@ -21,9 +21,7 @@ probe_table(Run *run, const Step *step, StepState *ret_state, GError **error)
 static gboolean
 drop_table(Run *run, const Step *step, GError **error)
 {
-    g_autofree char *sql = sql_build("DROP TABLE ?", sql_name(step->schema, step->table));
-
-    return db_run(run->work, sql, DB_NONE, error);
+    return common_run_built(run, sql_build("DROP TABLE ?", sql_name(step->schema, step->table)), error);
 }
 
 static gboolean
