@@ -52,9 +52,6 @@ typedef struct JournalMigration {
     char *changed_at;
 } JournalMigration;
 
-void journal_migration_free(JournalMigration *migration);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(JournalMigration, journal_migration_free)
-
 /* Whether there is a journal at all. */
 gboolean journal_exists(DbConn *conn, gboolean *ret_exists, GError **error);
 
@@ -121,5 +118,8 @@ gboolean journal_get_chunk(DbConn *conn, gint64 migration, int step, Chunk *ret,
  * SEAM_ERROR_FENCED otherwise, since a batch must never be noted twice. */
 gboolean journal_put_chunk(DbConn *conn, gint64 migration, int step, const Chunk *chunk, gint64 batch_ms,
                            GError **error);
+
+void journal_migration_free(JournalMigration *migration);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(JournalMigration, journal_migration_free)
 
 #endif

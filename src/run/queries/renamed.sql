@@ -4,5 +4,5 @@ SELECT DISTINCT s.relation, pg_catalog.quote_ident(n.nspname) || '.' || pg_catal
   FROM pgseam.step AS s
   JOIN pg_catalog.pg_class AS c ON c.oid = s.relation_oid
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
- WHERE s.migration_id = $1::bigint AND pg_catalog.to_regclass(s.relation) IS DISTINCT FROM s.relation_oid
+ WHERE s.migration_id = $1::bigint AND (pg_catalog.to_regclass(s.relation) = s.relation_oid) IS NOT TRUE
  ORDER BY 1
