@@ -133,57 +133,40 @@ end_older_sessions(Run *run, GError **error)
     }
 }
 
+/* From run->token to the next one, with us as its runner; `ret_raised` FALSE if somebody else was faster. What
+ * `control` writes from now on carries the token. */
 static gboolean
-register_runner(Run *run, const char *command, GError **error)
+raise_token(Run *run, const char *command, gboolean *ret_raised, GError **error)
 {
     Ids ids = ids_of(run);
     g_autofree char *pid = g_strdup_printf("%d", (int)getpid());
     g_autofree char *backends = own_backends(run);
-    g_autoptr(DbResult) result =
-        db_query(run->control, QUERY_RUNNER_REGISTER,
+    g_autoptr(DbResult) row =
+        db_query(run->control, QUERY_RUNNER_TAKE,
                  DB_ARGS(ids.migration, ids.token, g_get_host_name(), pid, command, backends), error);
-
-    if (result == NULL)
-        return FALSE;
-    if (db_affected(result) == 0) {
-        set_fenced(run, error);
-        return FALSE;
-    }
-    return db_run(run->control, "SELECT pg_catalog.set_config('pgseam.token', $1, false)", DB_ARGS(ids.token), error);
-}
-
-/* From run->token to the next one; `ret_raised` FALSE if somebody else was faster. */
-static gboolean
-raise_token(Run *run, gboolean *ret_raised, GError **error)
-{
-    Ids ids = ids_of(run);
-    g_autoptr(DbResult) row = db_query(run->control, QUERY_RUNNER_TAKE, DB_ARGS(ids.migration, ids.token), error);
 
     if (row == NULL)
         return FALSE;
     *ret_raised = db_rows(row) == 1;
-    if (*ret_raised)
-        run->token = db_int(row, 0, "token");
-    return TRUE;
+    if (!*ret_raised)
+        return TRUE;
+    run->token = db_int(row, 0, "token");
+    ids = ids_of(run);
+    return db_run(run->control, "SELECT pg_catalog.set_config('pgseam.token', $1, false)", DB_ARGS(ids.token), error);
 }
 
-/* Its sessions first: they may hold the token's row in a long transaction. Who is faster than us is found at the next
- * turn. */
+/* Its sessions first: they may hold the token's row in a long transaction. An older runner that comes back in between
+ * raises the token itself; who was faster is seen at the next turn. */
 gboolean
 lease_take(Run *run, const char *command, GError **error)
 {
     gboolean raised = FALSE;
 
     while (!raised) {
-        if (!wait_for_silence(run, error) || !end_older_sessions(run, error) || !raise_token(run, &raised, error))
+        if (!wait_for_silence(run, error) || !end_older_sessions(run, error) ||
+            !raise_token(run, command, &raised, error))
             return FALSE;
     }
-    run->token--;
-    if (!end_older_sessions(run, error))
-        return FALSE;
-    run->token++;
-    if (!register_runner(run, command, error))
-        return FALSE;
     run->is_leased = TRUE;
     run->next_heartbeat = 0;
     return TRUE;
@@ -251,11 +234,9 @@ lease_adopt_sessions(Run *run, GError **error)
 
     if (!run->is_leased)
         return TRUE;
-    if (!lease_check(run, error) || !end_older_sessions(run, error) || !raise_token(run, &raised, error))
+    if (!lease_check(run, error) || !end_older_sessions(run, error) || !raise_token(run, "again", &raised, error))
         return FALSE;
-    if (!raised) {
+    if (!raised)
         set_fenced(run, error);
-        return FALSE;
-    }
-    return register_runner(run, "again", error);
+    return raised;
 }

@@ -34,7 +34,6 @@ TABLES = ["users", "orders", "order_items"]
 
 # About 2 s for 20,000 rows: long enough to be hit in the middle.
 SLOWLY = ["--max-batch", "200", "--load", "10"]
-# A batch of 2,000 rows in a few pieces.
 PIECES = ["--max-batch", "600"]
 
 
@@ -45,11 +44,6 @@ def wait_until(condition, timeout=30):
         assert time.monotonic() < deadline, f"not within {timeout} s"
         time.sleep(0.01)
     return value
-
-
-def small_shop(db):
-    init_shop(db, users=2000)
-    return db
 
 
 def end_state(db, tables=TABLES):
@@ -66,14 +60,15 @@ def state(pgseam):
 
 @pytest.fixture
 def small(db):
-    return small_shop(db)
+    init_shop(db, users=2000)
+    return db
 
 
 @functools.cache
 def oracle(cluster):
     """The end state of EVERYTHING through plain psycopg, and the schema before."""
     with cluster.database() as twin:
-        small_shop(twin)
+        init_shop(twin, users=2000)
         before = twin.dump_schema()
         twin.execute(EVERYTHING)
         return before, end_state(twin, [*TABLES, "notes"])
@@ -369,7 +364,7 @@ def test_server_that_restarts_at_once_is_survived(own_server, own, how):
                                    "step.verified"])
 def test_server_restarts_inside_a_step(own_server, own, point, phase):
     db, pgseam = own
-    small_shop(db)
+    init_shop(db, users=2000)
     file = pgseam.file("all.sql", EVERYTHING)
     if phase == "complete":
         pgseam.run("start", file, *PIECES)

@@ -150,7 +150,7 @@ def test_delete_and_index_under_load_are_not_felt(shop, pgseam, load):
 @pytest.fixture(scope="module")
 def vacuuming():
     """A server whose autovacuum comes at once."""
-    with Cluster(15, {"autovacuum_naptime": "1s"}) as server:
+    with Cluster(15, {"autovacuum_naptime": "1s", "autovacuum_max_workers": "10"}) as server:
         yield server
 
 
@@ -163,7 +163,7 @@ def vacuumed_slowly(db):
     db.execute("UPDATE users SET balance = balance WHERE id % 2 = 0")
     vacuum = ("SELECT pid FROM pg_stat_progress_vacuum WHERE datname = current_database()"
               " AND relid = 'users'::regclass AND phase = 'scanning heap'")
-    return wait_until(lambda: db.scalar(vacuum), timeout=60)
+    return wait_until(lambda: db.scalar(vacuum), timeout=180)
 
 
 def canceled(server):
