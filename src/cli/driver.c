@@ -26,7 +26,7 @@ driver_open(Run *run, const RunOptions *options, const JournalMigration *migrati
     run->options = *options;
     run->migration = migration->id;
     run->plan = journal_plan(conn, migration->id, error);
-    return run->plan != NULL && run_open(run, migration->name, error);
+    return run->plan != NULL && run_open(run, migration->name, error) && journal_ensure(run->control, error);
 }
 
 gboolean

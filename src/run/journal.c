@@ -57,8 +57,9 @@ id_text(char out[32], gint64 id)
     g_snprintf(out, 32, "%" G_GINT64_FORMAT, id);
 }
 
+/* `privilege` is the column that must be true where the schema exists: may_look or may_use. */
 static gboolean
-check_access(const DbResult *access, GError **error)
+check_access(const DbResult *access, const char *privilege, GError **error)
 {
     gboolean has_schema = db_bool(access, 0, "has_schema");
     g_autofree char *role = NULL;
@@ -68,7 +69,7 @@ check_access(const DbResult *access, GError **error)
         seam_error_hint(error, "rename that schema: the journal needs the name");
         return FALSE;
     }
-    if (has_schema ? db_bool(access, 0, "may_use") : db_bool(access, 0, "may_create"))
+    if (has_schema ? db_bool(access, 0, privilege) : db_bool(access, 0, "may_create"))
         return TRUE;
     role = sql_quote_ident(db_text(access, 0, "role"));
     seam_error_set(error, SEAM_ERROR_REFUSED, "role %s may not %s schema pgseam, where the journal lives", role,
@@ -105,7 +106,7 @@ journal_exists(DbConn *conn, gboolean *ret_exists, GError **error)
 {
     g_autoptr(DbResult) access = db_query(conn, QUERY_JOURNAL_ACCESS, DB_NONE, error);
 
-    if (access == NULL || (db_bool(access, 0, "has_schema") && !check_access(access, error)))
+    if (access == NULL || (db_bool(access, 0, "has_schema") && !check_access(access, "may_look", error)))
         return FALSE;
     *ret_exists = db_bool(access, 0, "has_tables");
     return !*ret_exists || check_layout(conn, error);
@@ -136,7 +137,7 @@ journal_ensure(DbConn *conn, GError **error)
     if (!db_run(conn, "BEGIN", DB_NONE, error) || !db_run(conn, LOCK_JOURNAL, DB_NONE, error))
         goto failed;
     access = db_query(conn, QUERY_JOURNAL_ACCESS, DB_NONE, error);
-    if (access == NULL || !check_access(access, error))
+    if (access == NULL || !check_access(access, "may_use", error))
         goto failed;
     if (!db_bool(access, 0, "has_tables") && !create_tables(conn, db_bool(access, 0, "has_schema"), error))
         goto failed;

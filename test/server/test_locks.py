@@ -144,6 +144,18 @@ def test_delete_and_index_under_load_are_not_felt(shop, pgseam, load):
     run.stop().assert_clean()
 
 
+def test_index_that_takes_long_to_build_is_not_felt(shop, pgseam, load):
+    # Half a second at least, in which a plain CREATE INDEX would keep every writer waiting.
+    shop.execute("CREATE FUNCTION slow(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS"
+                 " $$ BEGIN IF t < 'user 11' THEN PERFORM pg_sleep(0.001); END IF; RETURN t; END $$")
+    run = load(old=4)
+    pgseam.run("start", pgseam.file("slow.sql", "CREATE INDEX users_slow ON users (slow(name));"))
+    assert shop.scalar("SELECT indisvalid FROM pg_index WHERE indexrelid = 'users_slow'::regclass") is True
+    report = run.stop()
+    report.assert_clean()
+    assert report.seconds > 1
+
+
 # ---- autovacuum
 
 

@@ -404,6 +404,27 @@ def test_role_that_is_only_a_member_of_the_owner_can_do_it(db):
     assert db.scalar("SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 't'::regclass") == "owners"
 
 
+def test_two_logins_of_one_owner_work_on_one_migration_or_are_told_what_is_missing(db):
+    # The journal belongs to whoever came first; the colleague who resumes it may have another login.
+    with db.cluster.connect() as admin:
+        for role in ("team", "anna", "bert"):
+            if admin.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
+                admin.execute(f"CREATE ROLE {role} LOGIN")
+        admin.execute("GRANT team TO anna, bert")
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 0, old int); INSERT INTO t (id) SELECT generate_series(1, 300);"
+               " ALTER TABLE t OWNER TO team; GRANT CREATE ON SCHEMA public TO team; CREATE SCHEMA pgseam AUTHORIZATION team")
+    with Pgseam(db) as pgseam:
+        pgseam.run("start", pgseam.file("m.sql", full_migration("t")), role="anna")
+
+        result = pgseam.run("complete", role="bert", expect=None)
+
+        if result.rc != 0:
+            assert result.rc == 3, str(result)
+            assert "bert" in result.err and "pgseam" in result.err and "GRANT" in result.err
+            pgseam.run("complete", role="anna")
+    assert db.query("SELECT DISTINCT n, c FROM t") == [(1, 18)]
+
+
 def test_settings_of_the_role_do_not_disturb_us(db):
     with db.cluster.connect() as admin:
         if admin.execute("SELECT FROM pg_roles WHERE rolname = 'eccentric'").fetchone() is None:
