@@ -31,6 +31,11 @@ class Result:
         return f"$ {words}\nexit status {self.rc}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
 
 
+def signals_as_on_a_terminal():
+    """A job in the background is born with SIGINT ignored, and would hand that down."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Running:
     """A pgseam that goes on while the test does something else."""
 
@@ -41,7 +46,7 @@ class Running:
         self._ended = 0
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
-            cwd=folder,
+            cwd=folder, preexec_fn=signals_as_on_a_terminal,
         )
         self._threads = [
             threading.Thread(target=self._read, args=(stream, name), daemon=True)
