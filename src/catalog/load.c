@@ -30,12 +30,6 @@ fact_request_clear(FactRequest *request)
 }
 
 void
-fact_request_add_relation(FactRequest *request, const char *schema, const char *name)
-{
-    g_ptr_array_add(request->relations, sql_quote_name(schema, name));
-}
-
-void
 fact_request_add_candidate(FactRequest *request, const char *table_schema, const char *table_name, const char *name)
 {
     FactCandidate *candidate = g_new0(FactCandidate, 1);

@@ -25,7 +25,6 @@ typedef struct FactRequest {
 
 void fact_request_init(FactRequest *request);
 void fact_request_clear(FactRequest *request);
-void fact_request_add_relation(FactRequest *request, const char *schema, const char *name);
 void fact_request_add_candidate(FactRequest *request, const char *table_schema, const char *table_name,
                                 const char *name);
 

@@ -313,12 +313,6 @@ db_settings(const DbConn *conn)
 }
 
 gboolean
-db_in_transaction(const DbConn *conn)
-{
-    return PQtransactionStatus(conn->pg) != PQTRANS_IDLE;
-}
-
-gboolean
 db_is_lost(const DbConn *conn)
 {
     return conn == NULL || PQstatus(conn->pg) != CONNECTION_OK;

@@ -39,7 +39,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbConn, db_close)
 int db_server_version(const DbConn *conn); /* as server_version_num: 150018 */
 int db_backend_pid(const DbConn *conn);
 const DbSettings *db_settings(const DbConn *conn);
-gboolean db_in_transaction(const DbConn *conn);
 gboolean db_is_lost(const DbConn *conn); /* a NULL one is */
 
 /* What to do while waiting, and how often in milliseconds. A NULL function stops ticking. */

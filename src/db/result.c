@@ -17,12 +17,6 @@ db_rows(const DbResult *result)
     return PQntuples(result);
 }
 
-int
-db_columns(const DbResult *result)
-{
-    return PQnfields(result);
-}
-
 const char *
 db_text_at(const DbResult *result, int row, int column)
 {

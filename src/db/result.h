@@ -22,7 +22,6 @@ double db_double(const DbResult *result, int row, const char *column); /* 0 for 
 gboolean db_bool(const DbResult *result, int row, const char *column); /* FALSE for NULL */
 
 /* By position, for queries whose columns are made at run time. */
-int db_columns(const DbResult *result);
 const char *db_text_at(const DbResult *result, int row, int column);
 
 /* A text[] or name[] as a list of strings (NULL elements stay NULL); empty for NULL. The caller unrefs. */
