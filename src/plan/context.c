@@ -73,19 +73,21 @@ static const struct {
 };
 
 static gboolean
-check_kind(const FactTable *table, const char *shown, GError **error)
+check_kind(const FactTable *table, const char *allowed, const char *shown, GError **error)
 {
+    gboolean may_inherit = strchr(allowed, 'p') != NULL;
+
     for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
-        if (kinds[i].kind == table->kind) {
-            context_refuse(error, NULL, "%s is %s: that is not yet supported", shown, kinds[i].what);
+        if (kinds[i].kind == table->kind && strchr(allowed, table->kind) == NULL) {
+            context_refuse(error, NULL, "%s is %s: this statement is not supported for it", shown, kinds[i].what);
             return FALSE;
         }
     }
-    if (table->has_children) {
+    if (table->has_children && !may_inherit) {
         context_refuse(error, NULL, "%s has inheritance children: that is not yet supported", shown);
         return FALSE;
     }
-    if (table->is_derived) {
+    if (table->is_derived && !may_inherit) {
         context_refuse(error, NULL,
                        "%s is a partition, an inheritance child or a typed table: that is not yet supported", shown);
         return FALSE;
@@ -117,6 +119,12 @@ check_owner(const PlanContext *ctx, const FactTable *table, const char *shown, G
 const Target *
 context_target(PlanContext *ctx, const RelName *name, GError **error)
 {
+    return context_target_of(ctx, name, "r", error);
+}
+
+const Target *
+context_target_of(PlanContext *ctx, const RelName *name, const char *kinds_allowed, GError **error)
+{
     const FactTable *table = facts_find(ctx->facts, name->schema, name->name);
     g_autofree char *shown = sql_quote_name(name->schema, name->name);
     const char *schema = name->schema != NULL ? name->schema : ctx->facts->creation_schema;
@@ -133,7 +141,7 @@ context_target(PlanContext *ctx, const RelName *name, GError **error)
         context_refuse(error, NULL, "%s is an index of table %s", shown, table->name);
         return NULL;
     }
-    if (!check_kind(table, shown, error) || !check_owner(ctx, table, shown, error))
+    if (!check_kind(table, kinds_allowed, shown, error) || !check_owner(ctx, table, shown, error))
         return NULL;
     target = find_target(ctx, table->schema, table->name);
     return target != NULL ? target : add_target(ctx, table->schema, table->name, table, NULL);
@@ -269,6 +277,12 @@ context_volatility(const PlanContext *ctx, const Expr *expr)
             worst = 's';
     }
     return worst;
+}
+
+void
+context_lock(Step *step, const Target *target, LockMode mode, LockHold hold)
+{
+    step_add_lock(step, target->schema, target->name, mode, hold, TRUE);
 }
 
 Step *

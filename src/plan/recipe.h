@@ -48,6 +48,13 @@ typedef struct PlanContext {
  * children, and the role owns it. NULL with an error. Belongs to the context. */
 const Target *context_target(PlanContext *ctx, const RelName *name, GError **error);
 
+/* The same for recipes that know more: `kinds` are the pg_class.relkind that they can handle ("rp"). A table with
+ * children or a partition passes if 'p' is among them. */
+const Target *context_target_of(PlanContext *ctx, const RelName *name, const char *kinds, GError **error);
+
+/* Declare that a step locks its target, and all that such a lock reaches. */
+void context_lock(Step *step, const Target *target, LockMode mode, LockHold hold);
+
 /* TRUE if an earlier statement of the file creates this table. */
 gboolean context_is_created(const PlanContext *ctx, const char *schema, const char *name);
 

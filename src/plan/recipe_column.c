@@ -110,7 +110,7 @@ recipe_column_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, c
         "only catalog rows change: no scan, no rewrite%s",
         cmd->definition.default_value.text != NULL ? "; the default is kept in the catalog for old rows" : "");
     step_set(step, PARAM_COLUMN, cmd->column);
-    step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
     change = g_new0(ColumnChange, 1);
     *change = (ColumnChange){target, cmd->column, &cmd->definition};
     g_ptr_array_add(ctx->added, change);
@@ -231,6 +231,6 @@ recipe_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, cons
     step_set(step, PARAM_COLUMN, cmd->column);
     if (old != NULL)
         step_set(step, PARAM_OLD_DEFAULT, old);
-    step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
     return TRUE;
 }

@@ -166,7 +166,7 @@ add_step(PlanContext *ctx, const Target *target, const FactIndex *key, Phase pha
     step_set(step, PARAM_AT_MOST, first->at_most_operator);
     step_set(step, PARAM_ALIAS, alias != NULL ? alias : target->name);
     step->rows = target->table->rows;
-    step_add_lock(step, target->schema, target->name, LOCK_ROW_EXCLUSIVE, HOLD_BATCH, TRUE);
+    context_lock(step, target, LOCK_ROW_EXCLUSIVE, HOLD_BATCH);
     return step;
 }
 

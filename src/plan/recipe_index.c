@@ -97,7 +97,7 @@ add_create(PlanContext *ctx, const Target *target, const char *name)
                                 is_contract ? "; unique: rows of the old application might violate it" : "");
     step->rows = target->table != NULL ? target->table->rows : 0;
     step_set(step, PARAM_INDEX, name);
-    step_add_lock(step, target->schema, target->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_BUILD, TRUE);
+    context_lock(step, target, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_BUILD);
     g_hash_table_add(ctx->index_names, sql_quote_name(target->schema, name));
 }
 

@@ -67,19 +67,19 @@ recipe_set_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd,
     step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? CHECK (? IS NOT NULL) NOT VALID",
                           sql_name(target->schema, target->name), sql_ident(constraint), sql_ident(cmd->column));
     step->why = g_strdup_printf("as it stands SET NOT NULL takes %s; a check first makes the proof cheap", plain);
-    step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
 
     step = add_step(ctx, STEP_CHECK_VALIDATE, target, cmd->column, constraint);
     step->sql =
         sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_name(target->schema, target->name), sql_ident(constraint));
     step->why = g_strdup("reads every row once, while reads and writes go on");
     step->rows = target->table != NULL ? target->table->rows : 0;
-    step_add_lock(step, target->schema, target->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN, TRUE);
+    context_lock(step, target, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN);
 
     step = add_step(ctx, STEP_COLUMN_SET_NOT_NULL, target, cmd->column, constraint);
     step->sql = g_strdup(sql);
     step->why = g_strdup("the valid check proves it, so nothing is scanned; the check is dropped with it");
-    step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
     return TRUE;
 }
 
@@ -119,6 +119,6 @@ recipe_drop_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd
     constraint = constraint_name(target, cmd->column);
     step_set(step, PARAM_COLUMN, cmd->column);
     step_set(step, PARAM_CONSTRAINT, constraint);
-    step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
     return TRUE;
 }

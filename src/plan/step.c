@@ -111,6 +111,30 @@ step_get(const Step *step, const char *param)
     return g_hash_table_lookup(step->params, param);
 }
 
+static char *
+nth_name(const char *param, guint n)
+{
+    return n == 1 ? g_strdup(param) : g_strdup_printf("%s%u", param, n);
+}
+
+const char *
+step_get_nth(const Step *step, const char *param, guint n)
+{
+    g_autofree char *name = nth_name(param, n);
+
+    return step_get(step, name);
+}
+
+void
+step_append(Step *step, const char *param, char *value)
+{
+    guint n = 1;
+
+    while (step_get_nth(step, param, n) != NULL)
+        n++;
+    g_hash_table_insert(step->params, nth_name(param, n), value);
+}
+
 gboolean
 step_is(const Step *step, const char *param)
 {

@@ -31,7 +31,9 @@ typedef enum TxMode { TX_WITH_JOURNAL, TX_FORBIDDEN, TX_BATCHED } TxMode;
     X(STEP_INDEX_DROP, "index.drop", TX_FORBIDDEN, TRUE, "drop the index concurrently")                                \
     X(STEP_BACKFILL_UPDATE, "backfill.update", TX_BATCHED, FALSE, "update the rows in batches")                        \
     X(STEP_BACKFILL_DELETE, "backfill.delete", TX_BATCHED, FALSE, "delete the rows in batches")                        \
-    X(STEP_OPAQUE_RUN, "opaque.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, by consent")
+    X(STEP_OPAQUE_RUN, "opaque.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, by consent")             \
+    X(STEP_DDL_RUN, "ddl.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, under the guard")              \
+    X(STEP_DDL_FINAL, "ddl.final", TX_WITH_JOURNAL, TRUE, "run the statement as it stands; cannot be undone")
 
 #define STEP_KIND_ENUM(id, name, tx, final, doc) id,
 typedef enum StepKind { STEP_KINDS(STEP_KIND_ENUM) STEP_N_KINDS } StepKind;
@@ -67,7 +69,10 @@ typedef struct StepLock {
 #define PARAM_SWEEP       "sweep"       /* "true": repeat until a whole pass finds no row */
 #define PARAM_GREATER     "greater"     /* the operators by which a backfill walks its key */
 #define PARAM_AT_MOST     "at_most"
-#define PARAM_ALIAS       "alias" /* what the statement calls its table */
+#define PARAM_ALIAS       "alias"  /* what the statement calls its table */
+#define PARAM_MORE        "more"   /* ddl: a further statement of the same transaction; more2, more3 ... follow */
+#define PARAM_UNDO        "undo"   /* ddl: what takes it back; undo2, undo3 ... follow. Absent: nothing to take back */
+#define PARAM_VERIFY      "verify" /* ddl: a query whose one boolean says that the result is there */
 
 typedef struct Step {
     int id; /* 1.., its place in the plan */
@@ -91,6 +96,9 @@ void step_free(Step *step);
 void step_add_lock(Step *step, const char *schema, const char *table, LockMode mode, LockHold hold, gboolean is_owned);
 void step_set(Step *step, const char *param, const char *value);
 const char *step_get(const Step *step, const char *param); /* NULL if it is not set */
-gboolean step_is(const Step *step, const char *param);     /* set to "true" */
+/* The n-th (from 1) of a parameter that comes in a row, and one more at its end; `value` then belongs to the step. */
+const char *step_get_nth(const Step *step, const char *param, guint n);
+void step_append(Step *step, const char *param, char *value);
+gboolean step_is(const Step *step, const char *param); /* set to "true" */
 
 #endif

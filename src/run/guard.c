@@ -185,23 +185,36 @@ watch(gpointer data, GError **error)
     return FALSE;
 }
 
+/* The mode in which a step declares to lock a relation that is ours to lock; LOCK_NONE otherwise. */
+static LockMode
+declared_mode(const Step *step, const char *relation)
+{
+    LockMode mode = LOCK_NONE;
+
+    for (guint i = 0; i < step->locks->len; i++) {
+        const StepLock *lock = g_ptr_array_index(step->locks, i);
+        g_autofree char *name = sql_quote_name(lock->schema, lock->table);
+
+        if (lock->is_owned && strcmp(name, relation) == 0)
+            mode = MAX(mode, lock->mode);
+    }
+    return mode;
+}
+
+/* All targets in the order of their names, each in its declared mode but in none stronger than `most`. */
 static gboolean
-lock_all(Attempt *attempt, const char *mode_name, GError **error)
+lock_all(Attempt *attempt, LockMode most, GError **error)
 {
     for (guint i = 0; i < attempt->relations->len; i++) {
         const char *relation = g_ptr_array_index(attempt->relations, i);
-        gboolean owned = FALSE;
+        LockMode mode = MIN(declared_mode(attempt->step, relation), most);
+        g_autofree char *sql = NULL;
 
-        for (guint k = 0; k < attempt->step->locks->len; k++) {
-            const StepLock *lock = g_ptr_array_index(attempt->step->locks, k);
-            g_autofree char *name = sql_quote_name(lock->schema, lock->table);
-            owned |= lock->is_owned && strcmp(name, relation) == 0;
-        }
-        if (owned) {
-            g_autofree char *sql = sql_build("LOCK TABLE ? IN ? MODE", sql_raw(relation), sql_raw(mode_name));
-            if (!db_run(attempt->run->work, sql, DB_NONE, error))
-                return FALSE;
-        }
+        if (mode == LOCK_NONE)
+            continue;
+        sql = sql_build("LOCK TABLE ONLY ? IN ? MODE", sql_raw(relation), sql_raw(lock_mode_name(mode)));
+        if (!db_run(attempt->run->work, sql, DB_NONE, error))
+            return FALSE;
     }
     return TRUE;
 }
@@ -211,7 +224,7 @@ static gboolean
 stage(Attempt *attempt, GError **error)
 {
     return db_set_local_ms(attempt->run->work, "lock_timeout", attempt->run->deadlock_ms + STAGING_MARGIN_MS, error) &&
-           lock_all(attempt, lock_mode_name(LOCK_SHARE_UPDATE_EXCLUSIVE), error);
+           lock_all(attempt, LOCK_SHARE_UPDATE_EXCLUSIVE, error);
 }
 
 /* From here on the application can feel us. One target: the statement takes its lock itself, one round trip less. */
@@ -225,7 +238,7 @@ do_strong(Attempt *attempt, GError **error)
         !db_set_local_ms(run->work, "statement_timeout", attempt->is_long ? 0 : budget, error))
         return FALSE;
     attempt->strong_since = g_get_monotonic_time();
-    if (attempt->relations->len > 1 && !lock_all(attempt, lock_mode_name(attempt->mode), error))
+    if (attempt->relations->len > 1 && !lock_all(attempt, LOCK_ACCESS_EXCLUSIVE, error))
         return FALSE;
     return attempt->work(run, attempt->step, error) && fault_point(run, "guard.locked", error) &&
            run_commit(run, error);

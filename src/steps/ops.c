@@ -15,6 +15,8 @@ static const StepOps *const table[] = {
     [STEP_BACKFILL_UPDATE] = &step_backfill,
     [STEP_BACKFILL_DELETE] = &step_backfill,
     [STEP_OPAQUE_RUN] = &step_opaque_run,
+    [STEP_DDL_RUN] = &step_ddl_run,
+    [STEP_DDL_FINAL] = &step_ddl_final,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(table) == STEP_N_KINDS);
 

@@ -1,0 +1,67 @@
+/*
+ * ddl.run and ddl.final: statements that are harmless as they stand if their lock is taken by the guard. What takes
+ * them back, and what shows that they have worked, is made by the planner from the facts.
+ */
+#include "base/error.h"
+#include "steps/common.h"
+#include "steps/ops.h"
+
+static gboolean
+run_all(Run *run, const Step *step, const char *param, GError **error)
+{
+    const char *sql;
+
+    for (guint n = 1; (sql = step_get_nth(step, param, n)) != NULL; n++) {
+        if (!db_run(run->work, sql, DB_NONE, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+do_statements(Run *run, const Step *step, GError **error)
+{
+    return common_run_sql(run, step, error) && run_all(run, step, PARAM_MORE, error);
+}
+
+static gboolean
+undo_statements(Run *run, const Step *step, GError **error)
+{
+    return run_all(run, step, PARAM_UNDO, error);
+}
+
+static gboolean
+run_ddl(Run *run, const Step *step, GError **error)
+{
+    return guard_apply(run, step, do_statements, GUARD_NOTE_DONE, error);
+}
+
+static gboolean
+undo_ddl(Run *run, const Step *step, GError **error)
+{
+    return guard_apply(run, step, undo_statements, GUARD_NOTE_UNDONE, error);
+}
+
+static gboolean
+verify_ddl(Run *run, const Step *step, GError **error)
+{
+    const char *sql = step_get(step, PARAM_VERIFY);
+    g_autoptr(DbResult) row = NULL;
+
+    if (sql == NULL)
+        return TRUE;
+    row = db_query(run->control, sql, DB_NONE, error);
+    if (row == NULL)
+        return FALSE;
+    if (db_rows(row) == 1 && g_strcmp0(db_text_at(row, 0, 0), "t") == 0)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_FAILED, "step %d %s ran without an error, but its result is not there", step->id,
+                   step_trait(step->kind)->name);
+    seam_error_detail(error, "%s", sql);
+    seam_error_hint(error, "an event trigger or another session may have undone it; `pgseam rollback`");
+    return FALSE;
+}
+
+/* Work and "done" commit together, so the journal knows. */
+const StepOps step_ddl_run = {common_probe_journal, run_ddl, NULL, verify_ddl, undo_ddl};
+const StepOps step_ddl_final = {common_probe_journal, run_ddl, NULL, verify_ddl, NULL};
