@@ -14,6 +14,7 @@ facts_new(void)
     facts->volatility = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     facts->types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     facts->taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    facts->neighbours = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return facts;
 }
 
@@ -35,6 +36,11 @@ index_free(FactIndex *index)
     g_free(index->name);
     g_free(index->definition);
     g_free(index->constraint);
+    g_free(index->parent_schema);
+    g_free(index->parent_name);
+    g_free(index->shape);
+    g_free(index->tail);
+    g_clear_pointer(&index->attributes, g_ptr_array_unref);
     g_clear_pointer(&index->columns, g_ptr_array_unref);
     g_free(index);
 }
@@ -75,6 +81,16 @@ table_free(FactTable *table)
     free_list(table->constraints, (GDestroyNotify)constraint_free);
     free_list(table->dependents, (GDestroyNotify)dependent_free);
     g_clear_pointer(&table->triggers, g_ptr_array_unref);
+    g_clear_pointer(&table->descendants, g_ptr_array_unref);
+    g_clear_pointer(&table->key_parts, g_ptr_array_unref);
+    g_clear_pointer(&table->key_types, g_ptr_array_unref);
+    g_free(table->parent_schema);
+    g_free(table->parent_name);
+    g_free(table->bound);
+    g_free(table->partition_constraint);
+    g_free(table->partition_key);
+    g_free(table->default_schema);
+    g_free(table->default_name);
     g_free(table->schema);
     g_free(table->name);
     g_free(table->owner);
@@ -97,6 +113,7 @@ facts_free(Facts *facts)
     g_hash_table_unref(facts->volatility);
     g_hash_table_unref(facts->types);
     g_hash_table_unref(facts->taken);
+    g_hash_table_unref(facts->neighbours);
     g_free(facts->database);
     g_free(facts->role);
     g_free(facts->search_path);
@@ -136,6 +153,20 @@ facts_index(const FactTable *table, const char *name)
             return index;
     }
     return NULL;
+}
+
+gboolean
+facts_is_taken(const Facts *facts, const char *schema, const char *name)
+{
+    g_autofree char *qualified = sql_quote_name(schema, name);
+
+    return g_hash_table_contains(facts->taken, qualified) || g_hash_table_contains(facts->neighbours, qualified);
+}
+
+gboolean
+facts_is_leaf(const FactTable *table)
+{
+    return table->kind != 'p' && !table->has_children;
 }
 
 char
@@ -193,9 +224,29 @@ add_line(GPtrArray *lines, const FactTable *table, const char *format, ...)
     g_ptr_array_add(lines, g_strdup_printf("%s: %s", name, rest));
 }
 
+/* What kind of family the table is in. Its members are tables of their own, with lines of their own. */
+static void
+fingerprint_family(GPtrArray *lines, const FactTable *table)
+{
+    if (table->parent_name != NULL)
+        add_line(lines, table, "%s of %s.%s%s%s", table->is_partition ? "partition" : "child", table->parent_schema,
+                 table->parent_name, table->bound != NULL ? " " : "", table->bound != NULL ? table->bound : "");
+    if (table->partition_key != NULL)
+        add_line(lines, table, "partitioned by %s, default partition %s", table->partition_key,
+                 table->default_name != NULL ? table->default_name : "none");
+    for (guint i = 0; i < table->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(table->descendants, i);
+
+        add_line(lines, table, "reaches %s.%s", member->schema, member->name);
+    }
+    if (table->kind == 'm')
+        add_line(lines, table, "%s", table->is_populated ? "populated" : "not populated");
+}
+
 static void
 fingerprint_table(GPtrArray *lines, const FactTable *table)
 {
+    fingerprint_family(lines, table);
     add_line(lines, table, "relkind %c, persistence %c, owner %s%s%s", table->kind, table->persistence, table->owner,
              table->has_children ? ", has children" : "", table->has_rules ? ", has rules" : "");
     for (guint i = 0; i < table->columns->len; i++) {
@@ -209,7 +260,9 @@ fingerprint_table(GPtrArray *lines, const FactTable *table)
     for (guint i = 0; i < table->indexes->len; i++) {
         const FactIndex *index = g_ptr_array_index(table->indexes, i);
 
-        add_line(lines, table, "index %s%s", index->definition, index->is_valid ? "" : " INVALID");
+        add_line(lines, table, "index %s%s%s%s", index->definition, index->is_valid ? "" : " INVALID",
+                 index->parent_name != NULL ? " attached to " : "",
+                 index->parent_name != NULL ? index->parent_name : "");
     }
     for (guint i = 0; i < table->constraints->len; i++) {
         const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);

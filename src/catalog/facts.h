@@ -34,6 +34,12 @@ typedef struct FactIndex {
     gboolean is_partial;
     gboolean is_immediate;
     gboolean is_replica_identity;
+    gboolean is_exclusion;
+    char *parent_schema; /* the partitioned index that it is attached to, or NULL */
+    char *parent_name;
+    char *shape;           /* equal for indexes that ATTACH PARTITION would take for the same */
+    char *tail;            /* of the definition: from USING on */
+    GPtrArray *attributes; /* the names of the index's own columns */
 } FactIndex;
 
 typedef struct FactConstraint {
@@ -65,6 +71,20 @@ typedef struct FactTable {
     gboolean has_children;
     gboolean is_derived; /* a partition, an inheritance child, a typed table: its columns are not its own */
     gboolean has_rules;  /* CREATE RULE: an UPDATE may become something else */
+    gboolean is_partition;
+    gboolean is_typed;     /* CREATE TABLE ... OF a composite type */
+    gboolean is_populated; /* a materialized view that has been filled */
+    char *parent_schema;   /* of a partition or an inheritance child: the (first) parent */
+    char *parent_name;
+    char *bound;                /* a partition's: "FOR VALUES ..." or "DEFAULT" */
+    char *partition_constraint; /* what the bound means, as a condition */
+    char *partition_key;        /* a partitioned table's: pg_get_partkeydef() */
+    char strategy;              /* ... l, r or h; 0 for others */
+    GPtrArray *key_parts;       /* ... the columns, quoted, or its one expression; NULL where it is a mixture */
+    GPtrArray *key_types;       /* ... the columns' types; NULL for an expression */
+    char *default_schema;       /* the default partition: its own, or the one beside it; NULL if there is none */
+    char *default_name;
+    GPtrArray *descendants; /* FactTable: partitions and children at any depth, parents first; they belong to Facts */
     double rows;
     gint64 bytes;
     GPtrArray *columns;     /* FactColumn, without dropped ones */
@@ -91,7 +111,9 @@ typedef struct Facts {
     GHashTable *tables;     /* oid (gint64) -> FactTable, owner of the tables */
     GHashTable *volatility; /* function or operator name -> "i", "s" or "v": the worst of its overloads */
     GHashTable *types;      /* type text -> FactType */
-    GHashTable *taken;      /* set of quoted qualified names of relations that exist among the candidates */
+    GHashTable
+        *neighbours;   /* set of quoted qualified names of all relations in the schemas of families of partitions */
+    GHashTable *taken; /* set of quoted qualified names of relations that exist among the candidates */
 } Facts;
 
 Facts *facts_new(void);
@@ -104,6 +126,12 @@ const FactTable *facts_find(const Facts *facts, const char *schema, const char *
 
 const FactColumn *facts_column(const FactTable *table, const char *name);
 const FactIndex *facts_index(const FactTable *table, const char *name);
+
+/* TRUE if a relation of this name is known to be on the server: among the candidates, or beside partitions. */
+gboolean facts_is_taken(const Facts *facts, const char *schema, const char *name);
+
+/* A partition or child without any of its own. */
+gboolean facts_is_leaf(const FactTable *table);
 
 /* The worst volatility of all functions or operators of this name: 'i', 's' or 'v'; 'v' for what does not exist. */
 char facts_volatility(const Facts *facts, const char *name);

@@ -92,6 +92,12 @@ load_indexes(DbConn *conn, FactTable *table, const char *oid, GError **error)
         index->is_partial = db_bool(rows, i, "is_partial");
         index->is_immediate = db_bool(rows, i, "is_immediate");
         index->is_replica_identity = db_bool(rows, i, "is_replica_identity");
+        index->is_exclusion = db_bool(rows, i, "is_exclusion");
+        index->parent_schema = g_strdup(db_text(rows, i, "parent_schema"));
+        index->parent_name = g_strdup(db_text(rows, i, "parent_name"));
+        index->shape = g_strdup(db_text(rows, i, "shape"));
+        index->tail = g_strdup(db_text(rows, i, "tail"));
+        index->attributes = db_array(rows, i, "attributes");
         g_ptr_array_add(table->indexes, index);
     }
     return rows != NULL;
@@ -165,7 +171,65 @@ fill_table(FactTable *table, const DbResult *row)
 }
 
 static gboolean
-load_table(DbConn *conn, Facts *facts, gint64 oid, GError **error)
+load_standing(DbConn *conn, FactTable *table, const char *oid, GError **error)
+{
+    g_autoptr(DbResult) row = ask(conn, QUERY_PARTITION, oid, error);
+
+    if (row == NULL || db_rows(row) == 0)
+        return row != NULL;
+    table->is_partition = db_bool(row, 0, "is_partition");
+    table->is_typed = db_bool(row, 0, "is_typed");
+    table->is_populated = db_bool(row, 0, "is_populated");
+    table->parent_schema = g_strdup(db_text(row, 0, "parent_schema"));
+    table->parent_name = g_strdup(db_text(row, 0, "parent_name"));
+    table->bound = g_strdup(db_text(row, 0, "bound"));
+    table->partition_constraint = g_strdup(db_text(row, 0, "partition_constraint"));
+    table->partition_key = g_strdup(db_text(row, 0, "partition_key"));
+    table->strategy = db_text(row, 0, "strategy") != NULL ? db_text(row, 0, "strategy")[0] : 0;
+    if (db_text(row, 0, "key_parts") != NULL)
+        table->key_parts = db_array(row, 0, "key_parts");
+    if (db_text(row, 0, "key_types") != NULL)
+        table->key_types = db_array(row, 0, "key_types");
+    table->default_schema = g_strdup(db_text(row, 0, "default_schema"));
+    table->default_name = g_strdup(db_text(row, 0, "default_name"));
+    return TRUE;
+}
+
+/* The table of this oid; begun, and put on the list of those to be loaded, where it is new. */
+static FactTable *
+begin_table(Facts *facts, GArray *pending, gint64 oid)
+{
+    FactTable *table = g_hash_table_lookup(facts->tables, &oid);
+
+    if (table == NULL) {
+        table = g_new0(FactTable, 1);
+        g_hash_table_insert(facts->tables, g_memdup2(&oid, sizeof(oid)), table);
+        g_array_append_val(pending, oid);
+    }
+    return table;
+}
+
+static gboolean
+load_descendants(DbConn *conn, Facts *facts, GArray *pending, FactTable *table, const char *oid, GError **error)
+{
+    g_autoptr(DbResult) rows = NULL;
+    g_autoptr(DbResult) names = NULL;
+
+    table->descendants = g_ptr_array_new();
+    if (!table->has_children)
+        return TRUE;
+    rows = ask(conn, QUERY_DESCENDANTS, oid, error);
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++)
+        g_ptr_array_add(table->descendants, begin_table(facts, pending, db_int(rows, i, "oid")));
+    if (rows != NULL)
+        names = ask(conn, QUERY_NAMES, oid, error);
+    for (int i = 0; names != NULL && i < db_rows(names); i++)
+        g_hash_table_add(facts->neighbours, sql_quote_name(db_text(names, i, "schema"), db_text(names, i, "name")));
+    return names != NULL;
+}
+
+static gboolean
+load_table(DbConn *conn, Facts *facts, GArray *pending, gint64 oid, GError **error)
 {
     g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, oid);
     g_autoptr(DbResult) row = ask(conn, QUERY_TABLE, text, error);
@@ -174,32 +238,24 @@ load_table(DbConn *conn, Facts *facts, gint64 oid, GError **error)
     if (row == NULL || db_rows(row) == 0)
         return row != NULL;
     fill_table(table, row);
-    return load_columns(conn, table, text, error) && load_indexes(conn, table, text, error) &&
+    return load_standing(conn, table, text, error) && load_descendants(conn, facts, pending, table, text, error) &&
+           load_columns(conn, table, text, error) && load_indexes(conn, table, text, error) &&
            load_constraints(conn, table, text, error) && load_dependents(conn, table, text, error) &&
            load_triggers(conn, table, text, error);
 }
 
 /* Resolve the names; the tables behind them are begun with their oid alone. */
 static gboolean
-resolve_relations(DbConn *conn, Facts *facts, const GPtrArray *names, GError **error)
+resolve_relations(DbConn *conn, Facts *facts, GArray *pending, const GPtrArray *names, GError **error)
 {
     for (guint i = 0; i < names->len; i++) {
         const char *name = g_ptr_array_index(names, i);
         g_autoptr(DbResult) row = ask(conn, QUERY_RELATION, name, error);
-        FactTable *table;
-        gint64 oid;
 
         if (row == NULL)
             return FALSE;
-        if (db_rows(row) == 0)
-            continue;
-        oid = db_int(row, 0, "oid");
-        table = g_hash_table_lookup(facts->tables, &oid);
-        if (table == NULL) {
-            table = g_new0(FactTable, 1);
-            g_hash_table_insert(facts->tables, g_memdup2(&oid, sizeof(oid)), table);
-        }
-        g_hash_table_insert(facts->relations, g_strdup(name), table);
+        if (db_rows(row) > 0)
+            g_hash_table_insert(facts->relations, g_strdup(name), begin_table(facts, pending, db_int(row, 0, "oid")));
     }
     return TRUE;
 }
@@ -285,23 +341,42 @@ load_session(DbConn *conn, Facts *facts, const char *search_path, GError **error
     return TRUE;
 }
 
+/* Each table is found under its own qualified name, too. */
+static void
+name_tables(Facts *facts)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, facts->tables);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        FactTable *table = value;
+        char *name = sql_quote_name(table->schema, table->name);
+
+        if (!g_hash_table_contains(facts->relations, name))
+            g_hash_table_insert(facts->relations, name, table);
+        else
+            g_free(name);
+    }
+}
+
 static gboolean
 load_all(DbConn *conn, Facts *facts, const FactRequest *request, const char *search_path, GError **error)
 {
     static const char set_path[] = "SELECT pg_catalog.set_config('search_path', $1, true)";
-    GHashTableIter iter;
-    gpointer oid;
+    g_autoptr(GArray) pending = g_array_new(FALSE, FALSE, sizeof(gint64));
 
     if (!db_run(conn, set_path, DB_ARGS(search_path), error) || !load_session(conn, facts, search_path, error) ||
-        !resolve_relations(conn, facts, request->relations, error) ||
+        !resolve_relations(conn, facts, pending, request->relations, error) ||
         !load_volatility(conn, facts, request->functions, error) || !load_types(conn, facts, request->types, error) ||
         !db_run(conn, set_path, DB_ARGS(""), error))
         return FALSE;
-    g_hash_table_iter_init(&iter, facts->tables);
-    while (g_hash_table_iter_next(&iter, &oid, NULL)) {
-        if (!load_table(conn, facts, *(const gint64 *)oid, error))
+    /* The list grows: a partitioned table brings its partitions. */
+    for (guint i = 0; i < pending->len; i++) {
+        if (!load_table(conn, facts, pending, g_array_index(pending, gint64, i), error))
             return FALSE;
     }
+    name_tables(facts);
     return load_taken(conn, facts, request->candidates, error);
 }
 

@@ -222,10 +222,11 @@ context_check_column(PlanContext *ctx, const Target *target, const char *column,
     return TRUE;
 }
 
-gboolean
-context_claim(PlanContext *ctx, const Target *target, const char *column, const char *aspect, GError **error)
+static gboolean
+claim(PlanContext *ctx, const char *schema, const char *name_of_table, const char *column, const char *aspect,
+      GError **error)
 {
-    g_autofree char *table = sql_quote_name(target->schema, target->name);
+    g_autofree char *table = sql_quote_name(schema, name_of_table);
     g_autofree char *name = sql_quote_ident(column);
     char *key = g_strdup_printf("%s.%s: %s", table, name, aspect);
     gpointer line = g_hash_table_lookup(ctx->aspects, key);
@@ -240,6 +241,20 @@ context_claim(PlanContext *ctx, const Target *target, const char *column, const 
                    "line %d changes the %s of column \"%s\" already; the phases could not keep their order",
                    GPOINTER_TO_INT(line), aspect, column);
     return FALSE;
+}
+
+gboolean
+context_claim(PlanContext *ctx, const Target *target, const char *column, const char *aspect, GError **error)
+{
+    if (!claim(ctx, target->schema, target->name, column, aspect, error))
+        return FALSE;
+    for (guint i = 0; target->table != NULL && i < target->table->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(target->table->descendants, i);
+
+        if (!claim(ctx, member->schema, member->name, column, aspect, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 gboolean
@@ -283,6 +298,12 @@ void
 context_lock(Step *step, const Target *target, LockMode mode, LockHold hold)
 {
     step_add_lock(step, target->schema, target->name, mode, hold, TRUE);
+    for (guint i = 0; target->table != NULL && i < target->table->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(target->table->descendants, i);
+
+        /* LOCK TABLE does not take foreign tables. */
+        step_add_lock(step, member->schema, member->name, mode, hold, member->is_owned && member->kind != 'f');
+    }
 }
 
 Step *

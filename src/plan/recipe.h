@@ -95,6 +95,10 @@ void context_not_yet(GError **error, const char *hint, const char *what);
  */
 gboolean repeatable_decide(const PlanContext *ctx, const Target *target, const Stmt *stmt, char **ret_still);
 
+/* Whether an ALTER TABLE may be planned for a table with partitions or children, or one that is one: its recipe and its
+ * undo reach all of them alike. */
+gboolean family_check(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error);
+
 /* The recipes. */
 gboolean recipe_alter_table(PlanContext *ctx, GError **error);
 gboolean recipe_column_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,

@@ -120,27 +120,31 @@ recipe_column_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, c
 }
 
 /* Everything of other objects that a plain DROP COLUMN would stop at. */
-static char *
-obstacles_of(const FactTable *table, const char *column)
+static void
+append_obstacles(GString *out, const FactTable *table, const char *column)
 {
-    GString *out = g_string_new(NULL);
-
     for (guint i = 0; i < table->dependents->len; i++) {
         const FactDependent *dependent = g_ptr_array_index(table->dependents, i);
 
         if (strcmp(dependent->column, column) == 0)
             g_string_append_printf(out, "%s%s", out->len > 0 ? ", " : "", dependent->what);
     }
+}
+
+static char *
+obstacles_of(const FactTable *table, const char *column)
+{
+    GString *out = g_string_new(NULL);
+
+    append_obstacles(out, table, column);
+    for (guint i = 0; i < table->descendants->len; i++)
+        append_obstacles(out, g_ptr_array_index(table->descendants, i), column);
     return g_string_free(out, FALSE);
 }
 
-/* Indexes and constraints go with the column; foreign keys among them lock the other table, too. */
 static void
-add_drop_locks(PlanContext *ctx, Step *step, const FactTable *table, const char *column)
+append_gone(GString *gone, Step *step, const FactTable *table, const char *column)
 {
-    g_autoptr(GString) gone = g_string_new(NULL);
-
-    step_add_lock(step, table->schema, table->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
     for (guint i = 0; i < table->constraints->len; i++) {
         const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
 
@@ -159,6 +163,19 @@ add_drop_locks(PlanContext *ctx, Step *step, const FactTable *table, const char 
             g_ptr_array_find_with_equal_func(index->columns, column, g_str_equal, NULL))
             g_string_append_printf(gone, "%sindex %s", gone->len > 0 ? ", " : "", index->name);
     }
+}
+
+/* Indexes and constraints go with the column; foreign keys among them lock the other table, too. */
+static void
+add_drop_locks(PlanContext *ctx, Step *step, const Target *target, const char *column)
+{
+    g_autoptr(GString) gone = g_string_new(NULL);
+    g_autoptr(GString) below = g_string_new(NULL);
+
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+    append_gone(gone, step, target->table, column);
+    for (guint i = 0; i < target->table->descendants->len; i++)
+        append_gone(below, step, g_ptr_array_index(target->table->descendants, i), column);
     if (gone->len > 0)
         plan_note(ctx->plan, "line %d: with column \"%s\" go %s", ctx->stmt->line, column, gone->str);
 }
@@ -195,7 +212,7 @@ recipe_column_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
     step->sql = g_strdup(sql);
     step->why = g_strdup("the old application still uses it: waits behind the gate; cannot be undone");
     step_set(step, PARAM_COLUMN, cmd->column);
-    add_drop_locks(ctx, step, target->table, cmd->column);
+    add_drop_locks(ctx, step, target, cmd->column);
     change = g_new0(ColumnChange, 1);
     *change = (ColumnChange){target, cmd->column, NULL};
     g_ptr_array_add(ctx->dropped, change);

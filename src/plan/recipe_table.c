@@ -36,7 +36,7 @@ alter_one(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **
         sql = g_strdup(ctx->stmt->text);
     else
         sql = g_strdup_printf("%.*s%s", alter->head_length, ctx->stmt->text, cmd->text);
-    return alter_recipes[cmd->kind](ctx, target, cmd, sql, error);
+    return family_check(ctx, target, cmd, error) && alter_recipes[cmd->kind](ctx, target, cmd, sql, error);
 }
 
 gboolean
@@ -49,7 +49,7 @@ recipe_alter_table(PlanContext *ctx, GError **error)
         plan_note(ctx->plan, "line %d: there is no table %s, nothing to do", ctx->stmt->line, alter->relation.name);
         return TRUE;
     }
-    target = context_target(ctx, &alter->relation, error);
+    target = context_target_of(ctx, &alter->relation, "rp", error);
     if (target == NULL)
         return FALSE;
     for (guint i = 0; i < alter->cmds->len; i++) {

@@ -63,6 +63,8 @@ fixture_table(Facts *facts, const char *name)
     table->is_owned = TRUE;
     table->rows = 1000000;
     table->bytes = 100000000;
+    table->is_populated = TRUE;
+    table->descendants = g_ptr_array_new();
     table->columns = g_ptr_array_new();
     table->indexes = g_ptr_array_new();
     table->constraints = g_ptr_array_new();
@@ -216,6 +218,34 @@ shop_users(Facts *facts)
     return users;
 }
 
+FactTable *
+fixture_partition(Facts *facts, FactTable *parent, const char *name, const char *bound)
+{
+    FactTable *table = fixture_table(facts, name);
+
+    for (guint i = 0; i < parent->columns->len; i++) {
+        const FactColumn *column = g_ptr_array_index(parent->columns, i);
+        FactColumn *own = fixture_column(table, column->name, column->type);
+
+        own->is_not_null = column->is_not_null;
+        own->default_expr = g_strdup(column->default_expr);
+    }
+    table->is_partition = TRUE;
+    table->is_derived = TRUE;
+    table->parent_schema = g_strdup(parent->schema);
+    table->parent_name = g_strdup(parent->name);
+    table->bound = g_strdup(bound);
+    if (strcmp(bound, "DEFAULT") == 0) {
+        g_free(parent->default_schema);
+        g_free(parent->default_name);
+        parent->default_schema = g_strdup(parent->schema);
+        parent->default_name = g_strdup(name);
+    }
+    parent->has_children = TRUE;
+    g_ptr_array_add(parent->descendants, table);
+    return table;
+}
+
 static void
 shop_others(Facts *facts)
 {
@@ -237,7 +267,14 @@ shop_others(Facts *facts)
     g_free(theirs->owner);
     theirs->owner = g_strdup("somebody");
     fixture_column(parted, "a", "integer");
+    fixture_column(parted, "b", "text");
     parted->kind = 'p';
+    parted->strategy = 'r';
+    parted->partition_key = g_strdup("RANGE (a)");
+    parted->key_parts = list_of("a");
+    parted->key_types = list_of("integer");
+    fixture_partition(facts, parted, "parted_low", "FOR VALUES FROM (MINVALUE) TO (100)");
+    fixture_partition(facts, parted, "parted_high", "FOR VALUES FROM (100) TO (200)");
     fixture_column(adults, "name", "text");
     adults->kind = 'v';
 }

@@ -18,6 +18,8 @@ FactColumn *fixture_column(FactTable *table, const char *name, const char *type)
 FactIndex *fixture_index(FactTable *table, const char *name, const char *columns);
 FactIndex *fixture_primary(FactTable *table, const char *columns);
 FactConstraint *fixture_constraint(FactTable *table, char kind, const char *name, const char *columns);
+/* A partition with the columns that the parent has by now. */
+FactTable *fixture_partition(Facts *facts, FactTable *parent, const char *name, const char *bound);
 void fixture_depends(FactTable *table, const char *column, const char *what);
 
 /*

@@ -26,8 +26,15 @@ test_tables(void)
     static const Refusal cases[] = {
         {"ALTER TABLE zzz ADD a int", "table zzz does not exist (search_path: shop, public)", "check the name"},
         {"ALTER TABLE other.users ADD a int", "table other.users does not exist", "check the name"},
-        {"ALTER TABLE adults ADD a int", "adults is a view: that is not yet supported", NULL},
-        {"ALTER TABLE parted ADD a int", "parted is a partitioned table: that is not yet supported", NULL},
+        {"ALTER TABLE adults ADD a int", "adults is a view: this statement is not supported", NULL},
+        {"ALTER TABLE ONLY parted ADD c int", "would leave its partitions behind", "leave ONLY out"},
+        {"ALTER TABLE parted_low ADD c int", "ADD COLUMN on shop.parted_low: its columns are those of shop.parted",
+         "that reaches all its partitions"},
+        {"ALTER TABLE parted DROP a", "part of the partition key of shop.parted: RANGE (a)", "made anew"},
+        {"ALTER TABLE parted ALTER b SET NOT NULL; ALTER TABLE parted_low ALTER b DROP DEFAULT; ALTER TABLE parted_low "
+         "ALTER b SET NOT NULL",
+         "line 1 changes the NOT NULL of column \"b\" already", "write only the one"},
+        {"UPDATE parted SET b = NULL", "parted is a partitioned table", NULL},
         {"ALTER TABLE theirs ADD b int", "role \"keeper\" does not own table theirs: it belongs to \"somebody\"",
          "connect as somebody, or have it GRANT somebody TO keeper"},
         {"CREATE TABLE users (id int)", "relation shop.users exists already", NULL},
@@ -46,10 +53,13 @@ test_kinds_of_tables(void)
     FactTable *users = (FactTable *)facts_find(facts, NULL, "users");
 
     users->has_children = TRUE;
-    assert_refusal(facts, "ALTER TABLE users ADD a int", "users has inheritance children", NULL);
+    assert_refusal(facts, "UPDATE users SET n = 1", "users has inheritance children", NULL);
     users->has_children = FALSE;
     users->is_derived = TRUE;
-    assert_refusal(facts, "ALTER TABLE users ADD a int", "is a partition", NULL);
+    assert_refusal(facts, "UPDATE users SET n = 1", "is a partition", NULL);
+    users->is_typed = TRUE;
+    assert_refusal(facts, "ALTER TABLE users ADD a int", "which is a typed table", "ALTER TYPE");
+    users->is_typed = FALSE;
     users->is_derived = FALSE;
     users->persistence = 't';
     assert_refusal(facts, "ALTER TABLE users ADD a int", "users is a temporary table", NULL);

@@ -1,0 +1,167 @@
+"""Partitioned tables and inheritance: under their clients, against plain SQL on a twin, and back again."""
+
+import pytest
+from harness import Crowd, Pgseam
+from test_step_laws import frozen_locks, undeclared
+
+SETUP = """
+CREATE TABLE zone (id bigint PRIMARY KEY, name text);
+CREATE TABLE m (id bigint NOT NULL, at date NOT NULL, zone_id bigint DEFAULT 1, a int DEFAULT 7, b int NOT NULL DEFAULT 1, gone text,
+                PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE m_2024 PARTITION OF m FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE m_2025 PARTITION OF m FOR VALUES FROM ('2025-01-01') TO ('2026-01-01') PARTITION BY HASH (id);
+CREATE TABLE m_2025_0 PARTITION OF m_2025 FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE m_2025_1 PARTITION OF m_2025 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+CREATE TABLE m_rest PARTITION OF m DEFAULT;
+CREATE TABLE base (id bigint PRIMARY KEY, a int DEFAULT 7, gone text);
+CREATE TABLE heir (extra int) INHERITS (base);
+INSERT INTO zone SELECT g, 'zone ' || g FROM generate_series(1, 10) g;
+INSERT INTO m SELECT g, date '2024-01-01' + g % 900, g % 10 + 1, g, 1, 'x' FROM generate_series(1, 20000) g;
+INSERT INTO base SELECT g, g FROM generate_series(1, 2000) g;
+INSERT INTO heir SELECT g, g FROM generate_series(2001, 4000) g;
+ANALYZE;
+"""
+
+CLIENTS = [
+    "INSERT INTO m (id, at, zone_id, a) SELECT nextval('tick'), date '2024-01-01' + %(n)s %% 900, %(n)s %% 10 + 1, 1",
+    "UPDATE m SET a = 1 + %(n)s WHERE id = %(n)s",
+    "SELECT a, b FROM m WHERE at = date '2024-01-01' + %(n)s %% 900",
+    "SELECT count(*) FROM m_2024 WHERE id = %(n)s",
+    "UPDATE base SET a = 5 WHERE id = %(n)s",
+    "DELETE FROM m WHERE id = 30000 + %(n)s",
+]
+
+
+def prepare(db, extra=""):
+    db.execute(SETUP + extra)
+    db.execute("CREATE SEQUENCE tick START 100000")
+
+
+def plain(db, sql):
+    """What psql does with it: each statement on its own."""
+    for statement in sql.split(";"):
+        if statement.strip():
+            db.execute(statement)
+
+
+def check_forward(cluster, sql, extra="", psql=None):
+    """Under clients, through `complete`: as on a twin with plain SQL."""
+    with cluster.database() as db, cluster.database() as twin, Pgseam(db) as pgseam:
+        prepare(db, extra)
+        prepare(twin, extra)
+        plain(twin, psql or sql)
+        with Crowd(db, CLIENTS) as crowd:
+            pgseam.run("start", pgseam.file("m.sql", sql))
+            if db.scalar("SELECT state FROM pgseam.migration") != "complete":
+                pgseam.run("complete", "m")
+        assert crowd.faults() == []
+        assert db.dump_schema() == twin.dump_schema()
+        assert db.scalar("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == 0
+
+
+def check_back(cluster, sql, extra="", complete=True):
+    """All steps done but for the last word, and taken back: as before."""
+    with cluster.database() as db, Pgseam(db) as pgseam:
+        prepare(db, extra)
+        before = db.dump_schema(), db.data_digest("m"), db.data_digest("base")
+        file = pgseam.file("m.sql", sql)
+        plan = pgseam.run("plan", "--format", "json", file).json()
+        phases = {step["phase"] for step in plan["steps"]}
+        if phases - {"contract"}:
+            fault = None if "contract" in phases else {"PGSEAM_FAULT": f"phase.end:error:{len(phases)}"}
+            pgseam.run("start", file, env=fault, expect=None if fault else 0)
+        else:
+            pgseam.run("start", file)
+        if complete and "contract" in phases:
+            pgseam.run("complete", "m", env={"PGSEAM_FAULT": "phase.end:error:1"}, expect=1)
+        pgseam.run("rollback", "m")
+        assert (db.dump_schema(), db.data_digest("m"), db.data_digest("base")) == before
+
+
+SIMPLE = [
+    "ALTER TABLE m ADD COLUMN x int DEFAULT 5 NOT NULL",
+    "ALTER TABLE base ADD COLUMN x int DEFAULT 5",
+    "ALTER TABLE heir ADD COLUMN x int",
+    "ALTER TABLE m ALTER COLUMN a SET DEFAULT 8",
+    "ALTER TABLE m_2025 ALTER COLUMN a DROP DEFAULT",
+    "ALTER TABLE m_2024 ALTER COLUMN a SET DEFAULT 9",
+    "ALTER TABLE base ALTER COLUMN a SET DEFAULT 8",
+    "ALTER TABLE m ALTER COLUMN b DROP NOT NULL",
+    "ALTER TABLE m ALTER COLUMN zone_id SET NOT NULL",
+    "ALTER TABLE m_2024 ALTER COLUMN zone_id SET NOT NULL",
+    "ALTER TABLE base ALTER COLUMN a SET NOT NULL",
+]
+FINAL = ["ALTER TABLE m DROP COLUMN gone", "ALTER TABLE base DROP COLUMN gone"]
+
+
+@pytest.mark.parametrize("sql", SIMPLE + FINAL)
+def test_alter_of_a_family_is_as_plain_sql(any_cluster, sql):
+    check_forward(any_cluster, sql)
+
+
+@pytest.mark.parametrize("sql", SIMPLE)
+def test_alter_of_a_family_is_taken_back(any_cluster, sql):
+    check_back(any_cluster, sql)
+
+
+class Frozen:
+    """What frozen_locks() of the step laws wants of a case."""
+
+    def __init__(self, db, pgseam, file, step, in_contract):
+        self.db, self.pgseam, self.file, self.step, self.in_contract = db, pgseam, file, step, in_contract
+        self.place = None
+
+    def command(self):
+        return ("complete", "m") if self.in_contract else ("start", self.file)
+
+    def fault(self, point, action):
+        return {"PGSEAM_FAULT": f"{point}:{action}:{self.place}"}
+
+
+def check_locks(db, pgseam, sql, extra=""):
+    """The locks held at the end of each guarded transaction are those that its step declares."""
+    prepare(db, extra)
+    file = pgseam.file("m.sql", sql)
+    steps = pgseam.run("plan", "--format", "json", file).json()["steps"]
+    guarded = [step for step in steps if not step["kind"].startswith(("index.create", "index.drop", "index.reindex", "backfill"))]
+    started = False
+    for contract in (False, True):
+        mine = [step for step in guarded if (step["phase"] == "contract") == contract]
+        for place, step in enumerate(mine, 1):
+            with db.cluster.database() as other, Pgseam(other) as tool:
+                prepare(other, extra)
+                name = tool.file("m.sql", sql)
+                if contract:
+                    tool.run("start", name)
+                case = Frozen(other, tool, name, step, contract)
+                case.place = place
+                observed = frozen_locks(case, "guard.locked")
+                allowed = [lock for lock in step["locks"]]
+                assert undeclared(observed, allowed) == [], step["sql"]
+                started = True
+    assert started
+
+
+@pytest.mark.parametrize("sql", [
+    "ALTER TABLE m ADD COLUMN x int", "ALTER TABLE m ALTER COLUMN zone_id SET NOT NULL", "ALTER TABLE base DROP COLUMN gone",
+])
+def test_locks_of_a_family_are_declared(any_cluster, db, pgseam, sql):
+    check_locks(db, pgseam, sql)
+
+
+def refused(pgseam, sql, *words):
+    result = pgseam.run("plan", pgseam.file("m.sql", sql), expect=3)
+    for word in words:
+        assert word in result.err, result.err
+
+
+def test_what_would_not_reach_all_alike_is_refused(db, pgseam):
+    prepare(db, "ALTER TABLE m_2024 ALTER COLUMN a SET DEFAULT 99; ALTER TABLE m_2024 ALTER COLUMN zone_id SET NOT NULL;")
+    refused(pgseam, "ALTER TABLE m ALTER a SET DEFAULT 1", "has a default of its own", "m_2024")
+    refused(pgseam, "ALTER TABLE m ALTER zone_id SET NOT NULL", "is NOT NULL there already")
+    refused(pgseam, "ALTER TABLE m DROP COLUMN at", "partition key")
+    refused(pgseam, "ALTER TABLE m DROP COLUMN id", "partition key", "m_2025")
+    refused(pgseam, "ALTER TABLE m_2024 ADD COLUMN x int", "its columns are those of public.m")
+    refused(pgseam, "ALTER TABLE m_2024 DROP COLUMN a", "its columns are those of public.m")
+    refused(pgseam, "ALTER TABLE ONLY m ALTER a SET DEFAULT 1", "ONLY")
+    refused(pgseam, "ALTER TABLE base ADD COLUMN extra int", "has that column already")
