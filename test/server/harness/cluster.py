@@ -203,12 +203,12 @@ class Cluster:
         keywords.setdefault("autocommit", True)
         return psycopg.connect(self.dsn(dbname, user), **keywords)
 
-    def database(self, name=None, owner=None):
-        """A new database; drop it, or use it in a `with`."""
+    def database(self, name=None, owner=None, template=None):
+        """A new database, a copy of `template` if that is given; drop it, or use it in a `with`."""
         from .database import Database
 
         self._number += 1
-        return Database(self, name or f"t{os.getpid()}_{self._number}", owner).create()
+        return Database(self, name or f"t{os.getpid()}_{self._number}", owner, template).create()
 
     def destroy(self):
         """Stops the server and removes all it had."""

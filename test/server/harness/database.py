@@ -13,10 +13,11 @@ from .fingerprint import fingerprint
 class Database:
     """Made by Cluster.database(); `with` drops it at the end."""
 
-    def __init__(self, cluster, name, owner=None):
+    def __init__(self, cluster, name, owner=None, template=None):
         self.cluster = cluster
         self.name = name
         self.owner = owner
+        self.template = template
 
     def create(self):
         with self.cluster.connect() as admin:
@@ -25,8 +26,9 @@ class Database:
                 if known is None:
                     admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(self.owner)))
             admin.execute(
-                sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0").format(
-                    sql.Identifier(self.name), sql.Identifier(self.owner or self.cluster.superuser)
+                sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
+                    sql.Identifier(self.name), sql.Identifier(self.owner or self.cluster.superuser),
+                    sql.Identifier(self.template or "template0"),
                 )
             )
         return self

@@ -1,0 +1,2 @@
+-- refused: volatile
+UPDATE customers SET tier = 'plus' WHERE random() < 0.1;

@@ -1,0 +1,2 @@
+-- refused: EXCLUDE
+ALTER TABLE customers ADD CONSTRAINT one_per_name EXCLUDE USING btree (name WITH =);

@@ -1,0 +1,2 @@
+-- refused: (?i)generated|online rewrite
+ALTER TABLE invoices ADD COLUMN gross numeric(12,2) GENERATED ALWAYS AS (amount * 1.19) STORED;

@@ -1,0 +1,2 @@
+-- refused: VACUUM
+VACUUM FULL customers;

@@ -1,0 +1,2 @@
+-- refused: opaque|CALL
+CALL rebuild_everything(2026);

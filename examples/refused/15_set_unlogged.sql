@@ -1,0 +1,2 @@
+-- refused: (?i)unlogged|online rewrite|opaque
+ALTER TABLE sessions SET UNLOGGED;

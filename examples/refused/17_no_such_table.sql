@@ -1,0 +1,2 @@
+-- refused: does not exist
+ALTER TABLE custommers ADD COLUMN typo text;

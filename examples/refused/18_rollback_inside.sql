@@ -1,0 +1,4 @@
+-- refused: ROLLBACK
+BEGIN;
+ALTER TABLE customers ADD COLUMN tried text;
+ROLLBACK;

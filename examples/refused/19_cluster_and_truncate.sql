@@ -1,0 +1,2 @@
+-- refused: (?i)CLUSTER
+CLUSTER customers USING customers_email_idx;

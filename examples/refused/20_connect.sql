@@ -1,0 +1,3 @@
+-- refused: psql|meta-command|backslash
+\connect otherdb
+CREATE TABLE elsewhere (id int);

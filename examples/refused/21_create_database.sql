@@ -1,0 +1,2 @@
+-- refused: (?i)database|opaque
+CREATE DATABASE second;
