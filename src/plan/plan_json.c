@@ -46,6 +46,8 @@ put_locks(JsonBuilder *builder, const GPtrArray *locks)
         document_put_text(builder, "schema", lock->schema);
         document_put_text(builder, "table", lock->table);
         document_put_bool(builder, "owned", lock->is_owned);
+        if (lock->for_undo)
+            document_put_bool(builder, "undo", TRUE);
         json_builder_end_object(builder);
     }
     json_builder_end_array(builder);

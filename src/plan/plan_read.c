@@ -121,6 +121,8 @@ get_locks(Reader *reader, JsonObject *object, Step *step)
         if (schema == NULL || table == NULL || lock_mode_of_name(mode) == LOCK_NONE ||
             g_strcmp0(lock_hold_name(lock_hold_of_name(hold)), hold) != 0)
             reader->missing = "locks";
+        else if (json_object_has_member(item, "undo") && get_bool(reader, item, "undo"))
+            step_add_undo_lock(step, schema, table, lock_mode_of_name(mode), get_bool(reader, item, "owned"));
         else
             step_add_lock(step, schema, table, lock_mode_of_name(mode), lock_hold_of_name(hold),
                           get_bool(reader, item, "owned"));
@@ -148,13 +150,20 @@ get_params(Reader *reader, JsonObject *object, Step *step)
     }
 }
 
+/* The parameter without which a kind cannot work. */
+static const char *const needed_params[STEP_N_KINDS] = {
+    [STEP_COLUMN_ADD] = PARAM_COLUMN,           [STEP_COLUMN_DROP] = PARAM_COLUMN,
+    [STEP_COLUMN_SET_DEFAULT] = PARAM_COLUMN,   [STEP_COLUMN_DROP_DEFAULT] = PARAM_COLUMN,
+    [STEP_COLUMN_DROP_NOT_NULL] = PARAM_COLUMN, [STEP_COLUMN_SET_NOT_NULL] = PARAM_COLUMN,
+    [STEP_CHECK_ADD_NOT_VALID] = PARAM_COLUMN,  [STEP_CHECK_VALIDATE] = PARAM_COLUMN,
+    [STEP_INDEX_CREATE] = PARAM_INDEX,          [STEP_INDEX_DROP] = PARAM_INDEX,
+};
+
 /* What each kind of step stands on. */
 static gboolean
 is_whole(const Step *step)
 {
     gboolean is_backfill = step_trait(step->kind)->tx == TX_BATCHED;
-    gboolean is_index = step->kind == STEP_INDEX_CREATE || step->kind == STEP_INDEX_DROP;
-    gboolean is_column = !is_backfill && !is_index && step->kind != STEP_TABLE_CREATE && step->kind != STEP_OPAQUE_RUN;
 
     if (step->sql == NULL || step->why == NULL)
         return FALSE;
@@ -163,7 +172,7 @@ is_whole(const Step *step)
     if (is_backfill && (step->key->len == 0 || step->key->len != step->key_types->len ||
                         step_get(step, PARAM_GREATER) == NULL || step_get(step, PARAM_AT_MOST) == NULL))
         return FALSE;
-    return (!is_index || step_get(step, PARAM_INDEX) != NULL) && (!is_column || step_get(step, PARAM_COLUMN) != NULL);
+    return needed_params[step->kind] == NULL || step_get(step, needed_params[step->kind]) != NULL;
 }
 
 static Step *

@@ -45,8 +45,8 @@ append_locks(GString *out, const GPtrArray *locks)
         const StepLock *lock = g_ptr_array_index(locks, i);
         g_autofree char *relation = sql_quote_name(lock->schema, lock->table);
 
-        g_string_append_printf(out, "     lock: %s on %s for %s\n", lock_mode_name(lock->mode), relation,
-                               hold_texts[lock->hold]);
+        g_string_append_printf(out, "     lock: %s on %s for %s%s\n", lock_mode_name(lock->mode), relation,
+                               hold_texts[lock->hold], lock->for_undo ? ", on rollback only" : "");
     }
 }
 

@@ -113,6 +113,10 @@ gboolean recipe_drop_not_null(PlanContext *ctx, const Target *target, const Alte
 gboolean recipe_create_table(PlanContext *ctx, GError **error);
 gboolean recipe_create_index(PlanContext *ctx, GError **error);
 gboolean recipe_drop_index(PlanContext *ctx, GError **error);
+/* The same for a partitioned table, partition by partition. The name is free and chosen. */
+gboolean recipe_create_partitioned_index(PlanContext *ctx, const Target *target, const char *name, Phase phase,
+                                         GError **error);
+void recipe_drop_partitioned_index(PlanContext *ctx, const Target *target, const char *name);
 gboolean recipe_dml(PlanContext *ctx, GError **error);
 gboolean recipe_transaction(PlanContext *ctx, GError **error);
 gboolean recipe_none(PlanContext *ctx, GError **error);

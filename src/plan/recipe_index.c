@@ -83,21 +83,22 @@ phase_of_index(const PlanContext *ctx, const Target *target, gboolean is_contrac
 }
 
 static void
-add_create(PlanContext *ctx, const Target *target, const char *name)
+add_create(PlanContext *ctx, const Target *target, const char *name, Phase phase)
 {
     const CreateIndexStmt *create = &ctx->stmt->create_index;
-    gboolean is_contract = old_writers_may_violate(ctx, target, create);
-    Step *step = context_step(ctx, phase_of_index(ctx, target, is_contract), STEP_INDEX_CREATE, target);
+    Step *step = context_step(ctx, phase, STEP_INDEX_CREATE, target);
     g_autofree char *insert_name = create->name == NULL ? sql_build(" ?", sql_ident(name)) : g_strdup("");
     g_autofree char *insert = g_strconcat(create->is_concurrent ? "" : " CONCURRENTLY", insert_name, NULL);
     g_autofree char *plain = effect_describe("CREATE INDEX", ctx->facts->server_version);
 
     step->sql = splice_insert(ctx->stmt->text, create->index_end, insert);
-    step->why = g_strdup_printf("as it stands it takes %s; concurrently it blocks neither reads nor writes%s", plain,
-                                is_contract ? "; unique: rows of the old application might violate it" : "");
+    step->why =
+        g_strdup_printf("as it stands it takes %s; concurrently it blocks neither reads nor writes%s", plain,
+                        phase == PHASE_CONTRACT ? "; unique: rows of the old application might violate it" : "");
     step->rows = target->table != NULL ? target->table->rows : 0;
     step_set(step, PARAM_INDEX, name);
-    context_lock(step, target, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_BUILD);
+    /* Inheritance children do not get it. */
+    step_add_lock(step, target->schema, target->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_BUILD, TRUE);
     g_hash_table_add(ctx->index_names, sql_quote_name(target->schema, name));
 }
 
@@ -105,13 +106,15 @@ gboolean
 recipe_create_index(PlanContext *ctx, GError **error)
 {
     const CreateIndexStmt *create = &ctx->stmt->create_index;
-    const Target *target = context_target(ctx, &create->relation, error);
+    const Target *target = context_target_of(ctx, &create->relation, "rpm", error);
     g_autoptr(GError) why = NULL;
     g_autofree char *name = NULL;
+    Phase phase;
 
     if (target == NULL || !context_check_expr(ctx, target, &create->uses, NULL, error))
         return FALSE;
     name = create->name != NULL ? g_strdup(create->name) : choose_name(ctx, target, create);
+    phase = phase_of_index(ctx, target, old_writers_may_violate(ctx, target, create));
     if (name == NULL) {
         context_refuse(error, NULL, "there are already ten indexes named like this one; give it a name");
         return FALSE;
@@ -122,7 +125,9 @@ recipe_create_index(PlanContext *ctx, GError **error)
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
     }
-    add_create(ctx, target, name);
+    if (target->table != NULL && target->table->kind == 'p')
+        return recipe_create_partitioned_index(ctx, target, name, phase, error);
+    add_create(ctx, target, name, phase);
     return TRUE;
 }
 
@@ -131,6 +136,7 @@ check_droppable(const PlanContext *ctx, const FactTable *table, const char *name
 {
     g_autofree char *qualified = sql_quote_name(table->schema, name);
     const FactIndex *index = facts_index(table, name);
+    g_autofree char *hint = NULL;
 
     if (index == NULL) {
         context_refuse(error, NULL, "\"%s\" is not an index", name);
@@ -143,6 +149,13 @@ check_droppable(const PlanContext *ctx, const FactTable *table, const char *name
     if (index->constraint != NULL) {
         context_refuse(error, "drop the constraint instead", "index \"%s\" belongs to constraint \"%s\"", name,
                        index->constraint);
+        return FALSE;
+    }
+    if (index->parent_name != NULL) {
+        hint = g_strdup_printf("drop %s.%s: it takes those of the partitions with it", index->parent_schema,
+                               index->parent_name);
+        context_refuse(error, hint, "index \"%s\" belongs to the partitioned index %s.%s", name, index->parent_schema,
+                       index->parent_name);
         return FALSE;
     }
     if (index->is_replica_identity) {
@@ -175,9 +188,13 @@ drop_one(PlanContext *ctx, const RelName *name, GError **error)
     if (!check_droppable(ctx, table, name->name, error))
         return FALSE;
     g_hash_table_insert(ctx->facts->relations, sql_quote_name(table->schema, table->name), (gpointer)table);
-    target = context_target(ctx, &owner, error);
+    target = context_target_of(ctx, &owner, "rpm", error);
     if (target == NULL)
         return FALSE;
+    if (table->kind == 'p') {
+        recipe_drop_partitioned_index(ctx, target, name->name);
+        return TRUE;
+    }
     step = context_step(ctx, PHASE_CONTRACT, STEP_INDEX_DROP, target);
     if (drop->names->len == 1)
         step->sql = splice_insert(ctx->stmt->text, drop->index_end, drop->is_concurrent ? "" : " CONCURRENTLY");

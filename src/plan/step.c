@@ -100,6 +100,16 @@ step_add_lock(Step *step, const char *schema, const char *table, LockMode mode, 
 }
 
 void
+step_add_undo_lock(Step *step, const char *schema, const char *table, LockMode mode, gboolean is_owned)
+{
+    StepLock *lock;
+
+    step_add_lock(step, schema, table, mode, HOLD_INSTANT, is_owned);
+    lock = g_ptr_array_index(step->locks, step->locks->len - 1);
+    lock->for_undo = TRUE;
+}
+
+void
 step_set(Step *step, const char *param, const char *value)
 {
     g_hash_table_insert(step->params, g_strdup(param), g_strdup(value));

@@ -33,7 +33,8 @@ typedef enum TxMode { TX_WITH_JOURNAL, TX_FORBIDDEN, TX_BATCHED } TxMode;
     X(STEP_BACKFILL_DELETE, "backfill.delete", TX_BATCHED, FALSE, "delete the rows in batches")                        \
     X(STEP_OPAQUE_RUN, "opaque.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, by consent")             \
     X(STEP_DDL_RUN, "ddl.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, under the guard")              \
-    X(STEP_DDL_FINAL, "ddl.final", TX_WITH_JOURNAL, TRUE, "run the statement as it stands; cannot be undone")
+    X(STEP_DDL_FINAL, "ddl.final", TX_WITH_JOURNAL, TRUE, "run the statement as it stands; cannot be undone")          \
+    X(STEP_DDL_LONG, "ddl.long", TX_WITH_JOURNAL, FALSE, "run the statement under a lock that nobody feels")
 
 #define STEP_KIND_ENUM(id, name, tx, final, doc) id,
 typedef enum StepKind { STEP_KINDS(STEP_KIND_ENUM) STEP_N_KINDS } StepKind;
@@ -58,6 +59,7 @@ typedef struct StepLock {
     LockMode mode;
     LockHold hold;
     gboolean is_owned; /* LOCK TABLE is ours to take; else only the statement itself can */
+    gboolean for_undo; /* taken only when the step is taken back, beside the others */
 } StepLock;
 
 /* Parameters that kinds use, by name in Step.params. */
@@ -94,6 +96,8 @@ Step *step_new(Phase phase, StepKind kind, const char *schema, const char *table
 void step_free(Step *step);
 
 void step_add_lock(Step *step, const char *schema, const char *table, LockMode mode, LockHold hold, gboolean is_owned);
+/* A lock that only undo takes. */
+void step_add_undo_lock(Step *step, const char *schema, const char *table, LockMode mode, gboolean is_owned);
 void step_set(Step *step, const char *param, const char *value);
 const char *step_get(const Step *step, const char *param); /* NULL if it is not set */
 /* The n-th (from 1) of a parameter that comes in a row, and one more at its end; `value` then belongs to the step. */

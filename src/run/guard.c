@@ -49,21 +49,56 @@ compare_names(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* Some locks are taken only on the way back. */
+static gboolean
+is_meant(const Attempt *attempt, const StepLock *lock)
+{
+    return !lock->for_undo || attempt->note == GUARD_NOTE_UNDONE;
+}
+
 static void
-attempt_init(Attempt *attempt, Run *run, const Step *step)
+attempt_init(Attempt *attempt, Run *run, const Step *step, GuardNote note)
 {
     memset(attempt, 0, sizeof(*attempt));
     attempt->run = run;
     attempt->step = step;
+    attempt->note = note;
     attempt->relations = g_ptr_array_new_with_free_func(g_free);
     attempt->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     for (guint i = 0; i < step->locks->len; i++) {
         const StepLock *lock = g_ptr_array_index(step->locks, i);
+        g_autofree char *name = sql_quote_name(lock->schema, lock->table);
 
+        if (!is_meant(attempt, lock))
+            continue;
         attempt->mode = MAX(attempt->mode, lock->mode);
-        g_ptr_array_add(attempt->relations, sql_quote_name(lock->schema, lock->table));
+        if (!g_ptr_array_find_with_equal_func(attempt->relations, name, g_str_equal, NULL))
+            g_ptr_array_add(attempt->relations, g_steal_pointer(&name));
     }
     g_ptr_array_sort(attempt->relations, compare_names);
+}
+
+/* The relations whose strongest declared lock is `mode`. */
+static GPtrArray *
+relations_in(const Attempt *attempt, LockMode mode)
+{
+    GPtrArray *relations = g_ptr_array_new();
+
+    for (guint i = 0; i < attempt->relations->len; i++) {
+        const char *relation = g_ptr_array_index(attempt->relations, i);
+        LockMode strongest = LOCK_NONE;
+
+        for (guint k = 0; k < attempt->step->locks->len; k++) {
+            const StepLock *lock = g_ptr_array_index(attempt->step->locks, k);
+            g_autofree char *name = sql_quote_name(lock->schema, lock->table);
+
+            if (is_meant(attempt, lock) && strcmp(name, relation) == 0)
+                strongest = MAX(strongest, lock->mode);
+        }
+        if (strongest == mode)
+            g_ptr_array_add(relations, (gpointer)relation);
+    }
+    return relations;
 }
 
 static void
@@ -92,16 +127,35 @@ complete_ages(Attempt *attempt)
     }
 }
 
+/* Who holds what conflicts with each relation's own mode: a reader of the parent is no obstacle to a partition's
+ * ATTACH.
+ */
 static gboolean
 look(Attempt *attempt, GError **error)
 {
     Run *run = attempt->run;
 
     g_clear_pointer(&attempt->blockers, g_ptr_array_unref);
-    attempt->blockers = blockers_find(run->watch, attempt->relations, attempt->mode, db_backend_pid(run->work), error);
-    if (attempt->blockers != NULL)
-        complete_ages(attempt);
-    return attempt->blockers != NULL;
+    for (LockMode mode = attempt->mode; mode > LOCK_NONE; mode--) {
+        g_autoptr(GPtrArray) relations = relations_in(attempt, mode);
+        GPtrArray *found;
+
+        if (relations->len == 0)
+            continue;
+        found = blockers_find(run->watch, relations, mode, db_backend_pid(run->work), error);
+        if (found == NULL) {
+            g_clear_pointer(&attempt->blockers, g_ptr_array_unref);
+            return FALSE;
+        }
+        if (attempt->blockers == NULL)
+            attempt->blockers = found;
+        else
+            g_ptr_array_extend_and_steal(attempt->blockers, found);
+    }
+    if (attempt->blockers == NULL)
+        attempt->blockers = g_ptr_array_new();
+    complete_ages(attempt);
+    return TRUE;
 }
 
 /* A holder that has been there for longer than the budget will not be gone within it. Autovacuum is left to the staging
@@ -187,15 +241,15 @@ watch(gpointer data, GError **error)
 
 /* The mode in which a step declares to lock a relation that is ours to lock; LOCK_NONE otherwise. */
 static LockMode
-declared_mode(const Step *step, const char *relation)
+declared_mode(const Attempt *attempt, const char *relation)
 {
     LockMode mode = LOCK_NONE;
 
-    for (guint i = 0; i < step->locks->len; i++) {
-        const StepLock *lock = g_ptr_array_index(step->locks, i);
+    for (guint i = 0; i < attempt->step->locks->len; i++) {
+        const StepLock *lock = g_ptr_array_index(attempt->step->locks, i);
         g_autofree char *name = sql_quote_name(lock->schema, lock->table);
 
-        if (lock->is_owned && strcmp(name, relation) == 0)
+        if (lock->is_owned && is_meant(attempt, lock) && strcmp(name, relation) == 0)
             mode = MAX(mode, lock->mode);
     }
     return mode;
@@ -207,7 +261,7 @@ lock_all(Attempt *attempt, LockMode most, GError **error)
 {
     for (guint i = 0; i < attempt->relations->len; i++) {
         const char *relation = g_ptr_array_index(attempt->relations, i);
-        LockMode mode = MIN(declared_mode(attempt->step, relation), most);
+        LockMode mode = MIN(declared_mode(attempt, relation), most);
         g_autofree char *sql = NULL;
 
         if (mode == LOCK_NONE)
@@ -345,9 +399,8 @@ guard_run(Run *run, const Step *step, GuardWork work, GuardNote note, gboolean i
     Attempt attempt;
     gboolean ok;
 
-    attempt_init(&attempt, run, step);
+    attempt_init(&attempt, run, step, note);
     attempt.work = work;
-    attempt.note = note;
     attempt.is_long = is_long;
     ok = apply(&attempt, error);
     attempt_clear(&attempt);

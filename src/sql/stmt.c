@@ -44,6 +44,7 @@ stmt_free(Stmt *stmt)
             rel_name_clear(&stmt->create_index.relation);
             g_free(stmt->create_index.name);
             g_free(stmt->create_index.column_stem);
+            g_free(stmt->create_index.plain);
             stmt_expr_clear(&stmt->create_index.uses);
             break;
         case STMT_DROP_INDEX:

@@ -124,6 +124,8 @@ typedef struct CreateIndexStmt {
     gboolean if_not_exists;
     gboolean is_only;
     int index_end; /* offset after INDEX [CONCURRENTLY]: where words are put in */
+    int table_end; /* offset after the table's name */
+    char *plain;   /* "USING btree (a, b)", as the server prints it; NULL where it has more than columns */
     Expr uses;     /* the columns and functions of all elements, INCLUDE and WHERE */
 } CreateIndexStmt;
 

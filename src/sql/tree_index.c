@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/sqltext.h"
 #include "sql/tree.h"
 
 static int
@@ -134,6 +135,47 @@ add_element(GString *stem, GHashTable *used, Expr *uses, const PgQuery__IndexEle
     tree_expr_add(uses, element->expr);
 }
 
+/* ... ON [ONLY] name [*] or ONLY (name): the offset after that. */
+static int
+table_end(const Stmt *stmt, const Tokens *tokens)
+{
+    guint i = tokens_find(tokens, stmt->text, 0, "ON", 0) + 1;
+    gboolean is_parenthesised;
+
+    if (tokens_is(tokens, stmt->text, i, "ONLY"))
+        i++;
+    is_parenthesised = tokens_is(tokens, stmt->text, i, "(");
+    i += is_parenthesised ? 2 : 1;
+    while (tokens_is(tokens, stmt->text, i, "."))
+        i += 2;
+    if (is_parenthesised || tokens_is(tokens, stmt->text, i, "*"))
+        i++;
+    return i > 0 && i <= tokens->tokens->len ? tokens_at(tokens, i - 1)->end : (int)strlen(stmt->text);
+}
+
+/* What pg_get_indexdef() would print after the table's name, if the index is of columns alone. */
+static char *
+plain_definition(const PgQuery__IndexStmt *tree)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    if (tree->where_clause != NULL || tree->n_index_including_params > 0 || tree->n_options > 0)
+        return NULL;
+    g_string_append_printf(out, "USING %s (", tree->access_method[0] != '\0' ? tree->access_method : "btree");
+    for (size_t i = 0; i < tree->n_index_params; i++) {
+        const PgQuery__IndexElem *element = tree->index_params[i]->index_elem;
+        g_autofree char *name = sql_quote_ident(element->name);
+
+        if (element->name[0] == '\0' || element->n_collation > 0 || element->n_opclass > 0 ||
+            element->ordering == PG_QUERY__SORT_BY_DIR__SORTBY_DESC ||
+            element->nulls_ordering == PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_FIRST)
+            return NULL;
+        g_string_append_printf(out, "%s%s", i > 0 ? ", " : "", name);
+    }
+    g_string_append_c(out, ')');
+    return g_strdup(out->str);
+}
+
 void
 tree_create_index(Stmt *stmt, const PgQuery__IndexStmt *tree, const Tokens *tokens)
 {
@@ -148,6 +190,8 @@ tree_create_index(Stmt *stmt, const PgQuery__IndexStmt *tree, const Tokens *toke
     create->if_not_exists = tree->if_not_exists;
     create->is_only = !tree->relation->inh;
     create->index_end = index_keyword_end(stmt, tokens);
+    create->table_end = table_end(stmt, tokens);
+    create->plain = plain_definition(tree);
     tree_expr(&create->uses, NULL);
     for (size_t i = 0; i < tree->n_index_params; i++)
         add_element(stem, used, &create->uses, tree->index_params[i]->index_elem);

@@ -36,9 +36,18 @@ run_ddl(Run *run, const Step *step, GError **error)
     return guard_apply(run, step, do_statements, GUARD_NOTE_DONE, error);
 }
 
+/* Under a lock that nobody feels: VALIDATE, REFRESH ... CONCURRENTLY. */
+static gboolean
+run_long(Run *run, const Step *step, GError **error)
+{
+    return guard_apply_long(run, step, do_statements, GUARD_NOTE_DONE, error);
+}
+
 static gboolean
 undo_ddl(Run *run, const Step *step, GError **error)
 {
+    if (step_get_nth(step, PARAM_UNDO, 1) == NULL)
+        return TRUE;
     return guard_apply(run, step, undo_statements, GUARD_NOTE_UNDONE, error);
 }
 
@@ -64,4 +73,5 @@ verify_ddl(Run *run, const Step *step, GError **error)
 
 /* Work and "done" commit together, so the journal knows. */
 const StepOps step_ddl_run = {common_probe_journal, run_ddl, NULL, verify_ddl, undo_ddl};
+const StepOps step_ddl_long = {common_probe_journal, run_long, NULL, verify_ddl, undo_ddl};
 const StepOps step_ddl_final = {common_probe_journal, run_ddl, NULL, verify_ddl, NULL};

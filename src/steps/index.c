@@ -7,15 +7,14 @@
  */
 #include "base/error.h"
 #include "base/sqltext.h"
-#include "run/blockers.h"
-#include "run/fault.h"
 #include "run/progress.h"
+#include "steps/alone.h"
 #include "steps/common.h"
 #include "steps/ops.h"
 #include "steps_queries.h"
 
-#define TICK_MS      200
 #define MAX_ATTEMPTS 3
+#define LEFTOVER     "an INVALID index may be left, which still costs writes: "
 
 static gboolean
 probe_index(Run *run, const Step *step, StepState *ret_state, GError **error)
@@ -52,90 +51,13 @@ verify_index_gone(Run *run, const Step *step, GError **error)
     return common_verify_present(run, step, probe_index_gone, error);
 }
 
-/* A build in the making, for its tick. */
-typedef struct Build {
-    Run *run;
-    gint64 blocked_since; /* monotonic microseconds; 0: it goes on */
-} Build;
-
-static gboolean
-show_progress(Run *run, GError **error)
-{
-    g_autofree char *pid = g_strdup_printf("%d", db_backend_pid(run->work));
-    g_autoptr(DbResult) row = db_query(run->watch, QUERY_INDEX_PROGRESS, DB_ARGS(pid), error);
-    g_autofree char *reason = NULL;
-
-    if (row == NULL)
-        return FALSE;
-    if (db_rows(row) == 0)
-        return TRUE;
-    reason = db_int(row, 0, "current_locker_pid") != 0
-                 ? g_strdup_printf("%s: pid %" G_GINT64_FORMAT, db_text(row, 0, "phase"),
-                                   db_int(row, 0, "current_locker_pid"))
-                 : g_strdup(db_text(row, 0, "phase"));
-    progress_expect(run->progress, db_double(row, 0, "blocks_total"));
-    progress_at(run->progress, db_double(row, 0, "blocks_done"), reason);
-    return TRUE;
-}
-
-/* Waiting for other transactions blocks nobody, but not for longer than the deadline. */
-static gboolean
-check_deadline(Build *build, GError **error)
-{
-    Run *run = build->run;
-    g_autofree char *who = NULL;
-    gint64 now = g_get_monotonic_time();
-
-    if (!blockers_of_session(run->watch, db_backend_pid(run->work), &who, error))
-        return FALSE;
-    if (who == NULL)
-        build->blocked_since = 0;
-    else if (build->blocked_since == 0)
-        build->blocked_since = now;
-    if (who == NULL || now - build->blocked_since < (gint64)run->options.lock_deadline_s * G_USEC_PER_SEC)
-        return TRUE;
-    seam_error_set(error, SEAM_ERROR_LOCK, "%s of %s.%s has been waiting for other transactions for %d s",
-                   step_trait(run->step->kind)->name, run->step->schema, run->step->table,
-                   run->options.lock_deadline_s);
-    seam_error_detail(error, "%s", who);
-    seam_error_hint(error,
-                    "an INVALID index %s may be left, which still costs writes: `pgseam resume` tries again, `pgseam "
-                    "rollback` undoes",
-                    step_get(run->step, PARAM_INDEX));
-    return FALSE;
-}
-
-static gboolean
-tick_build(gpointer data, GError **error)
-{
-    Build *build = data;
-
-    return run_tick(build->run, error) && show_progress(build->run, error) && check_deadline(build, error);
-}
-
-/* One statement outside of a transaction, with our settings before and after. */
-static gboolean
-run_alone(Run *run, const char *sql, GError **error)
-{
-    Build build = {run, 0};
-    gboolean ok = run_prepare_alone(run, error) && fault_point(run, "alone.before", error);
-
-    if (ok) {
-        db_on_wait(run->work, TICK_MS, tick_build, &build);
-        ok = db_run(run->work, sql, DB_NONE, error);
-        db_on_wait(run->work, 100, run_tick, run);
-    }
-    run_restore(run);
-    return ok && fault_point(run, "alone.after", error);
-}
-
 static gboolean
 drop_index(Run *run, const Step *step, GError **error)
 {
     g_autofree char *sql =
         sql_build("DROP INDEX CONCURRENTLY IF EXISTS ?", sql_name(step->schema, step_get(step, PARAM_INDEX)));
 
-    return run_alone(run, sql, error);
+    return alone_run(run, sql, LEFTOVER, error);
 }
 
 /* Take away what a failed build has left, if the server still talks to us; the error of the build is the one to tell.
@@ -162,7 +84,7 @@ create_index(Run *run, const Step *step, GError **error)
     for (int attempt = 1;; attempt++) {
         g_autoptr(GError) why = NULL;
 
-        if (run_alone(run, step->sql, &why))
+        if (alone_run(run, step->sql, LEFTOVER, &why))
             return TRUE;
         if (seam_error_is(why, SEAM_ERROR_SQL))
             clean_up(run, step, &why);
@@ -185,8 +107,20 @@ create_index(Run *run, const Step *step, GError **error)
 static gboolean
 run_drop(Run *run, const Step *step, GError **error)
 {
-    return run_alone(run, step->sql, error);
+    return alone_run(run, step->sql, LEFTOVER, error);
 }
 
-const StepOps step_index_create = {probe_index, create_index, drop_index, verify_index, drop_index};
+/* The index of a partition that is attached to the partitioned one goes with that. */
+static gboolean
+undo_create(Run *run, const Step *step, GError **error)
+{
+    g_autoptr(DbResult) row =
+        db_query(run->control, QUERY_INDEX_ATTACHED, DB_ARGS(step->schema, step_get(step, PARAM_INDEX)), error);
+
+    if (row == NULL)
+        return FALSE;
+    return db_bool(row, 0, "is_attached") || drop_index(run, step, error);
+}
+
+const StepOps step_index_create = {probe_index, create_index, drop_index, verify_index, undo_create};
 const StepOps step_index_drop = {probe_index_gone, run_drop, NULL, verify_index_gone, NULL};

@@ -24,5 +24,6 @@ extern const StepOps step_backfill;
 extern const StepOps step_opaque_run;
 extern const StepOps step_ddl_run;
 extern const StepOps step_ddl_final;
+extern const StepOps step_ddl_long;
 
 #endif

@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY ON parted USING hash (b) WHERE a > 5;
