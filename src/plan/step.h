@@ -29,6 +29,7 @@ typedef enum TxMode { TX_WITH_JOURNAL, TX_FORBIDDEN, TX_BATCHED } TxMode;
     X(STEP_CHECK_VALIDATE, "check.validate", TX_WITH_JOURNAL, FALSE, "prove the existing rows")                        \
     X(STEP_INDEX_CREATE, "index.create", TX_FORBIDDEN, FALSE, "build the index concurrently")                          \
     X(STEP_INDEX_DROP, "index.drop", TX_FORBIDDEN, TRUE, "drop the index concurrently")                                \
+    X(STEP_INDEX_REINDEX, "index.reindex", TX_FORBIDDEN, FALSE, "rebuild the index concurrently")                      \
     X(STEP_BACKFILL_UPDATE, "backfill.update", TX_BATCHED, FALSE, "update the rows in batches")                        \
     X(STEP_BACKFILL_DELETE, "backfill.delete", TX_BATCHED, FALSE, "delete the rows in batches")                        \
     X(STEP_OPAQUE_RUN, "opaque.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, by consent")             \
