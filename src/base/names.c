@@ -29,12 +29,12 @@ name_bounded(const char *purpose, const char *stem)
 }
 
 char *
-name_default_index(const char *table, const char *columns, unsigned number)
+name_default(const char *table, const char *columns, const char *label, unsigned number)
 {
-    g_autofree char *label = number == 0 ? g_strdup("idx") : g_strdup_printf("idx%u", number);
-    gsize available = NAME_MAX_BYTES - strlen(label) - 2;
+    g_autofree char *numbered = number == 0 ? g_strdup(label) : g_strdup_printf("%s%u", label, number);
+    gsize available = NAME_MAX_BYTES - strlen(numbered) - (columns != NULL ? 2 : 1);
     gsize table_length = strlen(table);
-    gsize columns_length = strlen(columns);
+    gsize columns_length = columns != NULL ? strlen(columns) : 0;
 
     while (table_length + columns_length > available) {
         if (table_length > columns_length)
@@ -43,6 +43,14 @@ name_default_index(const char *table, const char *columns, unsigned number)
             columns_length--;
     }
     table_length = clipped_length(table, table_length);
+    if (columns == NULL)
+        return g_strdup_printf("%.*s_%s", (int)table_length, table, numbered);
     columns_length = clipped_length(columns, columns_length);
-    return g_strdup_printf("%.*s_%.*s_%s", (int)table_length, table, (int)columns_length, columns, label);
+    return g_strdup_printf("%.*s_%.*s_%s", (int)table_length, table, (int)columns_length, columns, numbered);
+}
+
+char *
+name_default_index(const char *table, const char *columns, unsigned number)
+{
+    return name_default(table, columns, "idx", number);
 }

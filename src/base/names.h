@@ -19,4 +19,7 @@ char *name_bounded(const char *purpose, const char *stem);
  * `number` 0 is the first choice, 1.. the further ones ("idx1"). The caller frees. */
 char *name_default_index(const char *table, const char *columns, unsigned number);
 
+/* The same for any object: makeObjectName(table, columns, label). `columns` NULL: the name has no such part. */
+char *name_default(const char *table, const char *columns, const char *label, unsigned number);
+
 #endif

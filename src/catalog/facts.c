@@ -4,6 +4,15 @@
 
 #include "base/sqltext.h"
 
+static void
+type_free(gpointer data)
+{
+    FactType *type = data;
+
+    g_free(type->formatted);
+    g_free(type);
+}
+
 Facts *
 facts_new(void)
 {
@@ -12,10 +21,10 @@ facts_new(void)
     facts->relations = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     facts->tables = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     facts->volatility = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    facts->types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    facts->types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, type_free);
     facts->taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    facts->schemas = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     facts->neighbours = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    facts->constraints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return facts;
 }
 
@@ -28,6 +37,9 @@ column_free(FactColumn *column)
     g_free(column->greater_operator);
     g_free(column->at_most_operator);
     g_free(column->default_expr);
+    g_free(column->storage);
+    g_free(column->compression);
+    g_clear_pointer(&column->options, g_ptr_array_unref);
     g_free(column);
 }
 
@@ -51,6 +63,7 @@ constraint_free(FactConstraint *constraint)
 {
     g_free(constraint->name);
     g_free(constraint->definition);
+    g_free(constraint->index);
     g_free(constraint->other_schema);
     g_free(constraint->other_table);
     g_clear_pointer(&constraint->columns, g_ptr_array_unref);
@@ -63,14 +76,6 @@ dependent_free(FactDependent *dependent)
     g_free(dependent->column);
     g_free(dependent->what);
     g_free(dependent);
-}
-
-static void
-name_free(FactName *name)
-{
-    g_free(name->schema);
-    g_free(name->name);
-    g_free(name);
 }
 
 static void
@@ -88,7 +93,6 @@ table_free(FactTable *table)
     free_list(table->columns, (GDestroyNotify)column_free);
     free_list(table->indexes, (GDestroyNotify)index_free);
     free_list(table->constraints, (GDestroyNotify)constraint_free);
-    free_list(table->sources, (GDestroyNotify)name_free);
     free_list(table->dependents, (GDestroyNotify)dependent_free);
     g_clear_pointer(&table->triggers, g_ptr_array_unref);
     g_clear_pointer(&table->descendants, g_ptr_array_unref);
@@ -101,6 +105,8 @@ table_free(FactTable *table)
     g_free(table->partition_key);
     g_free(table->default_schema);
     g_free(table->default_name);
+    g_clear_pointer(&table->trigger_states, g_ptr_array_unref);
+    g_clear_pointer(&table->options, g_ptr_array_unref);
     g_free(table->schema);
     g_free(table->name);
     g_free(table->owner);
@@ -124,7 +130,7 @@ facts_free(Facts *facts)
     g_hash_table_unref(facts->types);
     g_hash_table_unref(facts->taken);
     g_hash_table_unref(facts->neighbours);
-    g_hash_table_unref(facts->schemas);
+    g_hash_table_unref(facts->constraints);
     g_free(facts->database);
     g_free(facts->role);
     g_free(facts->search_path);
@@ -250,11 +256,6 @@ fingerprint_family(GPtrArray *lines, const FactTable *table)
 
         add_line(lines, table, "reaches %s.%s", member->schema, member->name);
     }
-    for (guint i = 0; i < table->sources->len; i++) {
-        const FactName *source = g_ptr_array_index(table->sources, i);
-
-        add_line(lines, table, "reads %s.%s", source->schema, source->name);
-    }
     if (table->kind == 'm')
         add_line(lines, table, "%s", table->is_populated ? "populated" : "not populated");
 }
@@ -317,6 +318,9 @@ facts_fingerprint(const Facts *facts)
     g_hash_table_iter_init(&iter, facts->taken);
     while (g_hash_table_iter_next(&iter, &key, NULL))
         g_ptr_array_add(lines, g_strdup_printf("relation %s exists", (const char *)key));
+    g_hash_table_iter_init(&iter, facts->constraints);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        g_ptr_array_add(lines, g_strdup_printf("constraint %s exists", (const char *)key));
     g_ptr_array_sort(lines, compare_lines);
     return lines;
 }

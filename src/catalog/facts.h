@@ -21,6 +21,10 @@ typedef struct FactColumn {
     gboolean is_comparable; /* its type has a default btree operator class ... */
     char *greater_operator; /* ... with these: "OPERATOR(pg_catalog.>)"; NULL without one */
     char *at_most_operator;
+    int statistics;     /* SET STATISTICS; -1: the server's default */
+    char *storage;      /* SET STORAGE: "PLAIN", "MAIN", "EXTERNAL", "EXTENDED" */
+    char *compression;  /* SET COMPRESSION; NULL: the server's default */
+    GPtrArray *options; /* SET (n_distinct = ...): "n_distinct=5" */
 } FactColumn;
 
 typedef struct FactIndex {
@@ -40,6 +44,7 @@ typedef struct FactIndex {
     char *shape;           /* equal for indexes that ATTACH PARTITION would take for the same */
     char *tail;            /* of the definition: from USING on */
     GPtrArray *attributes; /* the names of the index's own columns */
+    gboolean is_clustered; /* CLUSTER ON */
 } FactIndex;
 
 typedef struct FactConstraint {
@@ -49,6 +54,7 @@ typedef struct FactConstraint {
     GPtrArray *columns; /* of this table: the constrained ones, or the referenced ones of an inbound foreign key */
     gboolean is_valid;
     gboolean is_inbound; /* a foreign key of another table that references this one */
+    char *index;         /* its own, or for a foreign key the unique one that it rests on; NULL */
     char *other_schema;  /* foreign keys: the table at the other end */
     char *other_table;
     gboolean other_is_owned;
@@ -59,11 +65,6 @@ typedef struct FactDependent {
     char *column;
     char *what; /* pg_describe_object(): "view shop.adults" */
 } FactDependent;
-
-typedef struct FactName {
-    char *schema;
-    char *name;
-} FactName;
 
 typedef struct FactTable {
     gint64 oid;
@@ -90,18 +91,23 @@ typedef struct FactTable {
     char *default_schema;       /* the default partition: its own, or the one beside it; NULL if there is none */
     char *default_name;
     GPtrArray *descendants; /* FactTable: partitions and children at any depth, parents first; they belong to Facts */
-    GPtrArray *sources;     /* FactName: what a materialized view reads */
     double rows;
     gint64 bytes;
-    GPtrArray *columns;     /* FactColumn, without dropped ones */
-    GPtrArray *indexes;     /* FactIndex */
-    GPtrArray *constraints; /* FactConstraint */
-    GPtrArray *dependents;  /* FactDependent */
-    GPtrArray *triggers;    /* names of user triggers, as text */
+    GPtrArray *columns;        /* FactColumn, without dropped ones */
+    GPtrArray *indexes;        /* FactIndex */
+    GPtrArray *constraints;    /* FactConstraint */
+    GPtrArray *dependents;     /* FactDependent */
+    GPtrArray *triggers;       /* names of user triggers, as text */
+    GPtrArray *trigger_states; /* pg_trigger.tgenabled of each: "O", "D", "R", "A" */
+    GPtrArray *options;        /* storage parameters: "fillfactor=70", "toast.autovacuum_enabled=false" */
+    char replica_identity;     /* pg_class.relreplident: d, n, f, i */
+    gboolean has_row_security;
+    gboolean forces_row_security;
 } FactTable;
 
 typedef struct FactType {
     gboolean exists;
+    char *formatted; /* format_type() with its modifier, to compare with FactColumn.type; NULL if it does not exist */
     gboolean is_constrained_domain;
 } FactType;
 
@@ -117,9 +123,10 @@ typedef struct Facts {
     GHashTable *tables;     /* oid (gint64) -> FactTable, owner of the tables */
     GHashTable *volatility; /* function or operator name -> "i", "s" or "v": the worst of its overloads */
     GHashTable *types;      /* type text -> FactType */
-    GHashTable *schemas;    /* name of a schema that was asked for -> GPtrArray of FactTable, by name */
-    GHashTable *neighbours; /* set of quoted names of all relations in the schemas of families of partitions */
-    GHashTable *taken;      /* set of quoted qualified names of relations that exist among the candidates */
+    GHashTable
+        *neighbours;   /* set of quoted qualified names of all relations in the schemas of families of partitions */
+    GHashTable *taken; /* set of quoted qualified names of relations that exist among the candidates */
+    GHashTable *constraints; /* the same for constraints: schema of their table and name */
 } Facts;
 
 Facts *facts_new(void);

@@ -10,7 +10,6 @@ fact_request_init(FactRequest *request)
     request->functions = g_ptr_array_new_with_free_func(g_free);
     request->types = g_ptr_array_new_with_free_func(g_free);
     request->candidates = g_ptr_array_new();
-    request->schemas = g_ptr_array_new_with_free_func(g_free);
 }
 
 void
@@ -25,7 +24,6 @@ fact_request_clear(FactRequest *request)
         g_free(candidate);
     }
     g_ptr_array_unref(request->candidates);
-    g_ptr_array_unref(request->schemas);
     g_ptr_array_unref(request->relations);
     g_ptr_array_unref(request->functions);
     g_ptr_array_unref(request->types);
@@ -67,6 +65,10 @@ load_columns(DbConn *conn, FactTable *table, const char *oid, GError **error)
         column->default_expr = g_strdup(db_text(rows, i, "default_expr"));
         column->is_not_null = db_bool(rows, i, "is_not_null");
         column->is_generated = db_bool(rows, i, "is_generated");
+        column->statistics = (int)db_int(rows, i, "statistics");
+        column->storage = g_strdup(db_text(rows, i, "storage"));
+        column->compression = g_strdup(db_text(rows, i, "compression"));
+        column->options = db_array(rows, i, "options");
         column->is_identity = db_bool(rows, i, "is_identity");
         column->is_comparable = db_bool(rows, i, "is_comparable");
         g_ptr_array_add(table->columns, column);
@@ -100,6 +102,7 @@ load_indexes(DbConn *conn, FactTable *table, const char *oid, GError **error)
         index->shape = g_strdup(db_text(rows, i, "shape"));
         index->tail = g_strdup(db_text(rows, i, "tail"));
         index->attributes = db_array(rows, i, "attributes");
+        index->is_clustered = db_bool(rows, i, "is_clustered");
         g_ptr_array_add(table->indexes, index);
     }
     return rows != NULL;
@@ -120,6 +123,7 @@ load_constraints(DbConn *conn, FactTable *table, const char *oid, GError **error
         constraint->columns = db_array(rows, i, "columns");
         constraint->is_valid = db_bool(rows, i, "is_valid");
         constraint->is_inbound = db_bool(rows, i, "is_inbound");
+        constraint->index = g_strdup(db_text(rows, i, "index"));
         constraint->other_schema = g_strdup(db_text(rows, i, "other_schema"));
         constraint->other_table = g_strdup(db_text(rows, i, "other_table"));
         constraint->other_is_owned = db_bool(rows, i, "other_is_owned");
@@ -150,8 +154,11 @@ load_triggers(DbConn *conn, FactTable *table, const char *oid, GError **error)
     g_autoptr(DbResult) rows = ask(conn, QUERY_TRIGGERS, oid, error);
 
     table->triggers = g_ptr_array_new_with_free_func(g_free);
-    for (int i = 0; rows != NULL && i < db_rows(rows); i++)
+    table->trigger_states = g_ptr_array_new_with_free_func(g_free);
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
         g_ptr_array_add(table->triggers, g_strdup(db_text(rows, i, "name")));
+        g_ptr_array_add(table->trigger_states, g_strdup(db_text(rows, i, "state")));
+    }
     return rows != NULL;
 }
 
@@ -169,6 +176,10 @@ fill_table(FactTable *table, const DbResult *row)
     table->has_children = db_bool(row, 0, "has_children");
     table->has_rules = db_bool(row, 0, "has_rules");
     table->rows = db_double(row, 0, "rows");
+    table->options = db_array(row, 0, "options");
+    table->replica_identity = db_text(row, 0, "replica_identity")[0];
+    table->has_row_security = db_bool(row, 0, "has_row_security");
+    table->forces_row_security = db_bool(row, 0, "forces_row_security");
     table->bytes = db_int(row, 0, "bytes");
 }
 
@@ -231,25 +242,6 @@ load_descendants(DbConn *conn, Facts *facts, GArray *pending, FactTable *table, 
 }
 
 static gboolean
-load_sources(DbConn *conn, FactTable *table, const char *oid, GError **error)
-{
-    g_autoptr(DbResult) rows = NULL;
-
-    table->sources = g_ptr_array_new();
-    if (table->kind != 'm')
-        return TRUE;
-    rows = ask(conn, QUERY_SOURCES, oid, error);
-    for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
-        FactName *source = g_new0(FactName, 1);
-
-        source->schema = g_strdup(db_text(rows, i, "schema"));
-        source->name = g_strdup(db_text(rows, i, "name"));
-        g_ptr_array_add(table->sources, source);
-    }
-    return rows != NULL;
-}
-
-static gboolean
 load_table(DbConn *conn, Facts *facts, GArray *pending, gint64 oid, GError **error)
 {
     g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, oid);
@@ -260,9 +252,9 @@ load_table(DbConn *conn, Facts *facts, GArray *pending, gint64 oid, GError **err
         return row != NULL;
     fill_table(table, row);
     return load_standing(conn, table, text, error) && load_descendants(conn, facts, pending, table, text, error) &&
-           load_sources(conn, table, text, error) && load_columns(conn, table, text, error) &&
-           load_indexes(conn, table, text, error) && load_constraints(conn, table, text, error) &&
-           load_dependents(conn, table, text, error) && load_triggers(conn, table, text, error);
+           load_columns(conn, table, text, error) && load_indexes(conn, table, text, error) &&
+           load_constraints(conn, table, text, error) && load_dependents(conn, table, text, error) &&
+           load_triggers(conn, table, text, error);
 }
 
 /* Resolve the names; the tables behind them are begun with their oid alone. */
@@ -277,29 +269,6 @@ resolve_relations(DbConn *conn, Facts *facts, GArray *pending, const GPtrArray *
             return FALSE;
         if (db_rows(row) > 0)
             g_hash_table_insert(facts->relations, g_strdup(name), begin_table(facts, pending, db_int(row, 0, "oid")));
-    }
-    return TRUE;
-}
-
-/* All tables of the schemas that are asked for. */
-static gboolean
-resolve_schemas(DbConn *conn, Facts *facts, GArray *pending, const GPtrArray *names, GError **error)
-{
-    for (guint i = 0; i < names->len; i++) {
-        const char *name = g_ptr_array_index(names, i);
-        g_autoptr(DbResult) rows = ask(conn, QUERY_SCHEMA, name, error);
-        GPtrArray *tables;
-
-        if (rows == NULL)
-            return FALSE;
-        if (db_rows(rows) == 0)
-            continue;
-        tables = g_ptr_array_new();
-        for (int k = 0; k < db_rows(rows); k++) {
-            if (db_text(rows, k, "oid") != NULL)
-                g_ptr_array_add(tables, begin_table(facts, pending, db_int(rows, k, "oid")));
-        }
-        g_hash_table_insert(facts->schemas, g_strdup(name), tables);
     }
     return TRUE;
 }
@@ -322,6 +291,34 @@ load_volatility(DbConn *conn, Facts *facts, const GPtrArray *names, GError **err
     return TRUE;
 }
 
+/* "varchar(9)" -> "character varying(9)". The modifier is known to the server's parser alone: a NULL of the type
+ * carries it. A domain has none, and would come back as its base type. */
+static char *
+formatted_type(DbConn *conn, const DbResult *type, const char *text)
+{
+    g_autofree char *sql = sql_build("SELECT CAST(NULL AS ?)", sql_raw(text));
+    g_autoptr(DbResult) null = NULL;
+    g_autoptr(DbResult) row = NULL;
+    g_autofree char *oid_text = NULL;
+    g_autofree char *modifier_text = NULL;
+    gint64 oid;
+    int modifier;
+
+    if (db_bool(type, 0, "is_domain"))
+        return g_strdup(db_text(type, 0, "name"));
+    null = db_query(conn, sql, DB_NONE, NULL);
+    if (null == NULL)
+        return g_strdup(db_text(type, 0, "name"));
+    db_column_type(null, 0, &oid, &modifier);
+    oid_text = g_strdup_printf("%" G_GINT64_FORMAT, oid);
+    modifier_text = g_strdup_printf("%d", modifier);
+    row = db_query(conn,
+                   "SELECT pg_catalog.format_type($1::pg_catalog.oid, $2::pg_catalog.int4), "
+                   "pg_catalog.set_config('search_path', $3, true)",
+                   DB_ARGS(oid_text, modifier_text, ""), NULL);
+    return row != NULL ? g_strdup(db_text_at(row, 0, 0)) : NULL;
+}
+
 /* A text that is no type at all (to_regtype raises a syntax error for some) is a type that does not exist. */
 static gboolean
 load_types(DbConn *conn, Facts *facts, const GPtrArray *types, GError **error)
@@ -338,6 +335,7 @@ load_types(DbConn *conn, Facts *facts, const GPtrArray *types, GError **error)
         if (row != NULL) {
             type->exists = db_bool(row, 0, "found");
             type->is_constrained_domain = db_bool(row, 0, "constrained");
+            type->formatted = type->exists ? formatted_type(conn, row, text) : NULL;
         }
         g_hash_table_insert(facts->types, g_strdup(text), type);
         if (!db_run(conn, "ROLLBACK TO SAVEPOINT type", DB_NONE, error))
@@ -364,6 +362,8 @@ load_taken(DbConn *conn, Facts *facts, const GPtrArray *candidates, GError **err
             return FALSE;
         if (db_bool(row, 0, "taken"))
             g_hash_table_add(facts->taken, sql_quote_name(schema, candidate->name));
+        if (db_bool(row, 0, "is_constraint"))
+            g_hash_table_add(facts->constraints, sql_quote_name(schema, candidate->name));
     }
     return TRUE;
 }
@@ -412,7 +412,6 @@ load_all(DbConn *conn, Facts *facts, const FactRequest *request, const char *sea
 
     if (!db_run(conn, set_path, DB_ARGS(search_path), error) || !load_session(conn, facts, search_path, error) ||
         !resolve_relations(conn, facts, pending, request->relations, error) ||
-        !resolve_schemas(conn, facts, pending, request->schemas, error) ||
         !load_volatility(conn, facts, request->functions, error) || !load_types(conn, facts, request->types, error) ||
         !db_run(conn, set_path, DB_ARGS(""), error))
         return FALSE;

@@ -57,6 +57,13 @@ db_array(const DbResult *result, int row, const char *column)
     return db_array_parse(db_text(result, row, column));
 }
 
+void
+db_column_type(const DbResult *result, int column, gint64 *ret_oid, int *ret_modifier)
+{
+    *ret_oid = (gint64)PQftype(result, column);
+    *ret_modifier = PQfmod(result, column);
+}
+
 gint64
 db_affected(const DbResult *result)
 {

@@ -21,6 +21,9 @@ gint64 db_int(const DbResult *result, int row, const char *column);    /* 0 for 
 double db_double(const DbResult *result, int row, const char *column); /* 0 for NULL */
 gboolean db_bool(const DbResult *result, int row, const char *column); /* FALSE for NULL */
 
+/* The type of a column: pg_type.oid (a domain's base type) and its modifier, -1 without one. */
+void db_column_type(const DbResult *result, int column, gint64 *ret_oid, int *ret_modifier);
+
 /* By position, for queries whose columns are made at run time. */
 const char *db_text_at(const DbResult *result, int row, int column);
 

@@ -294,6 +294,37 @@ context_volatility(const PlanContext *ctx, const Expr *expr)
     return worst;
 }
 
+Phase
+context_phase_after(const PlanContext *ctx, const Target *target, gboolean is_contract)
+{
+    const GPtrArray *backfills = ctx->phases[PHASE_BACKFILL];
+
+    if (is_contract)
+        return PHASE_CONTRACT;
+    for (guint i = 0; i < backfills->len; i++) {
+        const Step *step = g_ptr_array_index(backfills, i);
+
+        if (g_strcmp0(step->table, target->name) == 0 && g_strcmp0(step->schema, target->schema) == 0)
+            return PHASE_BACKFILL;
+    }
+    return PHASE_EXPAND;
+}
+
+Step *
+context_planned(const PlanContext *ctx, const Target *target, StepKind kind, const char *param, const char *value)
+{
+    for (int phase = 0; phase < N_PHASES; phase++) {
+        for (guint i = 0; i < ctx->phases[phase]->len; i++) {
+            Step *step = g_ptr_array_index(ctx->phases[phase], i);
+
+            if (step->kind == kind && g_strcmp0(step->table, target->name) == 0 &&
+                g_strcmp0(step->schema, target->schema) == 0 && g_strcmp0(step_get(step, param), value) == 0)
+                return step;
+        }
+    }
+    return NULL;
+}
+
 void
 context_lock(Step *step, const Target *target, LockMode mode, LockHold hold)
 {

@@ -14,8 +14,6 @@ static const Recipe recipes[] = {
     [STMT_CREATE_TABLE] = recipe_create_table,
     [STMT_CREATE_INDEX] = recipe_create_index,
     [STMT_DROP_INDEX] = recipe_drop_index,
-    [STMT_REINDEX] = recipe_reindex,
-    [STMT_REFRESH] = recipe_refresh,
     [STMT_UPDATE] = recipe_dml,
     [STMT_DELETE] = recipe_dml,
     [STMT_TRANSACTION] = recipe_transaction,
@@ -37,6 +35,8 @@ context_init(PlanContext *ctx, const Script *script, const Facts *facts, Plan *p
     ctx->dropped = g_ptr_array_new_with_free_func(g_free);
     ctx->index_names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ctx->dropped_indexes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    ctx->constraint_names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    ctx->generated = g_ptr_array_new_with_free_func((GDestroyNotify)stmt_free);
     ctx->stmts = g_hash_table_new(NULL, NULL);
     ctx->aspects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
@@ -53,6 +53,8 @@ context_clear(PlanContext *ctx)
     g_hash_table_unref(ctx->dropped_indexes);
     g_hash_table_unref(ctx->aspects);
     g_hash_table_unref(ctx->stmts);
+    g_hash_table_unref(ctx->constraint_names);
+    g_ptr_array_unref(ctx->generated);
 }
 
 /* What would end the guarded transaction, or stay behind in our session, cannot run by consent either. */
@@ -61,6 +63,20 @@ may_be_opaque(const Stmt *stmt)
 {
     return stmt->kind != STMT_TRANSACTION && strcmp(stmt->what, "SET") != 0 && !g_str_has_prefix(stmt->what, "SET ") &&
            !g_str_has_prefix(stmt->what, "RESET") && !g_str_has_prefix(stmt->what, "DISCARD");
+}
+
+/* The directive "up" says what fills a column that is added; elsewhere it would be read by nobody. */
+static gboolean
+check_up(const Stmt *stmt, GError **error)
+{
+    const GPtrArray *cmds = stmt->kind == STMT_ALTER_TABLE ? stmt->alter_table.cmds : NULL;
+
+    if (stmt->up == NULL ||
+        (cmds != NULL && cmds->len == 1 && ((const AlterCmd *)g_ptr_array_index(cmds, 0))->kind == ALTER_ADD_COLUMN))
+        return TRUE;
+    context_refuse(error, "write the data change as an UPDATE of its own",
+                   "the directive \"up\" stands above an ALTER TABLE with one ADD COLUMN; this is %s", stmt->what);
+    return FALSE;
 }
 
 /* One statement: its recipe; where that says no and there is consent, as it stands. */
@@ -74,6 +90,8 @@ plan_stmt(PlanContext *ctx, const Stmt *stmt, GError **error)
     ctx->offset = stmt->offset;
     for (int i = 0; i < N_PHASES; i++)
         lengths[i] = ctx->phases[i]->len;
+    if (!check_up(stmt, error))
+        return FALSE;
     if (recipes[stmt->kind](ctx, &why)) {
         if (stmt->consent != NULL)
             plan_note(ctx->plan, "line %d: \"allow opaque\" is not needed: there is a recipe", stmt->line);

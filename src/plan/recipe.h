@@ -32,16 +32,18 @@ typedef struct PlanContext {
     const Script *script;
     const Facts *facts;
     Plan *plan;
-    const Stmt *stmt;            /* the one in hand */
-    int offset;                  /* in the file, of what is in hand: for messages */
-    GPtrArray *phases[N_PHASES]; /* Step */
-    GPtrArray *targets;          /* Target, one for each table */
-    GPtrArray *added;            /* ColumnChange */
-    GPtrArray *dropped;          /* ColumnChange */
-    GHashTable *index_names;     /* quoted qualified names that the file gives to indexes */
-    GHashTable *dropped_indexes; /* quoted qualified names */
-    GHashTable *aspects;         /* "schema.table.column: default" -> line: what a statement of the file changes */
-    GHashTable *stmts;           /* Step of a backfill -> its Stmt */
+    const Stmt *stmt;             /* the one in hand */
+    int offset;                   /* in the file, of what is in hand: for messages */
+    GPtrArray *phases[N_PHASES];  /* Step */
+    GPtrArray *targets;           /* Target, one for each table */
+    GPtrArray *added;             /* ColumnChange */
+    GPtrArray *dropped;           /* ColumnChange */
+    GHashTable *index_names;      /* quoted qualified names that the file gives to indexes */
+    GHashTable *dropped_indexes;  /* quoted qualified names */
+    GHashTable *aspects;          /* "schema.table.column: default" -> line: what a statement of the file changes */
+    GHashTable *constraint_names; /* quoted "schema.table.name" of constraints that the file adds */
+    GHashTable *stmts;            /* Step of a backfill -> its Stmt */
+    GPtrArray *generated;         /* Stmt that the planner has made itself */
 } PlanContext;
 
 /* The table a statement names, with what is true for every recipe checked: it exists, is an ordinary table without
@@ -81,6 +83,21 @@ gboolean context_claim(PlanContext *ctx, const Target *target, const char *colum
 /* The worst volatility in an expression: 'i', 's' or 'v'. */
 char context_volatility(const PlanContext *ctx, const Expr *expr);
 
+/* The phase in which something belongs that follows the backfills of its table in the file: contract if it is to, else
+ * backfill where such a one stands before it, else expand. */
+Phase context_phase_after(const PlanContext *ctx, const Target *target, gboolean is_contract);
+
+/* The name of a constraint: its own, or what PostgreSQL would choose. Claims it; NULL with an error if it is taken. The
+ * caller frees. */
+char *context_constraint_name(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, GError **error);
+
+/* A constraint of the table by name, inbound ones left out; NULL. */
+const FactConstraint *context_constraint(const Target *target, const char *name);
+
+/* The step that an earlier statement has planned for something of this table: its kind, and a parameter's value. */
+Step *context_planned(const PlanContext *ctx, const Target *target, StepKind kind, const char *param,
+                      const char *value);
+
 /* Begin a step of the statement in hand and put it at the end of its phase. */
 Step *context_step(PlanContext *ctx, Phase phase, StepKind kind, const Target *target);
 
@@ -117,12 +134,43 @@ gboolean recipe_drop_index(PlanContext *ctx, GError **error);
 gboolean recipe_create_partitioned_index(PlanContext *ctx, const Target *target, const char *name, Phase phase,
                                          GError **error);
 void recipe_drop_partitioned_index(PlanContext *ctx, const Target *target, const char *name);
-gboolean recipe_reindex(PlanContext *ctx, GError **error);
-gboolean recipe_refresh(PlanContext *ctx, GError **error);
 gboolean recipe_dml(PlanContext *ctx, GError **error);
 gboolean recipe_transaction(PlanContext *ctx, GError **error);
 gboolean recipe_none(PlanContext *ctx, GError **error);
 gboolean recipe_opaque(PlanContext *ctx, GError **error);
+
+/*
+ * A constraint that a statement adds, in a table or inline in a column. `is_new_only`: the rows that the old
+ * application writes cannot violate it. Named constraints keep their name, others get the one that PostgreSQL would
+ * give.
+ */
+gboolean recipe_constraint(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, GError **error);
+gboolean recipe_foreign_key(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, GError **error);
+gboolean recipe_unique(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, GError **error);
+gboolean recipe_add_constraint(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,
+                               GError **error);
+gboolean recipe_validate_constraint(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,
+                                    GError **error);
+gboolean recipe_drop_constraint(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,
+                                GError **error);
+gboolean recipe_column_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,
+                            GError **error);
+gboolean recipe_alter_other(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,
+                            GError **error);
+
+/* The steps that forbid NULL in a column, in a phase; nothing if it is NOT NULL already. `sql` NULL: ALTER TABLE ...
+ * SET NOT NULL is made here. */
+gboolean recipe_not_null_in(PlanContext *ctx, const Target *target, const char *column, const char *sql, Phase phase,
+                            GError **error);
+
+/* An UPDATE that the planner makes itself, planned like one of the file. `text` is taken over. */
+gboolean recipe_generated_update(PlanContext *ctx, char *text, GError **error);
+
+/* Tell once for each table whose columns change. */
+void context_note_prepared(PlanContext *ctx, const Target *target);
+
+/* TRUE for serial, bigserial and their like. */
+gboolean context_is_serial(const char *type_name);
 
 /* After all statements: repeatable backfills of tables with a contract are swept again before it. Refused where a later
  * statement changes what the sweep goes by; ctx->offset then is that statement. */

@@ -1,13 +1,13 @@
 /*
- * Columns: ADD, DROP, defaults.
+ * Columns: DROP, defaults.
  */
 #include <string.h>
 
 #include "base/sqltext.h"
 #include "plan/recipe.h"
 
-static void
-note_prepared(PlanContext *ctx, const Target *target)
+void
+context_note_prepared(PlanContext *ctx, const Target *target)
 {
     g_autofree char *shown = sql_quote_name(target->schema, target->name);
     g_autofree char *note =
@@ -17,106 +17,6 @@ note_prepared(PlanContext *ctx, const Target *target)
 
     if (!g_ptr_array_find_with_equal_func(ctx->plan->notes, note, g_str_equal, NULL))
         plan_note(ctx->plan, "%s", note);
-}
-
-static gboolean
-is_serial(const char *type_name)
-{
-    static const char *const names[] = {"serial", "bigserial", "smallserial", "serial2", "serial4", "serial8", NULL};
-
-    return type_name != NULL && g_strv_contains(names, type_name);
-}
-
-/* What would rewrite or scan the table under ACCESS EXCLUSIVE. */
-static gboolean
-check_definition(PlanContext *ctx, const ColumnDef *column, GError **error)
-{
-    const FactType *type = g_hash_table_lookup(ctx->facts->types, column->type);
-
-    if (column->extra != NULL) {
-        g_autofree char *what = g_strdup_printf("ADD COLUMN with an inline %s", column->extra);
-        context_not_yet(error, "add the plain column first", what);
-        return FALSE;
-    }
-    if (is_serial(column->type_name)) {
-        context_not_yet(error, "it rewrites the whole table under ACCESS EXCLUSIVE; add a plain bigint column first",
-                        "ADD COLUMN of a serial type");
-        return FALSE;
-    }
-    if (type == NULL || !type->exists) {
-        context_refuse(error, NULL, "type %s does not exist", column->type);
-        return FALSE;
-    }
-    if (type->is_constrained_domain) {
-        context_not_yet(error, "it rewrites the whole table under ACCESS EXCLUSIVE; use the base type",
-                        "ADD COLUMN of a domain with constraints");
-        return FALSE;
-    }
-    if (column->default_value.text != NULL && context_volatility(ctx, &column->default_value) == 'v') {
-        context_not_yet(error,
-                        "it rewrites the whole table under ACCESS EXCLUSIVE; write it as three statements: ADD COLUMN "
-                        "without the default, ALTER COLUMN ... SET DEFAULT for new rows, UPDATE ... WHERE ... IS NULL",
-                        "ADD COLUMN with a volatile default");
-        return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
-check_not_null(const ColumnDef *column, GError **error)
-{
-    g_autofree char *hint = NULL;
-    g_autofree char *name = NULL;
-
-    if (!column->is_not_null ||
-        (column->default_value.text != NULL && g_ascii_strcasecmp(column->default_value.text, "NULL")))
-        return TRUE;
-    name = sql_quote_ident(column->name);
-    hint = g_strdup_printf(
-        "give it a DEFAULT; or ADD COLUMN %s %s, then UPDATE ... SET %s = ... WHERE %s IS NULL, then ALTER "
-        "COLUMN %s SET NOT NULL, in this same file",
-        name, column->type, name, name, name);
-    context_refuse(error, hint,
-                   "ADD COLUMN %s NOT NULL without a default fails on a table with rows, and breaks the inserts "
-                   "of the old application",
-                   name);
-    return FALSE;
-}
-
-gboolean
-recipe_column_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
-{
-    ColumnChange *change;
-    Step *step;
-
-    if (context_has_column(ctx, target, cmd->column)) {
-        if (cmd->if_exists && !context_is_dropped(ctx, target, cmd->column)) {
-            plan_note(ctx->plan, "line %d: column \"%s\" is there already, nothing to do", ctx->stmt->line,
-                      cmd->column);
-            return TRUE;
-        }
-        context_refuse(error,
-                       context_is_dropped(ctx, target, cmd->column)
-                           ? "its DROP runs in the contract phase, after this; give the new column another name"
-                           : NULL,
-                       "column \"%s\" of table %s exists already", cmd->column, target->name);
-        return FALSE;
-    }
-    if (!check_definition(ctx, &cmd->definition, error) || !check_not_null(&cmd->definition, error))
-        return FALSE;
-    step = context_step(ctx, PHASE_EXPAND, STEP_COLUMN_ADD, target);
-    step->sql = g_strdup(sql);
-    step->why = g_strdup_printf(
-        "only catalog rows change: no scan, no rewrite%s",
-        cmd->definition.default_value.text != NULL ? "; the default is kept in the catalog for old rows" : "");
-    step_set(step, PARAM_COLUMN, cmd->column);
-    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
-    change = g_new0(ColumnChange, 1);
-    *change = (ColumnChange){target, cmd->column, &cmd->definition};
-    g_ptr_array_add(ctx->added, change);
-    if (target->table != NULL)
-        note_prepared(ctx, target);
-    return TRUE;
 }
 
 /* Everything of other objects that a plain DROP COLUMN would stop at. */
@@ -216,7 +116,7 @@ recipe_column_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
     change = g_new0(ColumnChange, 1);
     *change = (ColumnChange){target, cmd->column, NULL};
     g_ptr_array_add(ctx->dropped, change);
-    note_prepared(ctx, target);
+    context_note_prepared(ctx, target);
     return TRUE;
 }
 

@@ -53,8 +53,7 @@ check_name(PlanContext *ctx, const Target *target, const char *name, gboolean if
 static gboolean
 old_writers_may_violate(const PlanContext *ctx, const Target *target, const CreateIndexStmt *create)
 {
-    /* Nobody writes to a materialized view. */
-    if (!create->is_unique || target->table == NULL || target->table->kind == 'm')
+    if (!create->is_unique || target->table == NULL)
         return FALSE;
     for (guint i = 0; i < create->uses.columns->len; i++) {
         const ColumnChange *added = context_added(ctx, target, g_ptr_array_index(create->uses.columns, i));
@@ -63,24 +62,6 @@ old_writers_may_violate(const PlanContext *ctx, const Target *target, const Crea
             return FALSE;
     }
     return TRUE;
-}
-
-/* An index that the file makes after a backfill of its table is built after it: a unique one could not be built before.
- */
-static Phase
-phase_of_index(const PlanContext *ctx, const Target *target, gboolean is_contract)
-{
-    const GPtrArray *backfills = ctx->phases[PHASE_BACKFILL];
-
-    if (is_contract)
-        return PHASE_CONTRACT;
-    for (guint i = 0; i < backfills->len; i++) {
-        const Step *step = g_ptr_array_index(backfills, i);
-
-        if (g_strcmp0(step->table, target->name) == 0 && g_strcmp0(step->schema, target->schema) == 0)
-            return PHASE_BACKFILL;
-    }
-    return PHASE_EXPAND;
 }
 
 static void
@@ -115,7 +96,7 @@ recipe_create_index(PlanContext *ctx, GError **error)
     if (target == NULL || !context_check_expr(ctx, target, &create->uses, NULL, error))
         return FALSE;
     name = create->name != NULL ? g_strdup(create->name) : choose_name(ctx, target, create);
-    phase = phase_of_index(ctx, target, old_writers_may_violate(ctx, target, create));
+    phase = context_phase_after(ctx, target, old_writers_may_violate(ctx, target, create));
     if (name == NULL) {
         context_refuse(error, NULL, "there are already ten indexes named like this one; give it a name");
         return FALSE;

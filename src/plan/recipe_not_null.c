@@ -37,9 +37,9 @@ constraint_name(const Target *target, const char *column)
 }
 
 static Step *
-add_step(PlanContext *ctx, StepKind kind, const Target *target, const char *column, const char *constraint)
+add_step(PlanContext *ctx, Phase phase, StepKind kind, const Target *target, const char *column, const char *constraint)
 {
-    Step *step = context_step(ctx, PHASE_CONTRACT, kind, target);
+    Step *step = context_step(ctx, phase, kind, target);
 
     step_set(step, PARAM_COLUMN, column);
     step_set(step, PARAM_CONSTRAINT, constraint);
@@ -47,40 +47,54 @@ add_step(PlanContext *ctx, StepKind kind, const Target *target, const char *colu
 }
 
 gboolean
-recipe_set_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+recipe_not_null_in(PlanContext *ctx, const Target *target, const char *name, const char *sql, Phase phase,
+                   GError **error)
 {
-    const FactColumn *column = target->table != NULL ? facts_column(target->table, cmd->column) : NULL;
-    const ColumnChange *added = context_added(ctx, target, cmd->column);
+    const FactColumn *column = target->table != NULL ? facts_column(target->table, name) : NULL;
     g_autofree char *plain = effect_describe("SET NOT NULL", ctx->facts->server_version);
+    SqlArg table = sql_name(target->schema, target->name);
     g_autofree char *constraint = NULL;
     Step *step;
 
-    if (!context_check_column(ctx, target, cmd->column, error) ||
-        !context_claim(ctx, target, cmd->column, "NOT NULL", error))
+    if (!context_claim(ctx, target, name, "NOT NULL", error))
         return FALSE;
-    if ((column != NULL && column->is_not_null) || (added != NULL && added->definition->is_not_null)) {
-        plan_note(ctx->plan, "line %d: column \"%s\" is NOT NULL already, nothing to do", ctx->stmt->line, cmd->column);
+    if (column != NULL && column->is_not_null) {
+        plan_note(ctx->plan, "line %d: column \"%s\" is NOT NULL already, nothing to do", ctx->stmt->line, name);
         return TRUE;
     }
-    constraint = constraint_name(target, cmd->column);
-    step = add_step(ctx, STEP_CHECK_ADD_NOT_VALID, target, cmd->column, constraint);
-    step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? CHECK (? IS NOT NULL) NOT VALID",
-                          sql_name(target->schema, target->name), sql_ident(constraint), sql_ident(cmd->column));
+    constraint = constraint_name(target, name);
+    step = add_step(ctx, phase, STEP_CHECK_ADD_NOT_VALID, target, name, constraint);
+    step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? CHECK (? IS NOT NULL) NOT VALID", table,
+                          sql_ident(constraint), sql_ident(name));
     step->why = g_strdup_printf("as it stands SET NOT NULL takes %s; a check first makes the proof cheap", plain);
     context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
 
-    step = add_step(ctx, STEP_CHECK_VALIDATE, target, cmd->column, constraint);
-    step->sql =
-        sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_name(target->schema, target->name), sql_ident(constraint));
+    step = add_step(ctx, phase, STEP_CHECK_VALIDATE, target, name, constraint);
+    step->sql = sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", table, sql_ident(constraint));
     step->why = g_strdup("reads every row once, while reads and writes go on");
     step->rows = target->table != NULL ? target->table->rows : 0;
     context_lock(step, target, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN);
 
-    step = add_step(ctx, STEP_COLUMN_SET_NOT_NULL, target, cmd->column, constraint);
-    step->sql = g_strdup(sql);
+    step = add_step(ctx, phase, STEP_COLUMN_SET_NOT_NULL, target, name, constraint);
+    step->sql =
+        sql != NULL ? g_strdup(sql) : sql_build("ALTER TABLE ? ALTER COLUMN ? SET NOT NULL", table, sql_ident(name));
     step->why = g_strdup("the valid check proves it, so nothing is scanned; the check is dropped with it");
     context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
     return TRUE;
+}
+
+gboolean
+recipe_set_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    const ColumnChange *added = context_added(ctx, target, cmd->column);
+
+    if (!context_check_column(ctx, target, cmd->column, error))
+        return FALSE;
+    if (added != NULL && added->definition->is_not_null) {
+        plan_note(ctx->plan, "line %d: column \"%s\" is NOT NULL already, nothing to do", ctx->stmt->line, cmd->column);
+        return TRUE;
+    }
+    return recipe_not_null_in(ctx, target, cmd->column, sql, PHASE_CONTRACT, error);
 }
 
 static gboolean

@@ -1,5 +1,5 @@
 /*
- * ALTER TABLE (split into its subcommands) and CREATE TABLE.
+ * ALTER TABLE (split into its subcommands) and CREATE TABLE, whose foreign keys to tables in use are split off.
  */
 #include <string.h>
 
@@ -15,7 +15,11 @@ static const AlterRecipe alter_recipes[] = {
     [ALTER_DROP_DEFAULT] = recipe_default,
     [ALTER_SET_NOT_NULL] = recipe_set_not_null,
     [ALTER_DROP_NOT_NULL] = recipe_drop_not_null,
-    [ALTER_OTHER] = NULL,
+    [ALTER_ADD_CONSTRAINT] = recipe_add_constraint,
+    [ALTER_VALIDATE_CONSTRAINT] = recipe_validate_constraint,
+    [ALTER_DROP_CONSTRAINT] = recipe_drop_constraint,
+    [ALTER_COLUMN_TYPE] = recipe_column_type,
+    [ALTER_OTHER] = recipe_alter_other,
 };
 
 static gboolean
@@ -25,13 +29,6 @@ alter_one(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **
     g_autofree char *sql = NULL;
 
     ctx->offset = ctx->stmt->offset + cmd->offset;
-    if (alter_recipes[cmd->kind] == NULL) {
-        g_autofree char *what = g_strconcat("ALTER TABLE ... ", cmd->what, NULL);
-        context_not_yet(
-            error, "see `pgseam plan --help` for what is; -- pgseam: allow opaque because ... runs it as it stands",
-            what);
-        return FALSE;
-    }
     if (alter->cmds->len == 1)
         sql = g_strdup(ctx->stmt->text);
     else
@@ -59,6 +56,125 @@ recipe_alter_table(PlanContext *ctx, GError **error)
     return TRUE;
 }
 
+/* A foreign key to a table that was there before locks it: it comes in steps of its own. */
+static gboolean
+is_split_off(const PlanContext *ctx, const Target *target, const ConstraintDef *constraint)
+{
+    const RelName *other = &constraint->other;
+    const char *schema = other->schema != NULL ? other->schema : ctx->facts->creation_schema;
+
+    return constraint->kind == CONSTRAINT_FOREIGN && !context_is_created(ctx, schema, other->name) &&
+           !(strcmp(other->name, target->name) == 0 && g_strcmp0(schema, target->schema) == 0);
+}
+
+/* The constraints of a CREATE TABLE that are split off: inline ones and those of the table. The caller unrefs. */
+static GPtrArray *
+split_off(const PlanContext *ctx, const Target *target, const CreateTableStmt *create)
+{
+    GPtrArray *split = g_ptr_array_new();
+
+    for (guint i = 0; i < create->columns->len; i++) {
+        const ColumnDef *column = g_ptr_array_index(create->columns, i);
+
+        for (guint k = 0; k < column->constraints->len; k++) {
+            if (is_split_off(ctx, target, g_ptr_array_index(column->constraints, k)))
+                g_ptr_array_add(split, g_ptr_array_index(column->constraints, k));
+        }
+    }
+    for (guint i = 0; i < create->constraints->len; i++) {
+        if (is_split_off(ctx, target, g_ptr_array_index(create->constraints, i)))
+            g_ptr_array_add(split, g_ptr_array_index(create->constraints, i));
+    }
+    return split;
+}
+
+/* An element without the inline constraints that are split off; empty if it is one itself. */
+static char *
+kept_part(const char *text, const Slice *element, const GPtrArray *split)
+{
+    GString *kept = g_string_new(NULL);
+    int at = element->start;
+
+    for (guint i = 0; i < split->len; i++) {
+        const ConstraintDef *constraint = g_ptr_array_index(split, i);
+
+        if (constraint->start < element->start || constraint->end > element->end)
+            continue;
+        g_string_append_len(kept, text + at, constraint->start - at);
+        at = constraint->end;
+    }
+    g_string_append_len(kept, text + at, element->end - at);
+    return g_strchomp(g_string_free(kept, FALSE));
+}
+
+/* The user's text, with the split parts and their commas left out. */
+static char *
+without(const Stmt *stmt, const GPtrArray *split)
+{
+    const GArray *elements = stmt->create_table.elements;
+    GString *out = g_string_new(NULL);
+    gboolean any = FALSE;
+
+    g_string_append_len(out, stmt->text, g_array_index(elements, Slice, 0).start);
+    for (guint i = 0; i < elements->len; i++) {
+        g_autofree char *kept = kept_part(stmt->text, &g_array_index(elements, Slice, i), split);
+
+        if (kept[0] == '\0')
+            continue;
+        g_string_append_printf(out, "%s%s", any ? ", " : "", kept);
+        any = TRUE;
+    }
+    g_string_append(out, stmt->text + g_array_index(elements, Slice, elements->len - 1).end);
+    return g_string_free(out, FALSE);
+}
+
+static void
+add_create(PlanContext *ctx, const Target *target, const GPtrArray *split)
+{
+    const CreateTableStmt *create = &ctx->stmt->create_table;
+    Step *step = context_step(ctx, PHASE_EXPAND, STEP_TABLE_CREATE, target);
+
+    step->sql = split->len > 0 ? without(ctx->stmt, split) : g_strdup(ctx->stmt->text);
+    step->why = g_strdup_printf("a new table: nobody else can see it before it is there%s",
+                                split->len > 0 ? "; its foreign keys to tables that are in use follow apart" : "");
+    step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, FALSE);
+    for (guint i = 0; i < create->sources->len; i++) {
+        const RelName *name = g_ptr_array_index(create->sources, i);
+        const FactTable *source = facts_find(ctx->facts, name->schema, name->name);
+
+        if (source != NULL)
+            step_add_lock(step, source->schema, source->name, LOCK_ACCESS_SHARE, HOLD_INSTANT, FALSE);
+    }
+}
+
+static gboolean
+check_sources(PlanContext *ctx, const CreateTableStmt *create, GError **error)
+{
+    for (guint i = 0; i < create->sources->len; i++) {
+        const RelName *name = g_ptr_array_index(create->sources, i);
+        const char *schema = name->schema != NULL ? name->schema : ctx->facts->creation_schema;
+
+        if (facts_find(ctx->facts, name->schema, name->name) == NULL && !context_is_created(ctx, schema, name->name)) {
+            context_refuse(error, NULL, "the table %s of LIKE does not exist", name->name);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean
+create_steps(PlanContext *ctx, const Target *target, GError **error)
+{
+    g_autoptr(GPtrArray) split = split_off(ctx, target, &ctx->stmt->create_table);
+
+    add_create(ctx, target, split);
+    for (guint i = 0; i < split->len; i++) {
+        if (!recipe_foreign_key(ctx, target, g_ptr_array_index(split, i), error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 recipe_create_table(PlanContext *ctx, GError **error)
 {
@@ -68,7 +184,6 @@ recipe_create_table(PlanContext *ctx, GError **error)
     gboolean is_there;
     g_autofree char *shown = sql_quote_name(schema, create->relation.name);
     const Target *target;
-    Step *step;
 
     if (schema == NULL) {
         context_refuse(error, "name the schema", "the search_path has no schema to create table %s in", shown);
@@ -96,11 +211,11 @@ recipe_create_table(PlanContext *ctx, GError **error)
         context_not_yet(error, NULL, what);
         return FALSE;
     }
+    if (!check_sources(ctx, create, error))
+        return FALSE;
     target = context_create(ctx, schema, create);
-    step = context_step(ctx, PHASE_EXPAND, STEP_TABLE_CREATE, target);
-    step->sql = g_strdup(ctx->stmt->text);
-    step->why = g_strdup("a new table: nobody else can see it before it is there");
-    step_add_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, FALSE);
+    if (!create_steps(ctx, target, error))
+        return FALSE;
     plan_note(ctx->plan, "line %d: rollback drops table %s with the rows that the new application has written to it",
               ctx->stmt->line, shown);
     return TRUE;

@@ -24,12 +24,14 @@ typedef enum TxMode { TX_WITH_JOURNAL, TX_FORBIDDEN, TX_BATCHED } TxMode;
     X(STEP_COLUMN_DROP_DEFAULT, "column.drop_default", TX_WITH_JOURNAL, FALSE, "drop the default of new rows")         \
     X(STEP_COLUMN_DROP_NOT_NULL, "column.drop_not_null", TX_WITH_JOURNAL, FALSE, "allow NULL")                         \
     X(STEP_COLUMN_SET_NOT_NULL, "column.set_not_null", TX_WITH_JOURNAL, FALSE, "forbid NULL, proven by the check")     \
-    X(STEP_CHECK_ADD_NOT_VALID, "check.add_not_valid", TX_WITH_JOURNAL, FALSE,                                         \
-      "forbid NULL for new rows, scan nothing")                                                                        \
+    X(STEP_CHECK_ADD_NOT_VALID, "check.add_not_valid", TX_WITH_JOURNAL, FALSE, "check new rows, scan nothing")         \
     X(STEP_CHECK_VALIDATE, "check.validate", TX_WITH_JOURNAL, FALSE, "prove the existing rows")                        \
+    X(STEP_FOREIGN_KEY_ADD_NOT_VALID, "foreign_key.add_not_valid", TX_WITH_JOURNAL, FALSE,                             \
+      "hold new rows to the foreign key, scan nothing")                                                                \
+    X(STEP_FOREIGN_KEY_VALIDATE, "foreign_key.validate", TX_WITH_JOURNAL, FALSE, "look up the existing rows")          \
+    X(STEP_CONSTRAINT_ADD, "constraint.add", TX_WITH_JOURNAL, FALSE, "make the index that is there a constraint")      \
     X(STEP_INDEX_CREATE, "index.create", TX_FORBIDDEN, FALSE, "build the index concurrently")                          \
     X(STEP_INDEX_DROP, "index.drop", TX_FORBIDDEN, TRUE, "drop the index concurrently")                                \
-    X(STEP_INDEX_REINDEX, "index.reindex", TX_FORBIDDEN, FALSE, "rebuild the index concurrently")                      \
     X(STEP_BACKFILL_UPDATE, "backfill.update", TX_BATCHED, FALSE, "update the rows in batches")                        \
     X(STEP_BACKFILL_DELETE, "backfill.delete", TX_BATCHED, FALSE, "delete the rows in batches")                        \
     X(STEP_OPAQUE_RUN, "opaque.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, by consent")             \
@@ -73,7 +75,10 @@ typedef struct StepLock {
 #define PARAM_GREATER     "greater"     /* the operators by which a backfill walks its key */
 #define PARAM_AT_MOST     "at_most"
 #define PARAM_ALIAS       "alias"  /* what the statement calls its table */
+#define PARAM_COUNT       "count"  /* a query that counts the rows which keep a constraint from holding */
+#define PARAM_SHOW        "show"   /* a query that shows some of them, one text a row */
 #define PARAM_MORE        "more"   /* ddl: a further statement of the same transaction; more2, more3 ... follow */
+#define PARAM_LONG        "long"   /* ddl: "true": it may take long, since its lock lets reads and writes pass */
 #define PARAM_UNDO        "undo"   /* ddl: what takes it back; undo2, undo3 ... follow. Absent: nothing to take back */
 #define PARAM_VERIFY      "verify" /* ddl: a query whose one boolean says that the result is there */
 

@@ -3,6 +3,7 @@
  */
 #include "base/names.h"
 #include "base/sqltext.h"
+#include "plan/naming.h"
 #include "plan/planner.h"
 
 static void
@@ -36,6 +37,34 @@ wish_candidate(Wishes *wishes, const RelName *table, char *name)
     g_ptr_array_add(wishes->candidates, name);
 }
 
+/* What a constraint without a name may be called, in the order in which PostgreSQL tries; one with a name has only
+ * that. */
+static void
+wish_constraint(Wishes *wishes, const RelName *table, const ConstraintDef *constraint)
+{
+    wish_expr(wishes, &constraint->check);
+    if (constraint->other.name != NULL)
+        wish_relation(wishes, &constraint->other);
+    if (constraint->name != NULL)
+        wish_candidate(wishes, table, g_strdup(constraint->name));
+    for (unsigned number = 0; constraint->name == NULL && number < CONSTRAINT_NAMES; number++) {
+        char *name = constraint_default_name(table->name, constraint, number);
+
+        if (name != NULL)
+            wish_candidate(wishes, table, name);
+    }
+}
+
+static void
+wish_added(Wishes *wishes, const RelName *table, const ColumnDef *column)
+{
+    wish_column(wishes, column);
+    for (unsigned number = 0; number < CONSTRAINT_NAMES; number++)
+        wish_candidate(wishes, table, name_default(table->name, column->name, "seq", number));
+    for (guint i = 0; i < column->constraints->len; i++)
+        wish_constraint(wishes, table, g_ptr_array_index(column->constraints, i));
+}
+
 static void
 wishes_of_alter(Wishes *wishes, const AlterTableStmt *alter)
 {
@@ -44,7 +73,11 @@ wishes_of_alter(Wishes *wishes, const AlterTableStmt *alter)
         const AlterCmd *cmd = g_ptr_array_index(alter->cmds, i);
 
         if (cmd->kind == ALTER_ADD_COLUMN)
+            wish_added(wishes, &alter->relation, &cmd->definition);
+        if (cmd->kind == ALTER_COLUMN_TYPE)
             wish_column(wishes, &cmd->definition);
+        if (cmd->constraint != NULL)
+            wish_constraint(wishes, &alter->relation, cmd->constraint);
         wish_expr(wishes, &cmd->default_value);
     }
 }
@@ -78,7 +111,11 @@ wishes_of_create(Wishes *wishes, const CreateTableStmt *create)
 {
     wish_relation(wishes, &create->relation);
     for (guint i = 0; i < create->columns->len; i++)
-        wish_column(wishes, g_ptr_array_index(create->columns, i));
+        wish_added(wishes, &create->relation, g_ptr_array_index(create->columns, i));
+    for (guint i = 0; i < create->constraints->len; i++)
+        wish_constraint(wishes, &create->relation, g_ptr_array_index(create->constraints, i));
+    for (guint i = 0; i < create->sources->len; i++)
+        wish_relation(wishes, g_ptr_array_index(create->sources, i));
 }
 
 static void
@@ -98,15 +135,6 @@ wishes_of_stmt(Wishes *wishes, const Stmt *stmt)
             for (guint i = 0; i < stmt->drop_index.names->len; i++)
                 wish_relation(wishes, g_ptr_array_index(stmt->drop_index.names, i));
             break;
-        case STMT_REINDEX:
-            if (stmt->reindex.relation.name != NULL)
-                wish_relation(wishes, &stmt->reindex.relation);
-            else if (stmt->reindex.kind == REINDEX_SCHEMA)
-                g_ptr_array_add(wishes->schemas, g_strdup(stmt->reindex.schema));
-            break;
-        case STMT_REFRESH:
-            wish_relation(wishes, &stmt->refresh.relation);
-            break;
         case STMT_UPDATE:
         case STMT_DELETE:
             wishes_of_dml(wishes, &stmt->dml);
@@ -123,7 +151,6 @@ wishes_of_script(Wishes *wishes, const Script *script)
     wishes->functions = g_ptr_array_new_with_free_func(g_free);
     wishes->types = g_ptr_array_new_with_free_func(g_free);
     wishes->candidates = g_ptr_array_new_with_free_func(g_free);
-    wishes->schemas = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < script->stmts->len; i++)
         wishes_of_stmt(wishes, g_ptr_array_index(script->stmts, i));
 }
@@ -135,5 +162,4 @@ wishes_clear(Wishes *wishes)
     g_ptr_array_unref(wishes->functions);
     g_ptr_array_unref(wishes->types);
     g_ptr_array_unref(wishes->candidates);
-    g_ptr_array_unref(wishes->schemas);
 }

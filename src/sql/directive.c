@@ -56,13 +56,18 @@ directive_parse(const char *comment, Directive *ret, GError **error)
     text = after_space(text + strlen("pgseam:"));
     if (take_word(text, "allow", &rest))
         return parse_allow(rest, ret, error);
-    if (take_word(text, "up", &rest) || take_word(text, "down", &rest)) {
-        seam_error_set(error, SEAM_ERROR_REFUSED, "the directives \"up\" and \"down\" are not yet supported");
+    if (take_word(text, "up", &rest) && rest[0] != '\0') {
+        ret->kind = DIRECTIVE_UP;
+        ret->up = g_strchomp(g_strdup(rest));
+        return TRUE;
+    }
+    if (take_word(text, "down", &rest)) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "the directive \"down\" is not yet supported");
         seam_error_hint(error, "write the data change as an UPDATE of its own");
         return FALSE;
     }
     seam_error_set(error, SEAM_ERROR_REFUSED, "unknown directive: %s", text);
-    seam_error_hint(error, "known: allow RULE because REASON");
+    seam_error_hint(error, "known: allow RULE because REASON; up COLUMN = EXPRESSION");
     return FALSE;
 }
 
@@ -71,5 +76,6 @@ directive_clear(Directive *directive)
 {
     g_free(directive->rule);
     g_free(directive->reason);
+    g_free(directive->up);
     memset(directive, 0, sizeof(*directive));
 }

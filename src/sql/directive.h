@@ -2,6 +2,7 @@
  * Directives: what SQL cannot say, in a comment above the statement. Private to sql/.
  *
  *   -- pgseam: allow RULE because REASON
+ *   -- pgseam: up COLUMN = EXPRESSION
  *
  * Law: a directive that is not understood is an error. Only "--" comments carry directives.
  */
@@ -10,12 +11,13 @@
 
 #include <glib.h>
 
-typedef enum DirectiveKind { DIRECTIVE_NONE, DIRECTIVE_ALLOW } DirectiveKind;
+typedef enum DirectiveKind { DIRECTIVE_NONE, DIRECTIVE_ALLOW, DIRECTIVE_UP } DirectiveKind;
 
 typedef struct Directive {
     DirectiveKind kind;
     char *rule;   /* ALLOW: the rule's id */
     char *reason; /* ALLOW: what follows "because", never empty */
+    char *up;     /* UP: the assignment that fills a new column in the rows that are there */
 } Directive;
 
 /* Read one comment (with its leading "--"). DIRECTIVE_NONE for a comment that does not begin with "pgseam:". Returns

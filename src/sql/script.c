@@ -115,6 +115,14 @@ apply_directive(Script *script, const Comment *comment, GError **error)
             stmt->consent = g_strdup(directive.reason);
         }
     }
+    if (ok && directive.kind == DIRECTIVE_UP) {
+        stmt = stmt_below(script, comment, error);
+        ok = stmt != NULL;
+        if (ok) {
+            g_free(stmt->up);
+            stmt->up = g_strdup(directive.up);
+        }
+    }
     directive_clear(&directive);
     if (!ok)
         place_error(script, comment->start, error);

@@ -16,6 +16,46 @@ stmt_expr_clear(Expr *expr)
     g_clear_pointer(&expr->operators, g_ptr_array_unref);
 }
 
+void
+stmt_rel_name_free(gpointer name)
+{
+    rel_name_clear(name);
+    g_free(name);
+}
+
+void
+stmt_constraint_free(gpointer data)
+{
+    ConstraintDef *constraint = data;
+
+    if (constraint == NULL)
+        return;
+    g_free(constraint->name);
+    g_free(constraint->body);
+    g_clear_pointer(&constraint->columns, g_ptr_array_unref);
+    g_clear_pointer(&constraint->included, g_ptr_array_unref);
+    g_clear_pointer(&constraint->other_columns, g_ptr_array_unref);
+    rel_name_clear(&constraint->other);
+    g_free(constraint->index);
+    g_free(constraint->index_tail);
+    g_free(constraint->attributes);
+    g_free(constraint->identity);
+    g_free(constraint->sequence);
+    stmt_expr_clear(&constraint->check);
+    g_free(constraint);
+}
+
+void
+stmt_column_def_clear(ColumnDef *column)
+{
+    g_free(column->name);
+    g_free(column->type);
+    g_free(column->type_name);
+    g_free(column->base);
+    g_clear_pointer(&column->constraints, g_ptr_array_unref);
+    stmt_expr_clear(&column->default_value);
+}
+
 static void
 dml_clear(DmlStmt *dml)
 {
@@ -39,6 +79,9 @@ stmt_free(Stmt *stmt)
         case STMT_CREATE_TABLE:
             rel_name_clear(&stmt->create_table.relation);
             g_clear_pointer(&stmt->create_table.columns, g_ptr_array_unref);
+            g_clear_pointer(&stmt->create_table.constraints, g_ptr_array_unref);
+            g_clear_pointer(&stmt->create_table.sources, g_ptr_array_unref);
+            g_clear_pointer(&stmt->create_table.elements, g_array_unref);
             break;
         case STMT_CREATE_INDEX:
             rel_name_clear(&stmt->create_index.relation);
@@ -50,13 +93,6 @@ stmt_free(Stmt *stmt)
         case STMT_DROP_INDEX:
             g_clear_pointer(&stmt->drop_index.names, g_ptr_array_unref);
             break;
-        case STMT_REINDEX:
-            rel_name_clear(&stmt->reindex.relation);
-            g_free(stmt->reindex.schema);
-            break;
-        case STMT_REFRESH:
-            rel_name_clear(&stmt->refresh.relation);
-            break;
         case STMT_UPDATE:
         case STMT_DELETE:
             dml_clear(&stmt->dml);
@@ -66,5 +102,6 @@ stmt_free(Stmt *stmt)
     }
     g_free(stmt->text);
     g_free(stmt->consent);
+    g_free(stmt->up);
     g_free(stmt);
 }

@@ -18,8 +18,6 @@ void tree_alter_table(Stmt *stmt, const PgQuery__AlterTableStmt *tree, const Tok
 void tree_create_table(Stmt *stmt, const PgQuery__CreateStmt *tree, const Tokens *tokens);
 void tree_create_index(Stmt *stmt, const PgQuery__IndexStmt *tree, const Tokens *tokens);
 void tree_drop_index(Stmt *stmt, const PgQuery__DropStmt *tree, const Tokens *tokens);
-void tree_reindex(Stmt *stmt, const PgQuery__ReindexStmt *tree);
-void tree_refresh(Stmt *stmt, const PgQuery__RefreshMatViewStmt *tree, const Tokens *tokens);
 void tree_update(Stmt *stmt, const PgQuery__UpdateStmt *tree, const Tokens *tokens);
 void tree_delete(Stmt *stmt, const PgQuery__DeleteStmt *tree, const Tokens *tokens);
 
@@ -34,6 +32,13 @@ char *tree_literal(const PgQuery__Node *node);
 /* One column definition; the tokens from `first` to before `last` are its own. */
 void tree_column_def(ColumnDef *column, const PgQuery__ColumnDef *tree, const char *text, const Tokens *tokens,
                      guint first, guint last);
+
+/* A constraint of a table; the tokens from `first` to before `last` are its own. The caller frees. */
+ConstraintDef *tree_constraint(const PgQuery__Constraint *tree, const char *text, const Tokens *tokens, guint first,
+                               guint last);
+/* The inline constraints of a column, and its base. */
+void tree_inline_constraints(ColumnDef *column, const PgQuery__ColumnDef *tree, const char *text, const Tokens *tokens,
+                             guint first, guint last);
 
 RelName tree_rel_name(const PgQuery__RangeVar *var);
 

@@ -17,28 +17,6 @@ tree_rel_name(const PgQuery__RangeVar *var)
     return name;
 }
 
-/* Inline constraints that need a recipe of their own; NULL, NOT NULL and DEFAULT do not. */
-static const char *
-extra_of(PgQuery__ConstrType type)
-{
-    switch (type) {
-        case PG_QUERY__CONSTR_TYPE__CONSTR_IDENTITY:
-            return "GENERATED AS IDENTITY";
-        case PG_QUERY__CONSTR_TYPE__CONSTR_GENERATED:
-            return "GENERATED ALWAYS AS (expression)";
-        case PG_QUERY__CONSTR_TYPE__CONSTR_CHECK:
-            return "CHECK";
-        case PG_QUERY__CONSTR_TYPE__CONSTR_PRIMARY:
-            return "PRIMARY KEY";
-        case PG_QUERY__CONSTR_TYPE__CONSTR_UNIQUE:
-            return "UNIQUE";
-        case PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN:
-            return "REFERENCES";
-        default:
-            return NULL;
-    }
-}
-
 static const char *const after_type[] = {"COLLATE", "COMPRESSION", "STORAGE",   "OPTIONS",    "CONSTRAINT",
                                          "NOT",     "NULL",        "DEFAULT",   "CHECK",      "UNIQUE",
                                          "PRIMARY", "REFERENCES",  "GENERATED", "DEFERRABLE", "INITIALLY"};
@@ -124,10 +102,9 @@ tree_column_def(ColumnDef *column, const PgQuery__ColumnDef *tree, const char *t
         else if (constraint->contype == PG_QUERY__CONSTR_TYPE__CONSTR_DEFAULT) {
             tree_expr_add(&column->default_value, constraint->raw_expr);
             column->default_value.text = default_slice(tree, constraint->location, text, tokens, first, last);
-        } else if (column->extra == NULL)
-            column->extra = extra_of(constraint->contype);
-        column->has_reference |= constraint->contype == PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN;
+        }
     }
+    tree_inline_constraints(column, tree, text, tokens, first, last);
 }
 
 static const struct {
@@ -139,6 +116,10 @@ static const struct {
     {PG_QUERY__ALTER_TABLE_TYPE__AT_DropColumn, ALTER_DROP_COLUMN, "DROP COLUMN"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_SetNotNull, ALTER_SET_NOT_NULL, "SET NOT NULL"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_DropNotNull, ALTER_DROP_NOT_NULL, "DROP NOT NULL"},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_AddConstraint, ALTER_ADD_CONSTRAINT, "ADD CONSTRAINT"},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_ValidateConstraint, ALTER_VALIDATE_CONSTRAINT, "VALIDATE CONSTRAINT"},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_DropConstraint, ALTER_DROP_CONSTRAINT, "DROP CONSTRAINT"},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_AlterColumnType, ALTER_COLUMN_TYPE, "ALTER COLUMN TYPE"},
 };
 
 /* "AT_AlterColumnType" reads well enough as a name for what has no recipe: the enum's own spelling, split at capitals.
@@ -190,6 +171,61 @@ added_name(const Tokens *tokens, const char *text, guint first)
     return i;
 }
 
+/* What follows a word of the subcommand, up to `last`. */
+static guint
+behind_word(const Tokens *tokens, const char *text, const char *word, guint first, guint last)
+{
+    while (first < last && !tokens_is(tokens, text, first, word))
+        first++;
+    return MIN(first + 1, last);
+}
+
+/* ALTER [COLUMN] name [SET DATA] TYPE type [COLLATE ..] [USING ..]. The first TYPE after the name is the keyword. */
+static void
+fill_type(AlterCmd *cmd, const PgQuery__ColumnDef *tree, const Stmt *stmt, const Tokens *tokens, guint first,
+          guint last)
+{
+    guint name = first + (tokens_is(tokens, stmt->text, first + 1, "COLUMN") ? 2 : 1);
+    guint type = behind_word(tokens, stmt->text, "TYPE", name + 1, last);
+    guint end = type;
+
+    while (end < last && !tokens_is(tokens, stmt->text, end, "COLLATE") && !tokens_is(tokens, stmt->text, end, "USING"))
+        end++;
+    cmd->definition.name = g_strdup(cmd->column);
+    cmd->definition.type = tokens_slice(tokens, stmt->text, type, end);
+    if (tree->coll_clause != NULL)
+        cmd->definition.base = g_strdup("COLLATE");
+    if (tree->raw_default != NULL) {
+        tree_expr_add(&cmd->default_value, tree->raw_default);
+        cmd->default_value.text =
+            tokens_slice(tokens, stmt->text, behind_word(tokens, stmt->text, "USING", end, last), last);
+    }
+}
+
+static void
+fill_details(AlterCmd *cmd, const PgQuery__AlterTableCmd *tree)
+{
+    const PgQuery__Node *def = tree->def;
+
+    if (tree->newowner != NULL)
+        cmd->other = g_strdup(tree->newowner->rolename);
+    if (def == NULL)
+        return;
+    if (def->node_case == PG_QUERY__NODE__NODE_REPLICA_IDENTITY_STMT)
+        cmd->other = g_strdup(def->replica_identity_stmt->name);
+    if (def->node_case != PG_QUERY__NODE__NODE_LIST)
+        return;
+    for (size_t i = 0; i < def->list->n_items; i++) {
+        const PgQuery__Node *item = def->list->items[i];
+
+        if (item->node_case != PG_QUERY__NODE__NODE_DEF_ELEM)
+            continue;
+        g_ptr_array_add(cmd->names, item->def_elem->defnamespace[0] != '\0'
+                                        ? g_strconcat(item->def_elem->defnamespace, ".", item->def_elem->defname, NULL)
+                                        : g_strdup(item->def_elem->defname));
+    }
+}
+
 static void
 fill_cmd(AlterCmd *cmd, const PgQuery__AlterTableCmd *tree, const Stmt *stmt, const Tokens *tokens, guint first,
          guint last)
@@ -200,35 +236,28 @@ fill_cmd(AlterCmd *cmd, const PgQuery__AlterTableCmd *tree, const Stmt *stmt, co
     cmd->if_exists = tree->missing_ok;
     cmd->is_cascade = tree->behavior == PG_QUERY__DROP_BEHAVIOR__DROP_CASCADE;
     cmd->column = g_strdup(tree->name);
+    cmd->names = g_ptr_array_new_with_free_func(g_free);
     tree_expr(&cmd->default_value, NULL);
+    fill_details(cmd, tree);
     if (cmd->kind == ALTER_ADD_COLUMN) {
         tree_column_def(&cmd->definition, tree->def->column_def, stmt->text, tokens,
                         added_name(tokens, stmt->text, first), last);
         g_free(cmd->column);
         cmd->column = g_strdup(cmd->definition.name);
     } else if (cmd->kind == ALTER_SET_DEFAULT) {
-        guint word = first;
-
-        while (word < last && !tokens_is(tokens, stmt->text, word, "DEFAULT"))
-            word++;
         tree_expr_add(&cmd->default_value, tree->def);
-        cmd->default_value.text = tokens_slice(tokens, stmt->text, word + 1, last);
-    }
-}
-
-static void
-column_def_clear(ColumnDef *column)
-{
-    g_free(column->name);
-    g_free(column->type);
-    g_free(column->type_name);
-    stmt_expr_clear(&column->default_value);
+        cmd->default_value.text =
+            tokens_slice(tokens, stmt->text, behind_word(tokens, stmt->text, "DEFAULT", first, last), last);
+    } else if (cmd->kind == ALTER_ADD_CONSTRAINT)
+        cmd->constraint = tree_constraint(tree->def->constraint, stmt->text, tokens, first + 1, last);
+    else if (cmd->kind == ALTER_COLUMN_TYPE)
+        fill_type(cmd, tree->def->column_def, stmt, tokens, first, last);
 }
 
 static void
 column_def_free(gpointer data)
 {
-    column_def_clear(data);
+    stmt_column_def_clear(data);
     g_free(data);
 }
 
@@ -239,8 +268,11 @@ alter_cmd_free(gpointer data)
 
     g_free(cmd->text);
     g_free(cmd->column);
-    column_def_clear(&cmd->definition);
+    g_free(cmd->other);
+    g_clear_pointer(&cmd->names, g_ptr_array_unref);
+    stmt_column_def_clear(&cmd->definition);
     stmt_expr_clear(&cmd->default_value);
+    stmt_constraint_free(cmd->constraint);
     g_free(cmd);
 }
 
@@ -299,15 +331,22 @@ table_unsupported(const PgQuery__CreateStmt *tree)
     return NULL;
 }
 
-static const char *
-element_unsupported(const PgQuery__Node *element)
+static void
+add_element(CreateTableStmt *create, const PgQuery__Node *element, const char *text, const Tokens *tokens, guint first,
+            guint last)
 {
-    if (element->node_case == PG_QUERY__NODE__NODE_TABLE_LIKE_CLAUSE)
-        return "LIKE";
-    if (element->node_case == PG_QUERY__NODE__NODE_CONSTRAINT &&
-        element->constraint->contype == PG_QUERY__CONSTR_TYPE__CONSTR_FOREIGN)
-        return "FOREIGN KEY";
-    return NULL;
+    if (element->node_case == PG_QUERY__NODE__NODE_COLUMN_DEF) {
+        ColumnDef *column = g_new0(ColumnDef, 1);
+
+        tree_column_def(column, element->column_def, text, tokens, first, last);
+        g_ptr_array_add(create->columns, column);
+    } else if (element->node_case == PG_QUERY__NODE__NODE_CONSTRAINT) {
+        g_ptr_array_add(create->constraints, tree_constraint(element->constraint, text, tokens, first, last));
+    } else if (element->node_case == PG_QUERY__NODE__NODE_TABLE_LIKE_CLAUSE) {
+        RelName source = tree_rel_name(element->table_like_clause->relation);
+
+        g_ptr_array_add(create->sources, g_memdup2(&source, sizeof(source)));
+    }
 }
 
 void
@@ -319,23 +358,19 @@ tree_create_table(Stmt *stmt, const PgQuery__CreateStmt *tree, const Tokens *tok
     create->relation = tree_rel_name(tree->relation);
     create->if_not_exists = tree->if_not_exists;
     create->columns = g_ptr_array_new_with_free_func(column_def_free);
+    create->constraints = g_ptr_array_new_with_free_func(stmt_constraint_free);
+    create->sources = g_ptr_array_new_with_free_func(stmt_rel_name_free);
+    create->elements = g_array_new(FALSE, FALSE, sizeof(Slice));
     create->unsupported = table_unsupported(tree);
     while (at < tokens->tokens->len && tokens_at(tokens, at)->depth == 0)
         at++;
     for (size_t i = 0; i < tree->n_table_elts && at < tokens->tokens->len; i++) {
         guint end = tokens_item_end(tokens, stmt->text, at, tokens->tokens->len);
-        const char *unsupported = element_unsupported(tree->table_elts[i]);
 
-        if (tree->table_elts[i]->node_case == PG_QUERY__NODE__NODE_COLUMN_DEF) {
-            ColumnDef *column = g_new0(ColumnDef, 1);
+        Slice slice = {tokens_at(tokens, at)->start, tokens_at(tokens, end - 1)->end};
 
-            tree_column_def(column, tree->table_elts[i]->column_def, stmt->text, tokens, at, end);
-            if (column->has_reference)
-                unsupported = "REFERENCES";
-            g_ptr_array_add(create->columns, column);
-        }
-        if (create->unsupported == NULL)
-            create->unsupported = unsupported;
+        add_element(create, tree->table_elts[i], stmt->text, tokens, at, end);
+        g_array_append_val(create->elements, slice);
         at = end + 1;
     }
 }

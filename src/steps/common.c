@@ -3,13 +3,94 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/sqltext.h"
 #include "run/journal.h"
 #include "steps_queries.h"
+
+#define COUNT_LIMIT_MS 60000
 
 gboolean
 common_run_sql(Run *run, const Step *step, GError **error)
 {
-    return db_run(run->work, step->sql, DB_NONE, error);
+    return db_run(run->work, step->sql, DB_NONE, error) && common_run_all(run, step, PARAM_MORE, error);
+}
+
+gboolean
+common_run_all(Run *run, const Step *step, const char *param, GError **error)
+{
+    const char *sql;
+
+    for (guint n = 1; (sql = step_get_nth(step, param, n)) != NULL; n++) {
+        if (!db_run(run->work, sql, DB_NONE, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+common_drop_constraint(Run *run, const Step *step, GError **error)
+{
+    return common_run_built(run,
+                            sql_build("ALTER TABLE ? DROP CONSTRAINT ?", sql_name(step->schema, step->table),
+                                      sql_ident(step_get(step, PARAM_CONSTRAINT))),
+                            error);
+}
+
+gboolean
+common_undo_with(Run *run, const Step *step, LockMode mode, GuardWork work, GError **error)
+{
+    Step undo = *step;
+    gboolean ok;
+
+    undo.locks = g_ptr_array_new();
+    for (guint i = 0; i < step->locks->len; i++) {
+        StepLock *lock = g_memdup2(g_ptr_array_index(step->locks, i), sizeof(*lock));
+
+        lock->mode = mode;
+        g_ptr_array_add(undo.locks, lock);
+    }
+    ok = guard_apply(run, &undo, work, GUARD_NOTE_UNDONE, error);
+    g_ptr_array_foreach(undo.locks, (GFunc)(void (*)(void))g_free, NULL);
+    g_ptr_array_unref(undo.locks);
+    return ok;
+}
+
+static char *
+describe_bad(const DbResult *count, const DbResult *rows)
+{
+    GString *text = g_string_new(NULL);
+
+    g_string_append_printf(text, "%s in all", db_text_at(count, 0, 0));
+    for (int i = 0; i < db_rows(rows); i++)
+        g_string_append_printf(text, "\n%s", db_text_at(rows, i, 0));
+    return g_string_free(text, FALSE);
+}
+
+gboolean
+common_count_bad(Run *run, const Step *step, char **ret_text, GError **error)
+{
+    g_autoptr(DbResult) count = NULL;
+    g_autoptr(DbResult) rows = NULL;
+    g_autoptr(GError) why = NULL;
+
+    *ret_text = NULL;
+    if (step_get(step, PARAM_COUNT) == NULL)
+        return TRUE;
+    if (!run_begin(run, COUNT_LIMIT_MS, error) ||
+        !db_set_local_ms(run->work, "statement_timeout", COUNT_LIMIT_MS, error)) {
+        db_abort(run->work);
+        return FALSE;
+    }
+    count = db_query(run->work, step_get(step, PARAM_COUNT), DB_NONE, &why);
+    if (count != NULL && strcmp(db_text_at(count, 0, 0), "0") != 0)
+        rows = db_query(run->work, step_get(step, PARAM_SHOW), DB_NONE, &why);
+    db_abort(run->work);
+    if (rows != NULL)
+        *ret_text = describe_bad(count, rows);
+    if (why == NULL || seam_error_is(why, SEAM_ERROR_SQL))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
 }
 
 gboolean

@@ -13,6 +13,21 @@ gboolean common_run_sql(Run *run, const Step *step, GError **error);
 /* Run a statement that was built for it, and free its text. */
 gboolean common_run_built(Run *run, char *sql, GError **error);
 
+/* The statements of a parameter that comes in a row, in the open transaction. */
+gboolean common_run_all(Run *run, const Step *step, const char *param, GError **error);
+
+/* DROP CONSTRAINT of the step's own, in the open transaction. */
+gboolean common_drop_constraint(Run *run, const Step *step, GError **error);
+
+/* Take back under the guard with another mode than the step's own on all its relations; note it undone. */
+gboolean common_undo_with(Run *run, const Step *step, LockMode mode, GuardWork work, GError **error);
+
+/*
+ * Count the rows that keep a constraint from holding, with some of them as text: what the step's PARAM_COUNT and
+ * PARAM_SHOW say. `ret_text` NULL: there is none, or they could not be counted within a minute, which is no error.
+ */
+gboolean common_count_bad(Run *run, const Step *step, char **ret_text, GError **error);
+
 /* The step's SQL under the guard, noted done. */
 gboolean common_guarded(Run *run, const Step *step, GError **error);
 

@@ -7,40 +7,23 @@
 #include "steps/ops.h"
 
 static gboolean
-run_all(Run *run, const Step *step, const char *param, GError **error)
-{
-    const char *sql;
-
-    for (guint n = 1; (sql = step_get_nth(step, param, n)) != NULL; n++) {
-        if (!db_run(run->work, sql, DB_NONE, error))
-            return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
-do_statements(Run *run, const Step *step, GError **error)
-{
-    return common_run_sql(run, step, error) && run_all(run, step, PARAM_MORE, error);
-}
-
-static gboolean
 undo_statements(Run *run, const Step *step, GError **error)
 {
-    return run_all(run, step, PARAM_UNDO, error);
+    return common_run_all(run, step, PARAM_UNDO, error);
 }
 
 static gboolean
 run_ddl(Run *run, const Step *step, GError **error)
 {
-    return guard_apply(run, step, do_statements, GUARD_NOTE_DONE, error);
+    return step_is(step, PARAM_LONG) ? guard_apply_long(run, step, common_run_sql, GUARD_NOTE_DONE, error)
+                                     : common_guarded(run, step, error);
 }
 
 /* Under a lock that nobody feels: VALIDATE, REFRESH ... CONCURRENTLY. */
 static gboolean
 run_long(Run *run, const Step *step, GError **error)
 {
-    return guard_apply_long(run, step, do_statements, GUARD_NOTE_DONE, error);
+    return guard_apply_long(run, step, common_run_sql, GUARD_NOTE_DONE, error);
 }
 
 static gboolean

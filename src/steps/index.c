@@ -78,9 +78,39 @@ clean_up(Run *run, const Step *step, GError **error)
                         step_get(step, PARAM_INDEX));
 }
 
+/* The server names one; people want to know how many there are. */
+static void
+tell_duplicates(Run *run, const Step *step, GError **error)
+{
+    g_autofree char *bad = NULL;
+
+    if (common_count_bad(run, step, &bad, NULL) && bad != NULL)
+        seam_error_detail(error, "values that more than one row has: %s", bad);
+    seam_error_hint(error, "remove the duplicates, then `pgseam resume`; `pgseam rollback` undoes the migration");
+}
+
+/* A build that must fail is not begun. */
+static gboolean
+check_duplicates(Run *run, const Step *step, GError **error)
+{
+    g_autofree char *bad = NULL;
+
+    if (!common_count_bad(run, step, &bad, error))
+        return FALSE;
+    if (bad == NULL)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_FAILED, "the rows of %s.%s are not unique: index %s was not begun", step->schema,
+                   step->table, step_get(step, PARAM_INDEX));
+    seam_error_detail(error, "values that more than one row has: %s", bad);
+    seam_error_hint(error, "remove the duplicates, then `pgseam resume`; `pgseam rollback` undoes the migration");
+    return FALSE;
+}
+
 static gboolean
 create_index(Run *run, const Step *step, GError **error)
 {
+    if (!check_duplicates(run, step, error))
+        return FALSE;
     for (int attempt = 1;; attempt++) {
         g_autoptr(GError) why = NULL;
 
@@ -94,8 +124,7 @@ create_index(Run *run, const Step *step, GError **error)
                             "rollback` drops it",
                             step_get(step, PARAM_INDEX));
         if (seam_error_has_sqlstate(why, "23505"))
-            seam_error_hint(&why,
-                            "remove the duplicates, then `pgseam resume`; `pgseam rollback` undoes the migration");
+            tell_duplicates(run, step, &why);
         /* A deadlock with the application's own DDL or VACUUM: PostgreSQL chose us, so it did no harm. */
         if (!seam_error_has_sqlstate(why, "40P01") || attempt == MAX_ATTEMPTS) {
             g_propagate_error(error, g_steal_pointer(&why));

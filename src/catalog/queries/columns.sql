@@ -6,6 +6,11 @@ SELECT a.attname AS name, a.attnum AS number, pg_catalog.format_type(a.atttypid,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default_expr,
        a.attgenerated <> '' AS is_generated,
        a.attidentity <> '' AS is_identity,
+       -- NULL instead of -1 from 17 on.
+       coalesce(a.attstattarget, -1) AS statistics,
+       CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'm' THEN 'MAIN' WHEN 'e' THEN 'EXTERNAL' ELSE 'EXTENDED' END AS storage,
+       CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
+       a.attoptions AS options,
        g.oprname IS NOT NULL AND l.oprname IS NOT NULL AS is_comparable,
        'OPERATOR(' || pg_catalog.quote_ident(gn.nspname) || '.' || g.oprname || ')' AS greater_operator,
        'OPERATOR(' || pg_catalog.quote_ident(ln.nspname) || '.' || l.oprname || ')' AS at_most_operator

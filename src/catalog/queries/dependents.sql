@@ -11,6 +11,8 @@ SELECT a.attname AS column_name,
     ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid
  WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = $1::oid AND d.refobjsubid > 0
    AND d.deptype = 'n' AND NOT a.attisdropped
+   AND NOT (d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+            AND EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.oid = d.objid AND k.conrelid = d.refobjid))
    -- The default of the column itself depends on it automatically; a sequence that it owns, too.
    AND NOT (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = d.refobjid AND d.objsubid = d.refobjsubid)
  GROUP BY 1, 2

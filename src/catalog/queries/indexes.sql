@@ -11,6 +11,7 @@ SELECT c.relname AS name, pg_catalog.pg_get_indexdef(i.indexrelid) AS definition
        i.indisunique AS is_unique, i.indisprimary AS is_primary,
        i.indisvalid AND i.indisready AND i.indislive AS is_valid,
        i.indpred IS NOT NULL AS is_partial, i.indimmediate AS is_immediate, i.indisreplident AS is_replica_identity,
+       i.indisclustered AS is_clustered,
        i.indisexclusion AS is_exclusion,
        pn.nspname AS parent_schema, p.relname AS parent_name,
        -- What CompareIndexInfo() of src/backend/catalog/index.c looks at: two indexes with the same shape are the same to ATTACH.

@@ -6,6 +6,10 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind A
        EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhrelid = c.oid) OR c.reloftype <> 0 AS is_derived,
        c.relhassubclass AND EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhparent = c.oid) AS has_children,
        c.relhasrules AND c.relkind IN ('r', 'p') AND EXISTS (SELECT FROM pg_catalog.pg_rewrite AS w WHERE w.ev_class = c.oid) AS has_rules,
+       c.relreplident AS replica_identity, c.relrowsecurity AS has_row_security, c.relforcerowsecurity AS forces_row_security,
+       coalesce(c.reloptions, '{}') || coalesce((SELECT pg_catalog.array_agg('toast.' || o)
+                                                   FROM pg_catalog.pg_class AS t, pg_catalog.unnest(t.reloptions) AS o
+                                                  WHERE t.oid = c.reltoastrelid), '{}') AS options,
        greatest(c.reltuples, 0)::double precision AS rows,
        c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint AS bytes
   FROM pg_catalog.pg_class AS c

@@ -11,6 +11,7 @@ WITH RECURSIVE chain AS (
       JOIN pg_catalog.pg_type AS t ON t.oid = chain.typbasetype
 )
 SELECT count(*) > 0 AS found,
+       bool_or(typtype = 'd') AS is_domain, pg_catalog.format_type(pg_catalog.to_regtype($1), -1) AS name,
        coalesce(bool_or(typtype = 'd' AND (typnotnull
            OR EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.contypid = chain.oid))), false) AS constrained
   FROM chain

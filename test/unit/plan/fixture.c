@@ -22,6 +22,7 @@ add_type(Facts *facts, const char *name, gboolean is_constrained_domain)
 
     type->exists = TRUE;
     type->is_constrained_domain = is_constrained_domain;
+    type->formatted = g_strdup(strcmp(name, "int") == 0 ? "integer" : name);
     g_hash_table_insert(facts->types, g_strdup(name), type);
 }
 
@@ -65,7 +66,6 @@ fixture_table(Facts *facts, const char *name)
     table->bytes = 100000000;
     table->is_populated = TRUE;
     table->descendants = g_ptr_array_new();
-    table->sources = g_ptr_array_new();
     table->columns = g_ptr_array_new();
     table->indexes = g_ptr_array_new();
     table->constraints = g_ptr_array_new();

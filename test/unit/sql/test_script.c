@@ -220,7 +220,7 @@ test_directives_refused(void)
     assert_refused("SELECT 1;\n  -- pgseam: frob\nSELECT 2;", "unknown directive: frob", "m.sql:2:3");
     assert_refused("-- pgseam:\nSELECT 1;", "unknown directive", "m.sql:1:1");
     assert_refused("-- PGSEAM: x\nSELECT 1;", "unknown directive", "m.sql:1:1");
-    assert_refused("-- pgseam: up a = b\nSELECT 1;", "not yet supported", "m.sql:1:1");
+    assert_refused("-- pgseam: up\nSELECT 1;", "unknown directive: up", "m.sql:1:1");
     assert_refused("-- pgseam: down a = b\nSELECT 1;", "not yet supported", "m.sql:1:1");
     assert_refused("-- pgseam: allow opaque\nSELECT 1;", "names a rule and a reason", "m.sql:1:1");
     assert_refused("-- pgseam: allow opaque because\nSELECT 1;", "names a rule and a reason", "m.sql:1:1");

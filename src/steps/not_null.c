@@ -1,80 +1,10 @@
 /*
- * check.add_not_valid, check.validate, column.set_not_null: NOT NULL in steps that never scan under a lock that blocks.
+ * column.set_not_null and column.drop_not_null. The check that proves NOT NULL is in constraint.c.
  */
 #include "base/error.h"
 #include "base/sqltext.h"
 #include "steps/common.h"
 #include "steps/ops.h"
-
-static gboolean
-drop_constraint(Run *run, const Step *step, GError **error)
-{
-    return common_run_built(run,
-                            sql_build("ALTER TABLE ? DROP CONSTRAINT ?", sql_name(step->schema, step->table),
-                                      sql_ident(step_get(step, PARAM_CONSTRAINT))),
-                            error);
-}
-
-static gboolean
-probe_added(Run *run, const Step *step, StepState *ret_state, GError **error)
-{
-    ColumnState state;
-
-    if (!common_column_state(run, step, &state, error))
-        return FALSE;
-    *ret_state = state.has_constraint ? STEP_PRESENT : STEP_ABSENT;
-    return TRUE;
-}
-
-static gboolean
-undo_added(Run *run, const Step *step, GError **error)
-{
-    return guard_apply(run, step, drop_constraint, GUARD_NOTE_UNDONE, error);
-}
-
-static gboolean
-verify_added(Run *run, const Step *step, GError **error)
-{
-    return common_verify_present(run, step, probe_added, error);
-}
-
-const StepOps step_check_add_not_valid = {probe_added, common_guarded, NULL, verify_added, undo_added};
-
-static gboolean
-probe_valid(Run *run, const Step *step, StepState *ret_state, GError **error)
-{
-    ColumnState state;
-
-    if (!common_column_state(run, step, &state, error))
-        return FALSE;
-    *ret_state = state.has_constraint && state.is_valid ? STEP_PRESENT : STEP_ABSENT;
-    return TRUE;
-}
-
-/* VALIDATE names the first row that fails only by its constraint; people need the number and a way out. */
-static gboolean
-validate(Run *run, const Step *step, GError **error)
-{
-    if (guard_apply_long(run, step, common_run_sql, GUARD_NOTE_DONE, error))
-        return TRUE;
-    if (error != NULL && seam_error_has_sqlstate(*error, "23514")) {
-        seam_error_detail(error, "column \"%s\" of %s.%s holds NULL in some rows", step_get(step, PARAM_COLUMN),
-                          step->schema, step->table);
-        seam_error_hint(
-            error, "give them a value (UPDATE ... WHERE %s IS NULL), then `pgseam resume`; `pgseam rollback` undoes",
-            step_get(step, PARAM_COLUMN));
-    }
-    return FALSE;
-}
-
-static gboolean
-verify_valid(Run *run, const Step *step, GError **error)
-{
-    return common_verify_present(run, step, probe_valid, error);
-}
-
-/* Nothing to undo: the proof goes with the constraint. */
-const StepOps step_check_validate = {probe_valid, validate, NULL, verify_valid, NULL};
 
 static gboolean
 probe_not_null(Run *run, const Step *step, StepState *ret_state, GError **error)
@@ -91,7 +21,7 @@ probe_not_null(Run *run, const Step *step, StepState *ret_state, GError **error)
 static gboolean
 set_and_drop_check(Run *run, const Step *step, GError **error)
 {
-    return common_run_sql(run, step, error) && drop_constraint(run, step, error);
+    return common_run_sql(run, step, error) && common_drop_constraint(run, step, error);
 }
 
 static gboolean
@@ -162,7 +92,7 @@ set_back(Run *run, const Step *step, GError **error)
                             sql_build("ALTER TABLE ? ALTER COLUMN ? SET NOT NULL", sql_name(step->schema, step->table),
                                       sql_ident(step_get(step, PARAM_COLUMN))),
                             error) &&
-           drop_constraint(run, step, error);
+           common_drop_constraint(run, step, error);
 }
 
 /* Rows of the new application may hold a NULL by now: then the old schema cannot come back, and nothing of the attempt
@@ -170,7 +100,7 @@ set_back(Run *run, const Step *step, GError **error)
 static gboolean
 give_up_undo(Run *run, const Step *step, GError **error)
 {
-    if (!guard_apply(run, step, drop_constraint, GUARD_NOTE_NOTHING, NULL))
+    if (!guard_apply(run, step, common_drop_constraint, GUARD_NOTE_NOTHING, NULL))
         seam_error_detail(error, "constraint %s is left on the table", step_get(step, PARAM_CONSTRAINT));
     seam_error_hint(error, "column \"%s\" holds NULL in some rows: give each a value, then `pgseam rollback` again",
                     step_get(step, PARAM_COLUMN));

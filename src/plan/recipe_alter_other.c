@@ -1,0 +1,354 @@
+/*
+ * Subcommands of ALTER TABLE that change catalog rows only: as written, under the guard with the right lock, each with
+ * what takes it back (research: lint-lock-peers.md, section 2.1). What would rewrite the table is refused.
+ */
+#include <string.h>
+
+#include "base/sqltext.h"
+#include "plan/recipe.h"
+
+/* Appends what takes the subcommand back; FALSE: there is nothing that would. */
+typedef gboolean (*UndoMaker)(Step *step, const Target *target, const AlterCmd *cmd);
+
+static SqlArg
+table_of(const Target *target)
+{
+    return sql_name(target->schema, target->name);
+}
+
+/* "n_distinct=5" -> 5 of `name`; NULL if it is not set. */
+static const char *
+option_of(const GPtrArray *options, const char *name)
+{
+    gsize length = strlen(name);
+
+    for (guint i = 0; options != NULL && i < options->len; i++) {
+        const char *option = g_ptr_array_index(options, i);
+
+        if (g_ascii_strncasecmp(option, name, length) == 0 && option[length] == '=')
+            return option + length + 1;
+    }
+    return NULL;
+}
+
+/* "toast.autovacuum_enabled" is two identifiers. */
+static char *
+option_name(const char *name)
+{
+    const char *dot = strchr(name, '.');
+    g_autofree char *space = dot != NULL ? g_strndup(name, (gsize)(dot - name)) : NULL;
+
+    return sql_quote_name(space, dot != NULL ? dot + 1 : name);
+}
+
+static gboolean
+undo_statistics(Step *step, const Target *target, const AlterCmd *cmd)
+{
+    const FactColumn *column = facts_column(target->table, cmd->column);
+
+    step_append(step, PARAM_UNDO,
+                sql_build("ALTER TABLE ? ALTER COLUMN ? SET STATISTICS ?", table_of(target), sql_ident(cmd->column),
+                          sql_int(column->statistics)));
+    return TRUE;
+}
+
+static gboolean
+undo_storage(Step *step, const Target *target, const AlterCmd *cmd)
+{
+    const FactColumn *column = facts_column(target->table, cmd->column);
+
+    step_append(step, PARAM_UNDO,
+                sql_build("ALTER TABLE ? ALTER COLUMN ? SET STORAGE ?", table_of(target), sql_ident(cmd->column),
+                          sql_raw(column->storage)));
+    return TRUE;
+}
+
+static gboolean
+undo_compression(Step *step, const Target *target, const AlterCmd *cmd)
+{
+    const FactColumn *column = facts_column(target->table, cmd->column);
+
+    step_append(step, PARAM_UNDO,
+                sql_build("ALTER TABLE ? ALTER COLUMN ? SET COMPRESSION ?", table_of(target), sql_ident(cmd->column),
+                          sql_raw(column->compression != NULL ? column->compression : "default")));
+    return TRUE;
+}
+
+static gboolean
+undo_column_options(Step *step, const Target *target, const AlterCmd *cmd)
+{
+    const FactColumn *column = facts_column(target->table, cmd->column);
+
+    for (guint i = 0; i < cmd->names->len; i++) {
+        const char *name = g_ptr_array_index(cmd->names, i);
+        const char *old = option_of(column->options, name);
+        g_autofree char *quoted = option_name(name);
+
+        step_append(step, PARAM_UNDO,
+                    old != NULL ? sql_build("ALTER TABLE ? ALTER COLUMN ? SET (? = ?)", table_of(target),
+                                            sql_ident(cmd->column), sql_raw(quoted), sql_literal(old))
+                                : sql_build("ALTER TABLE ? ALTER COLUMN ? RESET (?)", table_of(target),
+                                            sql_ident(cmd->column), sql_raw(quoted)));
+    }
+    return TRUE;
+}
+
+static gboolean
+undo_options(Step *step, const Target *target, const AlterCmd *cmd)
+{
+    for (guint i = 0; i < cmd->names->len; i++) {
+        const char *name = g_ptr_array_index(cmd->names, i);
+        const char *old = option_of(target->table->options, name);
+        g_autofree char *quoted = option_name(name);
+
+        step_append(step, PARAM_UNDO,
+                    old != NULL
+                        ? sql_build("ALTER TABLE ? SET (? = ?)", table_of(target), sql_raw(quoted), sql_literal(old))
+                        : sql_build("ALTER TABLE ? RESET (?)", table_of(target), sql_raw(quoted)));
+    }
+    return TRUE;
+}
+
+static gboolean
+undo_cluster(Step *step, const Target *target, const AlterCmd *cmd G_GNUC_UNUSED)
+{
+    for (guint i = 0; i < target->table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(target->table->indexes, i);
+
+        if (index->is_clustered) {
+            step_append(step, PARAM_UNDO,
+                        sql_build("ALTER TABLE ? CLUSTER ON ?", table_of(target), sql_ident(index->name)));
+            return TRUE;
+        }
+    }
+    step_append(step, PARAM_UNDO, sql_build("ALTER TABLE ? SET WITHOUT CLUSTER", table_of(target)));
+    return TRUE;
+}
+
+static gboolean
+undo_replica_identity(Step *step, const Target *target, const AlterCmd *cmd G_GNUC_UNUSED)
+{
+    static const char words[] = "dDEFAULT nNOTHING fFULL ";
+    const char *word = strchr(words, target->table->replica_identity);
+
+    for (guint i = 0; i < target->table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(target->table->indexes, i);
+
+        if (index->is_replica_identity) {
+            step_append(
+                step, PARAM_UNDO,
+                sql_build("ALTER TABLE ? REPLICA IDENTITY USING INDEX ?", table_of(target), sql_ident(index->name)));
+            return TRUE;
+        }
+    }
+    if (word == NULL)
+        return FALSE;
+    {
+        g_autofree char *spelled = g_strndup(word + 1, strcspn(word + 1, " "));
+
+        step_append(step, PARAM_UNDO,
+                    sql_build("ALTER TABLE ? REPLICA IDENTITY ?", table_of(target), sql_raw(spelled)));
+    }
+    return TRUE;
+}
+
+static gboolean
+undo_row_security(Step *step, const Target *target, const AlterCmd *cmd G_GNUC_UNUSED)
+{
+    step_append(step, PARAM_UNDO,
+                sql_build("ALTER TABLE ? ? ROW LEVEL SECURITY", table_of(target),
+                          sql_raw(target->table->has_row_security ? "ENABLE" : "DISABLE")));
+    step_append(step, PARAM_UNDO,
+                sql_build("ALTER TABLE ? ? ROW LEVEL SECURITY", table_of(target),
+                          sql_raw(target->table->forces_row_security ? "FORCE" : "NO FORCE")));
+    return TRUE;
+}
+
+/* Every trigger that it can mean gets its old state back: one by name, or the user's own. */
+static gboolean
+undo_trigger(Step *step, const Target *target, const AlterCmd *cmd)
+{
+    static const struct {
+        char state;
+        const char *word;
+    } states[] = {{'O', "ENABLE"}, {'D', "DISABLE"}, {'R', "ENABLE REPLICA"}, {'A', "ENABLE ALWAYS"}};
+
+    for (guint i = 0; i < target->table->triggers->len; i++) {
+        const char *name = g_ptr_array_index(target->table->triggers, i);
+        const char *state = g_ptr_array_index(target->table->trigger_states, i);
+
+        if (cmd->column != NULL && cmd->column[0] != '\0' && strcmp(cmd->column, name) != 0)
+            continue;
+        for (gsize k = 0; k < G_N_ELEMENTS(states); k++) {
+            if (states[k].state == state[0])
+                step_append(
+                    step, PARAM_UNDO,
+                    sql_build("ALTER TABLE ? ? TRIGGER ?", table_of(target), sql_raw(states[k].word), sql_ident(name)));
+        }
+    }
+    return TRUE;
+}
+
+static gboolean
+undo_owner(Step *step, const Target *target, const AlterCmd *cmd G_GNUC_UNUSED)
+{
+    step_append(step, PARAM_UNDO,
+                sql_build("ALTER TABLE ? OWNER TO ?", table_of(target), sql_ident(target->table->owner)));
+    return TRUE;
+}
+
+static gboolean
+undo_add_identity(Step *step, const Target *target, const AlterCmd *cmd)
+{
+    const FactColumn *column = facts_column(target->table, cmd->column);
+
+    if (column == NULL || column->default_expr != NULL)
+        return FALSE;
+    step_append(step, PARAM_UNDO,
+                sql_build("ALTER TABLE ? ALTER COLUMN ? DROP IDENTITY", table_of(target), sql_ident(cmd->column)));
+    return TRUE;
+}
+
+static gboolean
+undo_nothing(Step *step G_GNUC_UNUSED, const Target *target G_GNUC_UNUSED, const AlterCmd *cmd G_GNUC_UNUSED)
+{
+    return FALSE;
+}
+
+typedef struct OtherRow {
+    const char *what; /* AlterCmd.what */
+    LockMode mode;
+    Phase phase;
+    UndoMaker undo;     /* NULL: refused, for `refusal` */
+    gboolean of_column; /* it names a column of the table */
+    const char *why;
+} OtherRow;
+
+static const char catalog_only[] = "only catalog rows change";
+static const char old_application[] = "the old application may rely on how it was: waits behind the gate";
+static const char final[] = "cannot be put back exactly: waits behind the gate";
+static const char rewrite[] = "needs online rewrite: it writes the whole table anew under ACCESS EXCLUSIVE";
+
+/* Modes: AlterTableGetLockLevel in src/backend/commands/tablecmds.c; measured 12 to 18. */
+static const OtherRow rows[] = {
+    {"SET STATISTICS", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_statistics, TRUE, catalog_only},
+    {"SET OPTIONS", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_column_options, TRUE, catalog_only},
+    {"RESET OPTIONS", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_column_options, TRUE, catalog_only},
+    {"SET STORAGE", LOCK_ACCESS_EXCLUSIVE, PHASE_EXPAND, undo_storage, TRUE, catalog_only},
+    {"SET COMPRESSION", LOCK_ACCESS_EXCLUSIVE, PHASE_EXPAND, undo_compression, TRUE, catalog_only},
+    {"SET REL OPTIONS", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_options, FALSE, catalog_only},
+    {"RESET REL OPTIONS", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_options, FALSE, catalog_only},
+    {"CLUSTER ON", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_cluster, FALSE, catalog_only},
+    {"DROP CLUSTER", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_cluster, FALSE, catalog_only},
+    {"REPLICA IDENTITY", LOCK_ACCESS_EXCLUSIVE, PHASE_EXPAND, undo_replica_identity, FALSE, catalog_only},
+    {"ENABLE TRIG", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_EXPAND, undo_trigger, FALSE, catalog_only},
+    {"ENABLE ALWAYS TRIG", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_EXPAND, undo_trigger, FALSE, catalog_only},
+    {"ENABLE REPLICA TRIG", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_EXPAND, undo_trigger, FALSE, catalog_only},
+    {"ENABLE TRIG USER", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_EXPAND, undo_trigger, FALSE, catalog_only},
+    {"DISABLE TRIG", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_CONTRACT, undo_trigger, FALSE, old_application},
+    {"DISABLE TRIG USER", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_CONTRACT, undo_trigger, FALSE, old_application},
+    {"ENABLE ROW SECURITY", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_row_security, FALSE, old_application},
+    {"DISABLE ROW SECURITY", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_row_security, FALSE, old_application},
+    {"FORCE ROW SECURITY", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_row_security, FALSE, old_application},
+    {"NO FORCE ROW SECURITY", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_row_security, FALSE, old_application},
+    {"CHANGE OWNER", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_owner, FALSE, old_application},
+    {"ADD IDENTITY", LOCK_ACCESS_EXCLUSIVE, PHASE_EXPAND, undo_add_identity, TRUE, catalog_only},
+    {"SET IDENTITY", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, TRUE, final},
+    {"DROP IDENTITY", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, TRUE, final},
+    {"DROP EXPRESSION", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, TRUE, final},
+    {"ALTER CONSTRAINT", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, FALSE, final},
+    {"SET LOGGED", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
+    {"SET UN LOGGED", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
+    {"SET TABLE SPACE", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
+    {"SET ACCESS METHOD", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
+    {"SET EXPRESSION", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, TRUE, rewrite},
+};
+
+static const OtherRow *
+find_row(const AlterCmd *cmd)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (strcmp(rows[i].what, cmd->what) == 0)
+            return &rows[i];
+    }
+    return NULL;
+}
+
+/* Storage parameters whose lock is stronger: user_catalog_table (src/backend/access/common/reloptions.c). */
+static LockMode
+mode_of(const OtherRow *row, const AlterCmd *cmd)
+{
+    for (guint i = 0; i < cmd->names->len; i++) {
+        if (g_ascii_strcasecmp(g_ptr_array_index(cmd->names, i), "user_catalog_table") == 0)
+            return LOCK_ACCESS_EXCLUSIVE;
+    }
+    return row->mode;
+}
+
+/* A foreign key's other table is locked, too. */
+static void
+lock_partner(Step *step, const Target *target, const AlterCmd *cmd)
+{
+    const FactConstraint *constraint = context_constraint(target, cmd->column != NULL ? cmd->column : "");
+
+    if (strcmp(cmd->what, "ALTER CONSTRAINT") == 0 && constraint != NULL && constraint->other_table != NULL)
+        step_add_lock(step, constraint->other_schema, constraint->other_table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT,
+                      constraint->other_is_owned);
+}
+
+static void
+add_on_created(PlanContext *ctx, const Target *target, const OtherRow *row, const char *sql)
+{
+    Step *step = context_step(ctx, PHASE_EXPAND, STEP_DDL_RUN, target);
+
+    step->sql = g_strdup(sql);
+    step->why = g_strdup("the table is made by this file: nobody else uses it yet");
+    context_lock(step, target, row->mode, HOLD_INSTANT);
+}
+
+static gboolean
+add_on_table(PlanContext *ctx, const Target *target, const OtherRow *row, const AlterCmd *cmd, const char *sql)
+{
+    Step *step = context_step(ctx, row->phase, STEP_DDL_RUN, target);
+
+    if (!row->undo(step, target, cmd)) {
+        g_ptr_array_set_size(ctx->phases[row->phase], (gint)ctx->phases[row->phase]->len - 1);
+        step = context_step(ctx, PHASE_CONTRACT, STEP_DDL_FINAL, target);
+    }
+    step->sql = g_strdup(sql);
+    step->why = g_strdup(row->why);
+    context_lock(step, target, mode_of(row, cmd), HOLD_INSTANT);
+    lock_partner(step, target, cmd);
+    return TRUE;
+}
+
+gboolean
+recipe_alter_other(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    const OtherRow *row = find_row(cmd);
+    g_autofree char *what = g_strconcat("ALTER TABLE ... ", cmd->what, NULL);
+
+    if (row == NULL) {
+        context_not_yet(
+            error, "see `pgseam plan --help` for what is; -- pgseam: allow opaque because ... runs it as it stands",
+            what);
+        return FALSE;
+    }
+    if (target->table == NULL) {
+        add_on_created(ctx, target, row, sql);
+        return TRUE;
+    }
+    if (row->undo == NULL) {
+        context_refuse(error, "wait for the online rewrite, or accept the lock: -- pgseam: allow opaque because ...",
+                       "%s: %s", what, row->why);
+        return FALSE;
+    }
+    if (row->of_column && !context_check_column(ctx, target, cmd->column, error))
+        return FALSE;
+    if (row->of_column && facts_column(target->table, cmd->column) == NULL) {
+        context_refuse(error, "write it into the ADD COLUMN, or into a migration of its own",
+                       "column \"%s\" is added in this same file", cmd->column);
+        return FALSE;
+    }
+    return add_on_table(ctx, target, row, cmd, sql);
+}

@@ -1,0 +1,272 @@
+/*
+ * ADD COLUMN. What only changes catalog rows runs as it stands; inline constraints are split off (research: rows 9 to
+ * 17, recipes R1 to R5); what gives each existing row a value of its own is filled in batches (recipe_column_fill.c).
+ */
+#include <string.h>
+
+#include "base/sqltext.h"
+#include "plan/recipe.h"
+#include "plan/recipe_column.h"
+
+gboolean
+context_is_serial(const char *type_name)
+{
+    static const char *const names[] = {"serial", "bigserial", "smallserial", "serial2", "serial4", "serial8", NULL};
+
+    return type_name != NULL && g_strv_contains(names, type_name);
+}
+
+const ConstraintDef *
+column_identity(const ColumnDef *column)
+{
+    for (guint i = 0; i < column->constraints->len; i++) {
+        const ConstraintDef *constraint = g_ptr_array_index(column->constraints, i);
+
+        if (constraint->kind == CONSTRAINT_IDENTITY)
+            return constraint;
+    }
+    return NULL;
+}
+
+static gboolean
+has_kind(const ColumnDef *column, ConstraintKind kind)
+{
+    for (guint i = 0; i < column->constraints->len; i++) {
+        if (((const ConstraintDef *)g_ptr_array_index(column->constraints, i))->kind == kind)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+has_default(const ColumnDef *column)
+{
+    const char *text = column->default_value.text;
+
+    return text != NULL && g_ascii_strcasecmp(text, "NULL") != 0;
+}
+
+/* TRUE if each existing row gets a value of its own, for which PostgreSQL would rewrite the table. */
+static gboolean
+is_filled(const PlanContext *ctx, const ColumnDef *column)
+{
+    return context_is_serial(column->type_name) || column_identity(column) != NULL ||
+           (column->default_value.text != NULL && context_volatility(ctx, &column->default_value) == 'v');
+}
+
+/* What would rewrite the table and cannot be filled in batches either. */
+static gboolean
+check_definition(PlanContext *ctx, const ColumnDef *column, GError **error)
+{
+    const FactType *type = g_hash_table_lookup(ctx->facts->types, column->type);
+
+    if (has_kind(column, CONSTRAINT_GENERATED)) {
+        context_refuse(error,
+                       "add a plain column, keep it with a trigger and fill it with an UPDATE; or wait for the online "
+                       "rewrite",
+                       "needs online rewrite: a stored generated column rewrites the whole table under ACCESS "
+                       "EXCLUSIVE");
+        return FALSE;
+    }
+    if (context_is_serial(column->type_name))
+        return TRUE;
+    if (type == NULL || !type->exists) {
+        context_refuse(error, NULL, "type %s does not exist", column->type);
+        return FALSE;
+    }
+    if (type->is_constrained_domain) {
+        context_refuse(error, "use the domain's base type, with a CHECK of its own for the domain's condition",
+                       "needs online rewrite: a column of a domain with constraints rewrites the whole table under "
+                       "ACCESS EXCLUSIVE, with or without a default, on every server up to 18");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* TRUE if a later statement of the file gives the column a value. */
+static gboolean
+is_updated_later(const PlanContext *ctx, const Target *target, const char *column)
+{
+    gboolean is_later = FALSE;
+
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+
+        for (guint k = 0; is_later && stmt->kind == STMT_UPDATE && k < stmt->dml.assignments->len; k++) {
+            const Assignment *assignment = g_ptr_array_index(stmt->dml.assignments, k);
+
+            if (strcmp(assignment->column, column) == 0 &&
+                facts_find(ctx->facts, stmt->dml.relation.schema, stmt->dml.relation.name) == target->table)
+                return TRUE;
+        }
+        is_later |= stmt == ctx->stmt;
+    }
+    return FALSE;
+}
+
+/* NOT NULL without a default: something must fill the rows that are there, and those that the old application goes on
+ * writing. */
+static gboolean
+check_not_null(PlanContext *ctx, const Target *target, const ColumnDef *column, GError **error)
+{
+    gboolean is_forbidden = column->is_not_null || has_kind(column, CONSTRAINT_PRIMARY);
+    g_autofree char *hint = NULL;
+    g_autofree char *name = NULL;
+
+    if (!is_forbidden || has_default(column) || is_filled(ctx, column) || ctx->stmt->up != NULL ||
+        is_updated_later(ctx, target, column->name))
+        return TRUE;
+    name = sql_quote_ident(column->name);
+    hint = g_strdup_printf("give it a DEFAULT; or fill it in this same file: UPDATE ... SET %s = ... WHERE %s IS NULL; "
+                           "or write -- pgseam: up %s = expression above the statement",
+                           name, name, name);
+    context_refuse(error, hint,
+                   "ADD COLUMN %s NOT NULL without a default fails on a table with rows, and breaks the inserts of the "
+                   "old application",
+                   name);
+    return FALSE;
+}
+
+/* TRUE: there is something to do. FALSE without an error: IF NOT EXISTS, and it is there. */
+static gboolean
+check_absent(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error)
+{
+    if (!context_has_column(ctx, target, cmd->column))
+        return TRUE;
+    if (cmd->if_exists && !context_is_dropped(ctx, target, cmd->column)) {
+        plan_note(ctx->plan, "line %d: column \"%s\" is there already, nothing to do", ctx->stmt->line, cmd->column);
+        return FALSE;
+    }
+    context_refuse(error,
+                   context_is_dropped(ctx, target, cmd->column)
+                       ? "its DROP runs in the contract phase, after this; give the new column another name"
+                       : NULL,
+                   "column \"%s\" of table %s exists already", cmd->column, target->name);
+    return FALSE;
+}
+
+/* The column without what is split off: its base, a default that costs nothing, NOT NULL where the default proves it.
+ */
+static char *
+bare_column(const Target *target, const AlterCmd *cmd, gboolean with_default)
+{
+    const ColumnDef *column = &cmd->definition;
+    gboolean defaulted = with_default && column->default_value.text != NULL;
+
+    return sql_build("ALTER TABLE ? ADD COLUMN ????", sql_name(target->schema, target->name),
+                     sql_raw(cmd->if_exists ? "IF NOT EXISTS " : ""), sql_raw(column->base),
+                     sql_raw(defaulted ? " DEFAULT " : ""), sql_raw(defaulted ? column->default_value.text : ""));
+}
+
+static gboolean
+is_split(const PlanContext *ctx, const Target *target, const ColumnDef *column)
+{
+    if (is_filled(ctx, column) || (column->is_not_null && !has_default(column)))
+        return TRUE;
+    return column->constraints->len > 0 && target->table != NULL;
+}
+
+static Step *
+add_column(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql)
+{
+    const ColumnDef *column = &cmd->definition;
+    gboolean filled = is_filled(ctx, column);
+    Step *step = context_step(ctx, PHASE_EXPAND, STEP_COLUMN_ADD, target);
+    ColumnChange *change = g_new0(ColumnChange, 1);
+
+    if (!is_split(ctx, target, column))
+        step->sql = g_strdup(sql);
+    else {
+        g_autofree char *bare = bare_column(target, cmd, !filled);
+
+        step->sql = g_strconcat(bare, column->is_not_null && has_default(column) && !filled ? " NOT NULL" : "", NULL);
+    }
+    step->why =
+        g_strdup_printf("only catalog rows change: no scan, no rewrite%s",
+                        filled                               ? "; existing rows are filled in batches"
+                        : column->default_value.text != NULL ? "; the default is kept in the catalog for old rows"
+                                                             : "");
+    step_set(step, PARAM_COLUMN, cmd->column);
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+    *change = (ColumnChange){target, cmd->column, column};
+    g_ptr_array_add(ctx->added, change);
+    return step;
+}
+
+static gboolean
+add_constraints(PlanContext *ctx, const Target *target, const ColumnDef *column, GError **error)
+{
+    for (guint i = 0; i < column->constraints->len; i++) {
+        const ConstraintDef *constraint = g_ptr_array_index(column->constraints, i);
+
+        if (constraint->kind != CONSTRAINT_IDENTITY && !recipe_constraint(ctx, target, constraint, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* `up`: what fills the column, as a directive. */
+static gboolean
+fill_by_directive(PlanContext *ctx, const Target *target, const ColumnDef *column, GError **error)
+{
+    g_autofree char *up = g_strdup(ctx->stmt->up);
+
+    return recipe_generated_update(ctx,
+                                   sql_build("UPDATE ? SET ? WHERE ? IS NULL", sql_name(target->schema, target->name),
+                                             sql_raw(up), sql_ident(column->name)),
+                                   error);
+}
+
+static gboolean
+add_on_table(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    const ColumnDef *column = &cmd->definition;
+    gboolean filled = is_filled(ctx, column);
+    Step *step = add_column(ctx, target, cmd, sql);
+
+    context_note_prepared(ctx, target);
+    if (filled && !column_fill(ctx, target, cmd, step, error))
+        return FALSE;
+    if (ctx->stmt->up != NULL && !fill_by_directive(ctx, target, column, error))
+        return FALSE;
+    if (!filled && column->is_not_null && !has_default(column) &&
+        !recipe_not_null_in(ctx, target, column->name, NULL, PHASE_CONTRACT, error))
+        return FALSE;
+    return add_constraints(ctx, target, column, error);
+}
+
+/* On a table that this file makes everything runs as it stands, foreign keys apart: they lock the other table. */
+static gboolean
+add_on_created(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    Step *step;
+
+    if (has_kind(&cmd->definition, CONSTRAINT_FOREIGN)) {
+        context_refuse(error, "write the column into CREATE TABLE, or ADD COLUMN and ADD FOREIGN KEY apart",
+                       "a foreign key inline in ADD COLUMN on a table that is created in the same file");
+        return FALSE;
+    }
+    step = add_column(ctx, target, cmd, sql);
+    g_free(step->why);
+    g_free(step->sql);
+    step->sql = g_strdup(sql);
+    step->why = g_strdup("the table is made by this file: nobody else uses it yet");
+    return TRUE;
+}
+
+gboolean
+recipe_column_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+
+    if (!check_absent(ctx, target, cmd, &why)) {
+        if (why == NULL)
+            return TRUE;
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    if (target->table == NULL)
+        return add_on_created(ctx, target, cmd, sql, error);
+    return check_definition(ctx, &cmd->definition, error) && check_not_null(ctx, target, &cmd->definition, error) &&
+           add_on_table(ctx, target, cmd, sql, error);
+}

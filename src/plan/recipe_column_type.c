@@ -1,0 +1,237 @@
+/*
+ * ALTER COLUMN TYPE where only catalog rows change. Anything else is a rewrite under ACCESS EXCLUSIVE and refused until
+ * the online rewrite can do it.
+ *
+ * It waits for the contract phase: the way back would narrow the type, which is a rewrite.
+ */
+#include <string.h>
+
+#include "base/sqltext.h"
+#include "plan/recipe.h"
+#include "rules/type_change.h"
+
+static gboolean
+contains(const GPtrArray *names, const char *name)
+{
+    return names != NULL && g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
+}
+
+static gboolean
+needs_rewrite(GError **error, const char *reason)
+{
+    context_refuse(error,
+                   "add a column of the new type, fill it with an UPDATE, and let the new application use it; or wait "
+                   "for the online rewrite",
+                   "needs online rewrite: %s", reason);
+    return FALSE;
+}
+
+/* USING the column itself, cast or not, is what PostgreSQL would do without it. */
+static gboolean
+is_plain_using(const AlterCmd *cmd)
+{
+    const Expr *using = &cmd->default_value;
+
+    return using->text == NULL ||
+           (using->columns->len == 1 && strcmp(g_ptr_array_index(using->columns, 0), cmd->column) == 0 &&
+            using->functions->len == 0 && using->operators->len == 0 && !using->has_subquery);
+}
+
+/* Views, rules, policies, generated columns and the like stop the statement (0A000). */
+static gboolean
+check_dependents(const FactTable *table, const char *column, GError **error)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    for (guint i = 0; i < table->dependents->len; i++) {
+        const FactDependent *dependent = g_ptr_array_index(table->dependents, i);
+
+        if (strcmp(dependent->column, column) == 0)
+            g_string_append_printf(out, "%s%s", out->len > 0 ? ", " : "", dependent->what);
+    }
+    if (out->len == 0)
+        return TRUE;
+    context_refuse(error, "drop these first and make them again afterwards, in migrations of their own",
+                   "the type of column \"%s\" is used by %s", column, out->str);
+    return FALSE;
+}
+
+/* An index on an expression or with a predicate that mentions the column is built anew under the lock, whatever the
+ * types (CheckIndexCompatible in src/backend/commands/indexcmds.c). Its definition is searched as text: a name that
+ * happens to stand in it is one refusal too many, never one too few. */
+static gboolean
+check_indexes(const FactTable *table, const char *column, gboolean rebuilds_all, GError **error)
+{
+    for (guint i = 0; i < table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(table->indexes, i);
+        gboolean is_special = index->columns == NULL || index->is_partial;
+        g_autofree char *reason = NULL;
+
+        if (!(is_special && strstr(index->definition, column) != NULL) &&
+            !(rebuilds_all && contains(index->columns, column)))
+            continue;
+        reason = g_strdup_printf("index \"%s\" would be built anew under ACCESS EXCLUSIVE%s", index->name,
+                                 is_special ? ": it is partial or on an expression" : "");
+        return needs_rewrite(error, reason);
+    }
+    return TRUE;
+}
+
+/* The base types of both ends of a foreign key must stay comparable without a look at the rows. */
+static gboolean
+check_foreign_keys(const FactTable *table, const char *column, const char *from, const char *to, GError **error)
+{
+    gboolean same_base = strncmp(from, to, MIN(strcspn(from, "("), strcspn(to, "("))) == 0;
+
+    for (guint i = 0; i < table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
+        g_autofree char *reason = NULL;
+
+        if (constraint->kind != 'f' || !contains(constraint->columns, column) || same_base)
+            continue;
+        reason = g_strdup_printf("foreign key \"%s\" would be checked anew under ACCESS EXCLUSIVE on both tables",
+                                 constraint->name);
+        return needs_rewrite(error, reason);
+    }
+    return TRUE;
+}
+
+static gboolean
+check_pair(PlanContext *ctx, const FactColumn *column, const AlterCmd *cmd, TypeChange *ret_change, GError **error)
+{
+    const FactType *type = g_hash_table_lookup(ctx->facts->types, cmd->definition.type);
+    g_autofree char *reason = NULL;
+
+    if (type == NULL || !type->exists || type->formatted == NULL) {
+        context_refuse(error, NULL, "type %s does not exist", cmd->definition.type);
+        return FALSE;
+    }
+    *ret_change = type_change(column->type, type->formatted, ctx->facts->time_zone);
+    if (cmd->definition.base != NULL)
+        *ret_change = MAX(*ret_change, TYPE_CHANGE_REINDEX);
+    if (!is_plain_using(cmd)) {
+        reason = g_strdup_printf("USING %s computes each row anew", cmd->default_value.text);
+        return needs_rewrite(error, reason);
+    }
+    if (*ret_change != TYPE_CHANGE_REWRITE && !type->is_constrained_domain)
+        return TRUE;
+    reason = g_strdup_printf("%s to %s writes every row anew under ACCESS EXCLUSIVE", column->type, type->formatted);
+    return needs_rewrite(error, reason);
+}
+
+/* A check that reads the column would be evaluated for every row under the lock: it is taken off in the same
+ * transaction and comes back NOT VALID, to be proven afterwards. */
+static void
+reset_checks(PlanContext *ctx, const Target *target, Step *step, const char *column)
+{
+    SqlArg table = sql_name(target->schema, target->name);
+    g_autofree char *alter = g_steal_pointer(&step->sql);
+
+    for (guint i = 0; i < target->table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(target->table->constraints, i);
+        gboolean is_valid = constraint->is_valid;
+        Step *validate;
+
+        if (constraint->kind != 'c' || !contains(constraint->columns, column))
+            continue;
+        if (step->sql == NULL)
+            step->sql = sql_build("ALTER TABLE ? DROP CONSTRAINT ?", table, sql_ident(constraint->name));
+        else
+            step_append(step, PARAM_MORE,
+                        sql_build("ALTER TABLE ? DROP CONSTRAINT ?", table, sql_ident(constraint->name)));
+        if (!is_valid)
+            continue;
+        validate = context_step(ctx, PHASE_CONTRACT, STEP_DDL_FINAL, target);
+        validate->sql = sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", table, sql_ident(constraint->name));
+        validate->why = g_strdup("the check that the change of type has taken off and put back NOT VALID");
+        validate->rows = target->table->rows;
+        step_set(validate, PARAM_LONG, "true");
+        context_lock(validate, target, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN);
+    }
+    if (step->sql == NULL) {
+        step->sql = g_steal_pointer(&alter);
+        return;
+    }
+    step_append(step, PARAM_MORE, g_steal_pointer(&alter));
+    for (guint i = 0; i < target->table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(target->table->constraints, i);
+
+        if (constraint->kind == 'c' && contains(constraint->columns, column))
+            step_append(step, PARAM_MORE,
+                        sql_build("ALTER TABLE ? ADD CONSTRAINT ? ??", table, sql_ident(constraint->name),
+                                  sql_raw(constraint->definition), sql_raw(constraint->is_valid ? " NOT VALID" : "")));
+    }
+}
+
+static void
+lock_partners(Step *step, const FactTable *table, const char *column)
+{
+    for (guint i = 0; i < table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
+
+        if (constraint->kind == 'f' && contains(constraint->columns, column) && constraint->other_table != NULL &&
+            (strcmp(constraint->other_table, table->name) != 0 || strcmp(constraint->other_schema, table->schema) != 0))
+            step_add_lock(step, constraint->other_schema, constraint->other_table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT,
+                          constraint->other_is_owned);
+    }
+}
+
+static gboolean
+change_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    const FactColumn *column = facts_column(target->table, cmd->column);
+    TypeChange change;
+    Step *step;
+
+    if (!check_pair(ctx, column, cmd, &change, error))
+        return FALSE;
+    if (change == TYPE_CHANGE_NONE) {
+        plan_note(ctx->plan, "line %d: column \"%s\" is of type %s already, nothing to do", ctx->stmt->line,
+                  cmd->column, column->type);
+        return TRUE;
+    }
+    if (!check_dependents(target->table, cmd->column, error) ||
+        !check_indexes(target->table, cmd->column, change == TYPE_CHANGE_REINDEX, error) ||
+        !check_foreign_keys(target->table, cmd->column, column->type, cmd->definition.type, error) ||
+        !context_claim(ctx, target, cmd->column, "type", error))
+        return FALSE;
+    step = context_step(ctx, PHASE_CONTRACT, STEP_DDL_FINAL, target);
+    step->sql = g_strdup(sql);
+    step->why = g_strdup_printf("%s to %s: only catalog rows change. The way back would rewrite the table, so it waits "
+                                "behind the gate",
+                                column->type, cmd->definition.type);
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+    lock_partners(step, target->table, cmd->column);
+    reset_checks(ctx, target, step, cmd->column);
+    plan_note(
+        ctx->plan,
+        "line %d: a prepared statement that returns column \"%s\" fails once in each session with \"cached plan "
+        "must not change result type\" (0A000): let the application's pool open new sessions with `pgseam complete`",
+        ctx->stmt->line, cmd->column);
+    plan_note(ctx->plan,
+              "line %d: the new application gets the type of column \"%s\" with `pgseam complete`; if it needs it "
+              "before, put this statement into a migration of its own that is completed first",
+              ctx->stmt->line, cmd->column);
+    return TRUE;
+}
+
+gboolean
+recipe_column_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    Step *step;
+
+    if (!context_check_column(ctx, target, cmd->column, error))
+        return FALSE;
+    if (target->table != NULL && facts_column(target->table, cmd->column) != NULL)
+        return change_type(ctx, target, cmd, sql, error);
+    if (target->table != NULL) {
+        context_refuse(error, "write the type into the ADD COLUMN", "column \"%s\" is added in this same file",
+                       cmd->column);
+        return FALSE;
+    }
+    step = context_step(ctx, PHASE_EXPAND, STEP_DDL_RUN, target);
+    step->sql = g_strdup(sql);
+    step->why = g_strdup("the table is made by this file: nobody else uses it yet");
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+    return TRUE;
+}

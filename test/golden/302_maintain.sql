@@ -1,2 +1,0 @@
-REINDEX INDEX users_email_idx;
-REINDEX TABLE orders;
