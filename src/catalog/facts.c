@@ -23,6 +23,7 @@ facts_new(void)
     facts->volatility = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     facts->types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, type_free);
     facts->taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    facts->schemas = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     facts->neighbours = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     facts->constraints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return facts;
@@ -79,6 +80,14 @@ dependent_free(FactDependent *dependent)
 }
 
 static void
+name_free(FactName *name)
+{
+    g_free(name->schema);
+    g_free(name->name);
+    g_free(name);
+}
+
+static void
 free_list(GPtrArray *list, GDestroyNotify free_item)
 {
     if (list != NULL) {
@@ -93,6 +102,7 @@ table_free(FactTable *table)
     free_list(table->columns, (GDestroyNotify)column_free);
     free_list(table->indexes, (GDestroyNotify)index_free);
     free_list(table->constraints, (GDestroyNotify)constraint_free);
+    free_list(table->sources, (GDestroyNotify)name_free);
     free_list(table->dependents, (GDestroyNotify)dependent_free);
     g_clear_pointer(&table->triggers, g_ptr_array_unref);
     g_clear_pointer(&table->descendants, g_ptr_array_unref);
@@ -131,6 +141,7 @@ facts_free(Facts *facts)
     g_hash_table_unref(facts->taken);
     g_hash_table_unref(facts->neighbours);
     g_hash_table_unref(facts->constraints);
+    g_hash_table_unref(facts->schemas);
     g_free(facts->database);
     g_free(facts->role);
     g_free(facts->search_path);
@@ -255,6 +266,11 @@ fingerprint_family(GPtrArray *lines, const FactTable *table)
         const FactTable *member = g_ptr_array_index(table->descendants, i);
 
         add_line(lines, table, "reaches %s.%s", member->schema, member->name);
+    }
+    for (guint i = 0; i < table->sources->len; i++) {
+        const FactName *source = g_ptr_array_index(table->sources, i);
+
+        add_line(lines, table, "reads %s.%s", source->schema, source->name);
     }
     if (table->kind == 'm')
         add_line(lines, table, "%s", table->is_populated ? "populated" : "not populated");

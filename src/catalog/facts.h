@@ -66,6 +66,11 @@ typedef struct FactDependent {
     char *what; /* pg_describe_object(): "view shop.adults" */
 } FactDependent;
 
+typedef struct FactName {
+    char *schema;
+    char *name;
+} FactName;
+
 typedef struct FactTable {
     gint64 oid;
     char *schema;
@@ -91,6 +96,7 @@ typedef struct FactTable {
     char *default_schema;       /* the default partition: its own, or the one beside it; NULL if there is none */
     char *default_name;
     GPtrArray *descendants; /* FactTable: partitions and children at any depth, parents first; they belong to Facts */
+    GPtrArray *sources;     /* FactName: what a materialized view reads */
     double rows;
     gint64 bytes;
     GPtrArray *columns;        /* FactColumn, without dropped ones */
@@ -123,6 +129,7 @@ typedef struct Facts {
     GHashTable *tables;     /* oid (gint64) -> FactTable, owner of the tables */
     GHashTable *volatility; /* function or operator name -> "i", "s" or "v": the worst of its overloads */
     GHashTable *types;      /* type text -> FactType */
+    GHashTable *schemas;    /* name of a schema that was asked for -> GPtrArray of FactTable, by name */
     GHashTable
         *neighbours;   /* set of quoted qualified names of all relations in the schemas of families of partitions */
     GHashTable *taken; /* set of quoted qualified names of relations that exist among the candidates */

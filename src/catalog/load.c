@@ -10,6 +10,7 @@ fact_request_init(FactRequest *request)
     request->functions = g_ptr_array_new_with_free_func(g_free);
     request->types = g_ptr_array_new_with_free_func(g_free);
     request->candidates = g_ptr_array_new();
+    request->schemas = g_ptr_array_new_with_free_func(g_free);
 }
 
 void
@@ -24,6 +25,7 @@ fact_request_clear(FactRequest *request)
         g_free(candidate);
     }
     g_ptr_array_unref(request->candidates);
+    g_ptr_array_unref(request->schemas);
     g_ptr_array_unref(request->relations);
     g_ptr_array_unref(request->functions);
     g_ptr_array_unref(request->types);
@@ -242,6 +244,25 @@ load_descendants(DbConn *conn, Facts *facts, GArray *pending, FactTable *table, 
 }
 
 static gboolean
+load_sources(DbConn *conn, FactTable *table, const char *oid, GError **error)
+{
+    g_autoptr(DbResult) rows = NULL;
+
+    table->sources = g_ptr_array_new();
+    if (table->kind != 'm')
+        return TRUE;
+    rows = ask(conn, QUERY_SOURCES, oid, error);
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
+        FactName *source = g_new0(FactName, 1);
+
+        source->schema = g_strdup(db_text(rows, i, "schema"));
+        source->name = g_strdup(db_text(rows, i, "name"));
+        g_ptr_array_add(table->sources, source);
+    }
+    return rows != NULL;
+}
+
+static gboolean
 load_table(DbConn *conn, Facts *facts, GArray *pending, gint64 oid, GError **error)
 {
     g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, oid);
@@ -252,9 +273,9 @@ load_table(DbConn *conn, Facts *facts, GArray *pending, gint64 oid, GError **err
         return row != NULL;
     fill_table(table, row);
     return load_standing(conn, table, text, error) && load_descendants(conn, facts, pending, table, text, error) &&
-           load_columns(conn, table, text, error) && load_indexes(conn, table, text, error) &&
-           load_constraints(conn, table, text, error) && load_dependents(conn, table, text, error) &&
-           load_triggers(conn, table, text, error);
+           load_sources(conn, table, text, error) && load_columns(conn, table, text, error) &&
+           load_indexes(conn, table, text, error) && load_constraints(conn, table, text, error) &&
+           load_dependents(conn, table, text, error) && load_triggers(conn, table, text, error);
 }
 
 /* Resolve the names; the tables behind them are begun with their oid alone. */
@@ -269,6 +290,29 @@ resolve_relations(DbConn *conn, Facts *facts, GArray *pending, const GPtrArray *
             return FALSE;
         if (db_rows(row) > 0)
             g_hash_table_insert(facts->relations, g_strdup(name), begin_table(facts, pending, db_int(row, 0, "oid")));
+    }
+    return TRUE;
+}
+
+/* All tables of the schemas that are asked for. */
+static gboolean
+resolve_schemas(DbConn *conn, Facts *facts, GArray *pending, const GPtrArray *names, GError **error)
+{
+    for (guint i = 0; i < names->len; i++) {
+        const char *name = g_ptr_array_index(names, i);
+        g_autoptr(DbResult) rows = ask(conn, QUERY_SCHEMA, name, error);
+        GPtrArray *tables;
+
+        if (rows == NULL)
+            return FALSE;
+        if (db_rows(rows) == 0)
+            continue;
+        tables = g_ptr_array_new();
+        for (int k = 0; k < db_rows(rows); k++) {
+            if (db_text(rows, k, "oid") != NULL)
+                g_ptr_array_add(tables, begin_table(facts, pending, db_int(rows, k, "oid")));
+        }
+        g_hash_table_insert(facts->schemas, g_strdup(name), tables);
     }
     return TRUE;
 }
@@ -412,6 +456,7 @@ load_all(DbConn *conn, Facts *facts, const FactRequest *request, const char *sea
 
     if (!db_run(conn, set_path, DB_ARGS(search_path), error) || !load_session(conn, facts, search_path, error) ||
         !resolve_relations(conn, facts, pending, request->relations, error) ||
+        !resolve_schemas(conn, facts, pending, request->schemas, error) ||
         !load_volatility(conn, facts, request->functions, error) || !load_types(conn, facts, request->types, error) ||
         !db_run(conn, set_path, DB_ARGS(""), error))
         return FALSE;

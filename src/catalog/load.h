@@ -21,6 +21,7 @@ typedef struct FactRequest {
     GPtrArray *functions;  /* function names, "schema.name" where qualified, and operator names */
     GPtrArray *types;      /* type text as the file writes it */
     GPtrArray *candidates; /* FactCandidate */
+    GPtrArray *schemas;    /* names of schemas whose tables are all read */
 } FactRequest;
 
 void fact_request_init(FactRequest *request);

@@ -165,6 +165,7 @@ static const char *const needed_params[STEP_N_KINDS] = {
     [STEP_CONSTRAINT_ADD] = PARAM_CONSTRAINT,
     [STEP_INDEX_CREATE] = PARAM_INDEX,
     [STEP_INDEX_DROP] = PARAM_INDEX,
+    [STEP_INDEX_REINDEX] = PARAM_INDEX,
 };
 
 /* What each kind of step stands on. */

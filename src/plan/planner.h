@@ -15,6 +15,7 @@ typedef struct Wishes {
     GPtrArray *functions;
     GPtrArray *types;
     GPtrArray *candidates;
+    GPtrArray *schemas; /* names of schemas whose tables are all wanted */
 } Wishes;
 
 /* Collect what to ask the catalog for. The caller clears. */

@@ -134,6 +134,8 @@ gboolean recipe_drop_index(PlanContext *ctx, GError **error);
 gboolean recipe_create_partitioned_index(PlanContext *ctx, const Target *target, const char *name, Phase phase,
                                          GError **error);
 void recipe_drop_partitioned_index(PlanContext *ctx, const Target *target, const char *name);
+gboolean recipe_reindex(PlanContext *ctx, GError **error);
+gboolean recipe_refresh(PlanContext *ctx, GError **error);
 gboolean recipe_dml(PlanContext *ctx, GError **error);
 gboolean recipe_transaction(PlanContext *ctx, GError **error);
 gboolean recipe_none(PlanContext *ctx, GError **error);

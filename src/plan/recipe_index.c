@@ -53,7 +53,8 @@ check_name(PlanContext *ctx, const Target *target, const char *name, gboolean if
 static gboolean
 old_writers_may_violate(const PlanContext *ctx, const Target *target, const CreateIndexStmt *create)
 {
-    if (!create->is_unique || target->table == NULL)
+    /* Nobody writes to a materialized view. */
+    if (!create->is_unique || target->table == NULL || target->table->kind == 'm')
         return FALSE;
     for (guint i = 0; i < create->uses.columns->len; i++) {
         const ColumnChange *added = context_added(ctx, target, g_ptr_array_index(create->uses.columns, i));

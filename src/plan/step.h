@@ -32,6 +32,7 @@ typedef enum TxMode { TX_WITH_JOURNAL, TX_FORBIDDEN, TX_BATCHED } TxMode;
     X(STEP_CONSTRAINT_ADD, "constraint.add", TX_WITH_JOURNAL, FALSE, "make the index that is there a constraint")      \
     X(STEP_INDEX_CREATE, "index.create", TX_FORBIDDEN, FALSE, "build the index concurrently")                          \
     X(STEP_INDEX_DROP, "index.drop", TX_FORBIDDEN, TRUE, "drop the index concurrently")                                \
+    X(STEP_INDEX_REINDEX, "index.reindex", TX_FORBIDDEN, FALSE, "rebuild the index concurrently")                      \
     X(STEP_BACKFILL_UPDATE, "backfill.update", TX_BATCHED, FALSE, "update the rows in batches")                        \
     X(STEP_BACKFILL_DELETE, "backfill.delete", TX_BATCHED, FALSE, "delete the rows in batches")                        \
     X(STEP_OPAQUE_RUN, "opaque.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, by consent")             \

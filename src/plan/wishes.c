@@ -135,6 +135,15 @@ wishes_of_stmt(Wishes *wishes, const Stmt *stmt)
             for (guint i = 0; i < stmt->drop_index.names->len; i++)
                 wish_relation(wishes, g_ptr_array_index(stmt->drop_index.names, i));
             break;
+        case STMT_REINDEX:
+            if (stmt->reindex.relation.name != NULL)
+                wish_relation(wishes, &stmt->reindex.relation);
+            else if (stmt->reindex.kind == REINDEX_SCHEMA)
+                g_ptr_array_add(wishes->schemas, g_strdup(stmt->reindex.schema));
+            break;
+        case STMT_REFRESH:
+            wish_relation(wishes, &stmt->refresh.relation);
+            break;
         case STMT_UPDATE:
         case STMT_DELETE:
             wishes_of_dml(wishes, &stmt->dml);
@@ -151,6 +160,7 @@ wishes_of_script(Wishes *wishes, const Script *script)
     wishes->functions = g_ptr_array_new_with_free_func(g_free);
     wishes->types = g_ptr_array_new_with_free_func(g_free);
     wishes->candidates = g_ptr_array_new_with_free_func(g_free);
+    wishes->schemas = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < script->stmts->len; i++)
         wishes_of_stmt(wishes, g_ptr_array_index(script->stmts, i));
 }
@@ -162,4 +172,5 @@ wishes_clear(Wishes *wishes)
     g_ptr_array_unref(wishes->functions);
     g_ptr_array_unref(wishes->types);
     g_ptr_array_unref(wishes->candidates);
+    g_ptr_array_unref(wishes->schemas);
 }

@@ -31,6 +31,14 @@ tree_fill_stmt(Stmt *stmt, const PgQuery__Node *node, const Tokens *tokens)
             stmt->kind = STMT_DROP_INDEX;
             tree_drop_index(stmt, node->drop_stmt, tokens);
             break;
+        case PG_QUERY__NODE__NODE_REINDEX_STMT:
+            stmt->kind = STMT_REINDEX;
+            tree_reindex(stmt, node->reindex_stmt);
+            break;
+        case PG_QUERY__NODE__NODE_REFRESH_MAT_VIEW_STMT:
+            stmt->kind = STMT_REFRESH;
+            tree_refresh(stmt, node->refresh_mat_view_stmt, tokens);
+            break;
         case PG_QUERY__NODE__NODE_UPDATE_STMT:
             stmt->kind = STMT_UPDATE;
             tree_update(stmt, node->update_stmt, tokens);

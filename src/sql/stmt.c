@@ -93,6 +93,13 @@ stmt_free(Stmt *stmt)
         case STMT_DROP_INDEX:
             g_clear_pointer(&stmt->drop_index.names, g_ptr_array_unref);
             break;
+        case STMT_REINDEX:
+            rel_name_clear(&stmt->reindex.relation);
+            g_free(stmt->reindex.schema);
+            break;
+        case STMT_REFRESH:
+            rel_name_clear(&stmt->refresh.relation);
+            break;
         case STMT_UPDATE:
         case STMT_DELETE:
             dml_clear(&stmt->dml);

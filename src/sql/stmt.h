@@ -14,6 +14,8 @@ typedef enum StmtKind {
     STMT_CREATE_TABLE,
     STMT_CREATE_INDEX,
     STMT_DROP_INDEX,
+    STMT_REINDEX,
+    STMT_REFRESH,
     STMT_UPDATE,
     STMT_DELETE,
     STMT_TRANSACTION, /* BEGIN, COMMIT and the like */
@@ -185,6 +187,22 @@ typedef struct DropIndexStmt {
     int index_end;
 } DropIndexStmt;
 
+typedef enum ReindexKind { REINDEX_INDEX, REINDEX_TABLE, REINDEX_SCHEMA, REINDEX_SYSTEM } ReindexKind;
+
+typedef struct ReindexStmt {
+    ReindexKind kind; /* REINDEX_SYSTEM: of system catalogs, DATABASE among them */
+    RelName relation; /* the index or table; name NULL for the others */
+    char *schema;
+    const char *unsupported; /* an option without a recipe, or NULL */
+} ReindexStmt;
+
+typedef struct RefreshStmt {
+    RelName relation;
+    gboolean is_concurrent;
+    gboolean is_without_data;
+    int view_end; /* offset after VIEW */
+} RefreshStmt;
+
 typedef struct Stmt {
     StmtKind kind;
     const char *what; /* "ALTER TABLE", "CREATE VIEW", ...: never NULL; belongs to the Script */
@@ -200,6 +218,8 @@ typedef struct Stmt {
         CreateTableStmt create_table;
         CreateIndexStmt create_index;
         DropIndexStmt drop_index;
+        ReindexStmt reindex;
+        RefreshStmt refresh;
         DmlStmt dml;
     };
 } Stmt;

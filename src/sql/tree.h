@@ -18,6 +18,8 @@ void tree_alter_table(Stmt *stmt, const PgQuery__AlterTableStmt *tree, const Tok
 void tree_create_table(Stmt *stmt, const PgQuery__CreateStmt *tree, const Tokens *tokens);
 void tree_create_index(Stmt *stmt, const PgQuery__IndexStmt *tree, const Tokens *tokens);
 void tree_drop_index(Stmt *stmt, const PgQuery__DropStmt *tree, const Tokens *tokens);
+void tree_reindex(Stmt *stmt, const PgQuery__ReindexStmt *tree);
+void tree_refresh(Stmt *stmt, const PgQuery__RefreshMatViewStmt *tree, const Tokens *tokens);
 void tree_update(Stmt *stmt, const PgQuery__UpdateStmt *tree, const Tokens *tokens);
 void tree_delete(Stmt *stmt, const PgQuery__DeleteStmt *tree, const Tokens *tokens);
 

@@ -15,6 +15,7 @@ static const StepOps *const table[] = {
     [STEP_CONSTRAINT_ADD] = &step_constraint_add,
     [STEP_INDEX_CREATE] = &step_index_create,
     [STEP_INDEX_DROP] = &step_index_drop,
+    [STEP_INDEX_REINDEX] = &step_index_reindex,
     [STEP_BACKFILL_UPDATE] = &step_backfill,
     [STEP_BACKFILL_DELETE] = &step_backfill,
     [STEP_OPAQUE_RUN] = &step_opaque_run,

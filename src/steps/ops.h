@@ -25,6 +25,7 @@ extern const StepOps step_index_create;
 extern const StepOps step_index_drop;
 extern const StepOps step_backfill;
 extern const StepOps step_opaque_run;
+extern const StepOps step_index_reindex;
 extern const StepOps step_ddl_run;
 extern const StepOps step_ddl_final;
 extern const StepOps step_ddl_long;

@@ -17,9 +17,13 @@ CREATE TABLE t (id bigint PRIMARY KEY, a int DEFAULT 7, b int NOT NULL DEFAULT 1
                 parent_id bigint REFERENCES parent);
 CREATE INDEX t_c ON t (c);
 CREATE TABLE child (id bigint PRIMARY KEY, t_id bigint REFERENCES t);
+CREATE MATERIALIZED VIEW mv AS SELECT count(*) AS n FROM t;
+CREATE UNIQUE INDEX ON mv (n);
 INSERT INTO parent SELECT g FROM generate_series(1, 10) g;
 INSERT INTO t SELECT g, 1, 1, g, 'x', g % 10 + 1 FROM generate_series(1, 3000) g;
 INSERT INTO child SELECT g, g FROM generate_series(1, 100) g;
+CREATE SCHEMA aside;
+CREATE TABLE aside.filenode AS SELECT pg_relation_filenode('t_c')::bigint AS n;
 ANALYZE;
 """
 
@@ -56,12 +60,14 @@ KINDS = {
     "ddl.run": ("ALTER TABLE t SET (fillfactor = 70)", "SELECT reloptions IS NOT NULL FROM pg_class WHERE oid = 't'::regclass", False),
     "ddl.final": ("ALTER TABLE t DROP CONSTRAINT t_parent_id_fkey", CONSTRAINT.format("t_parent_id_fkey", "true").replace("EXISTS", "NOT EXISTS"),
                   True),
+    "index.reindex": ("REINDEX INDEX t_c", "SELECT pg_relation_filenode('t_c') <> (SELECT n FROM aside.filenode)", False),
+    "ddl.long": ("REFRESH MATERIALIZED VIEW mv", "SELECT n = 3000 FROM mv", False),
     "opaque.run": ("-- pgseam: allow opaque because it is a test\nCOMMENT ON TABLE t IS 'seen'",
                    "SELECT obj_description('t'::regclass) IS NOT NULL", False),
 }
 # What a rollback does not take back: once done it is refused, or the rows stay as they are.
 FINAL = {"column.drop", "index.drop", "ddl.final"}
-KEPT = {"backfill.update", "backfill.delete", "opaque.run"}
+KEPT = {"backfill.update", "backfill.delete", "opaque.run", "index.reindex", "ddl.long"}
 
 MODES = [
     "ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE",
@@ -77,7 +83,7 @@ SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), array_agg(DISTIN
   LEFT JOIN pg_index i ON i.indexrelid = l.relation
   JOIN pg_class c ON c.oid = coalesce(i.indrelid, l.relation) JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE l.locktype = 'relation' AND l.granted AND a.application_name LIKE 'pgseam/%%' AND a.datname = current_database()
-   AND n.nspname NOT IN ('pgseam', 'pg_catalog', 'pg_toast') AND c.relkind IN ('r', 'p') GROUP BY 1
+   AND n.nspname NOT IN ('pgseam', 'pg_catalog', 'pg_toast') AND c.relkind IN ('r', 'p', 'm') GROUP BY 1
 """
 
 
@@ -244,7 +250,7 @@ def frozen_locks(case, point, place):
     return observed
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"index.create", "index.drop", "opaque.run"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"index.create", "index.drop", "index.reindex", "opaque.run"}))
 def test_no_lock_beyond_the_declared(any_cluster, db, pgseam, kind):
     """index.* are measured by test_lock_table.py; nobody knows what an opaque statement locks."""
     case = Case(db, pgseam, kind)

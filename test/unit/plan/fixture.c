@@ -66,6 +66,7 @@ fixture_table(Facts *facts, const char *name)
     table->bytes = 100000000;
     table->is_populated = TRUE;
     table->descendants = g_ptr_array_new();
+    table->sources = g_ptr_array_new();
     table->columns = g_ptr_array_new();
     table->indexes = g_ptr_array_new();
     table->constraints = g_ptr_array_new();

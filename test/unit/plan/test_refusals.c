@@ -34,6 +34,11 @@ test_tables(void)
         {"ALTER TABLE parted ALTER b SET NOT NULL; ALTER TABLE parted_low ALTER b DROP DEFAULT; ALTER TABLE parted_low "
          "ALTER b SET NOT NULL",
          "line 1 changes the NOT NULL of column \"b\" already", "write only the one"},
+        {"REINDEX DATABASE shop", "rebuilds the indexes of system catalogs, too", "REINDEX SCHEMA"},
+        {"REINDEX (TABLESPACE fast) INDEX users_email_idx", "REINDEX (TABLESPACE ...) is not yet supported",
+         "leave it out"},
+        {"REINDEX SCHEMA zzz", "schema \"zzz\" does not exist", NULL},
+        {"REFRESH MATERIALIZED VIEW users", "shop.users is not a materialized view", NULL},
         {"UPDATE parted SET b = NULL", "parted is a partitioned table", NULL},
         {"ALTER TABLE theirs ADD b int", "role \"keeper\" does not own table theirs: it belongs to \"somebody\"",
          "connect as somebody, or have it GRANT somebody TO keeper"},
