@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/driver.h"
+#include "run/throttle.h"
 
 /* Complete is for the gate and what comes after it. */
 static gboolean
@@ -41,7 +42,8 @@ run_complete(const CommonOptions *common, const RunOptions *options, char **args
         return FALSE;
     if (migration->state == STATE_COMPLETE)
         return driver_print_status(run.control, common, migration->name, error);
-    return driver_run(&run, common, "complete", migration->stage, runner_contract, error);
+    return throttle_check(&run, error) &&
+           driver_run(&run, common, "complete", migration->stage, runner_contract, error);
 }
 
 const Command command_complete = {

@@ -1,6 +1,7 @@
 #include "cli/command.h"
 #include "cli/driver.h"
 #include "run/progress.h"
+#include "run/throttle.h"
 
 static gboolean
 go_on(Run *run, const CommonOptions *common, Stage stage, GError **error)
@@ -8,9 +9,9 @@ go_on(Run *run, const CommonOptions *common, Stage stage, GError **error)
     switch (stage) {
         case STAGE_EXPAND:
         case STAGE_BACKFILL:
-            return driver_run(run, common, "resume", stage, runner_expand, error);
+            return throttle_check(run, error) && driver_run(run, common, "resume", stage, runner_expand, error);
         case STAGE_CONTRACT:
-            return driver_run(run, common, "resume", stage, runner_contract, error);
+            return throttle_check(run, error) && driver_run(run, common, "resume", stage, runner_contract, error);
         case STAGE_ROLLBACK:
             return driver_run(run, common, "resume", stage, runner_rollback, error);
         default:
@@ -26,7 +27,6 @@ run_resume(const CommonOptions *common, const RunOptions *options, char **args, 
 
     if (migration == NULL || !driver_open(&run, options, migration, error))
         return FALSE;
-    run.progress = progress_new(common->is_quiet);
     if (migration->is_paused) {
         if (!journal_set_paused(run.control, migration->id, FALSE, error))
             return FALSE;

@@ -2,12 +2,14 @@
 #include "cli/driver.h"
 #include "cli/planning.h"
 #include "run/progress.h"
+#include "run/throttle.h"
 
 static gboolean
 begin(Run *run, GError **error)
 {
-    return run_open(run, run->plan->migration, error) && journal_ensure(run->control, error) &&
-           journal_begin(run->control, run->plan, &run->migration, error);
+    return run_open(run, run->plan->migration, error) && throttle_check(run, error) &&
+           journal_ensure(run->control, error) &&
+           journal_begin(run->control, run->plan, &run->options, &run->migration, error);
 }
 
 /* A migration that is under way is in its own way: said before planning stumbles over what it has made. */
@@ -32,9 +34,9 @@ run_start(const CommonOptions *common, const RunOptions *options, char **args, G
     if (!check_name(options, args[0], error))
         return FALSE;
     run.plan = planning_from_file(options->target, args[0], error);
+    run.progress = progress_new(common->is_quiet);
     if (run.plan == NULL || !begin(&run, error))
         return FALSE;
-    run.progress = progress_new(common->is_quiet);
     for (guint i = 0; i < run.plan->notes->len; i++)
         progress_say(run.progress, "note: %s", (const char *)g_ptr_array_index(run.plan->notes, i));
     return driver_run(&run, common, "start", STAGE_EXPAND, runner_expand, error);

@@ -25,6 +25,7 @@ typedef struct Command {
     int max_args;
     GOptionEntry *options; /* own options; NULL: none */
     gboolean takes_run_options;
+    gboolean takes_settings; /* without the rest of the run options */
     gboolean is_hidden;
     gboolean (*run)(const CommonOptions *common, const RunOptions *run, char **args, GError **error);
 } Command;
@@ -36,6 +37,7 @@ extern const Command command_complete;
 extern const Command command_rollback;
 extern const Command command_resume;
 extern const Command command_pause;
+extern const Command command_throttle;
 extern const Command command_locks;
 extern const Command command_fault_points;
 

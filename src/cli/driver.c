@@ -6,6 +6,7 @@
 #include "report/status.h"
 #include "run/lease.h"
 #include "run/progress.h"
+#include "run/settings.h"
 #include "steps/ops.h"
 
 JournalMigration *
@@ -24,9 +25,11 @@ driver_open(Run *run, const RunOptions *options, const JournalMigration *migrati
     if (conn == NULL)
         return FALSE;
     run->options = *options;
+    run->progress = progress_new(options->is_quiet);
     run->migration = migration->id;
     run->plan = journal_plan(conn, migration->id, error);
-    return run->plan != NULL && run_open(run, migration->name, error) && journal_ensure(run->control, error);
+    return run->plan != NULL && run_open(run, migration->name, error) && journal_ensure(run->control, error) &&
+           settings_load(run->control, migration->id, TRUE, &run->options, error);
 }
 
 gboolean
@@ -105,10 +108,9 @@ driver_run(Run *run, const CommonOptions *common, const char *command, Stage sta
 {
     GError *why = NULL;
 
-    if (run->progress == NULL)
-        run->progress = progress_new(common->is_quiet);
     if (!lease_take(run, command, error) || !check_stage(run, stage, error) ||
-        !journal_check_names(run->control, run->migration, error))
+        !journal_check_names(run->control, run->migration, error) ||
+        !settings_store(run->control, run->migration, &run->options, error))
         return FALSE;
     if (!work(run, ops_of, &why)) {
         if (!seam_error_is(why, SEAM_ERROR_REFUSED))

@@ -12,11 +12,13 @@ typedef gboolean (*DriverWork)(Run *run, StepOpsOf ops_of, GError **error);
 
 /* Open the run of a migration whose plan and id are known, take its lease, see that it still is where the caller saw it
  * (`stage`; another pgseam may have moved it on while we waited for the lease), do the work, note failure or
- * interruption, and print where it stands. `run->plan` and `run->migration` are set. */
+ * interruption, and print where it stands. Settings that were given are written down once the lease is ours.
+ * `run->plan` and `run->migration` are set. */
 gboolean driver_run(Run *run, const CommonOptions *common, const char *command, Stage stage, DriverWork work,
                     GError **error);
 
-/* Sessions on an existing migration: `migration` is what the journal says, run->plan its plan. */
+/* Sessions on an existing migration: `migration` is what the journal says, run->plan its plan. The settings are those
+ * of the journal, but for what `options` were given. */
 gboolean driver_open(Run *run, const RunOptions *options, const JournalMigration *migration, GError **error);
 
 /* The migration that is meant (`name` may be NULL), read through a short session of its own. */

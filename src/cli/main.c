@@ -7,10 +7,11 @@
 #include "cli/command.h"
 #include "report/error_text.h"
 #include "run/cancel.h"
+#include "run/settings.h"
 
 static const Command *const commands[] = {
-    &command_plan,   &command_start, &command_status, &command_complete,     &command_rollback,
-    &command_resume, &command_pause, &command_locks,  &command_fault_points,
+    &command_plan,   &command_start, &command_status,   &command_complete, &command_rollback,
+    &command_resume, &command_pause, &command_throttle, &command_locks,    &command_fault_points,
 };
 
 void
@@ -79,9 +80,6 @@ check_limits(const RunOptions *run, GError **error)
         {"--deadline", run->lock_deadline_s, 0, 86400 * 7},
         {"--lease-timeout", run->lease_timeout_s, 3, 3600},
         {"--reconnect", run->reconnect_s, 0, 86400},
-        {"--batch-time", run->batch_ms, 1, 60000},
-        {"--max-batch", run->max_batch_rows, 1, 10000000},
-        {"--load", run->load_percent, 1, 100},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(limits); i++) {
@@ -94,8 +92,36 @@ check_limits(const RunOptions *run, GError **error)
     return TRUE;
 }
 
+static gboolean
+take_setting(const char *option, const char *value, gpointer run, GError **error)
+{
+    return settings_take(run, option + strlen("--"), value, error);
+}
+
+/* One option for each setting (those for blockers share one), and hidden ones for older names. */
 static void
-add_groups(GOptionContext *context, const Command *command, CommonOptions *common, RunOptions *run, int *max_lag_mb)
+add_settings(GOptionContext *context)
+{
+    GOptionEntry entries[2 * N_SETTINGS + 1] = {{NULL}};
+    int n = 0;
+
+    for (int id = 0; id <= SETTING_ON_BLOCKER; id++) {
+        const SettingTrait *trait = setting_trait((SettingId)id);
+        const char *doc = id == SETTING_ON_BLOCKER
+                              ? "What to do about who is in the way: wait (default), cancel, terminate, give-up"
+                              : trait->doc;
+
+        entries[n++] =
+            (GOptionEntry){trait->option, 0, 0, G_OPTION_ARG_CALLBACK, (gpointer)take_setting, doc, trait->argument};
+        if (trait->alias != NULL)
+            entries[n++] = (GOptionEntry){
+                trait->alias, 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_CALLBACK, (gpointer)take_setting, doc, NULL};
+    }
+    g_option_context_add_main_entries(context, entries, NULL);
+}
+
+static void
+add_groups(GOptionContext *context, const Command *command, CommonOptions *common, RunOptions *run)
 {
     const GOptionEntry common_entries[] = {
         {"dbname", 'd', 0, G_OPTION_ARG_STRING, &common->dbname,
@@ -104,29 +130,24 @@ add_groups(GOptionContext *context, const Command *command, CommonOptions *commo
          "FORMAT"},
         {"quiet", 'q', 0, G_OPTION_ARG_NONE, &common->is_quiet, "No progress on stderr", NULL},
         {NULL}};
-    const GOptionEntry run_entries[] = {
-        {"lock-budget", 0, 0, G_OPTION_ARG_INT, &run->lock_budget_ms,
-         "How long we may wait for a lock and make others wait (default 250)", "MS"},
-        {"deadline", 0, 0, G_OPTION_ARG_INT, &run->lock_deadline_s,
-         "How long to try for a lock; then exit 4 (default 900)", "S"},
-        {"batch-time", 0, 0, G_OPTION_ARG_INT, &run->batch_ms, "What a batch of a backfill shall take (default 60)",
-         "MS"},
-        {"max-batch", 0, 0, G_OPTION_ARG_INT, &run->max_batch_rows, "Most rows of a batch (default 50000)", "ROWS"},
-        {"load", 0, 0, G_OPTION_ARG_INT, &run->load_percent, "Share of the time that a backfill works (default 80)",
-         "PERCENT"},
-        {"max-lag", 0, 0, G_OPTION_ARG_INT, max_lag_mb,
-         "Pause a backfill while a standby is further behind; 0: never (default 64)", "MB"},
-        {"lease-timeout", 0, 0, G_OPTION_ARG_INT, &run->lease_timeout_s,
-         "Take over from a pgseam that has been silent for so long (default 10)", "S"},
-        {"reconnect", 0, 0, G_OPTION_ARG_INT, &run->reconnect_s,
-         "Try to get a lost connection back for so long (default 30)", "S"},
-        {NULL}};
+    const GOptionEntry run_entries[] = {{"lock-budget", 0, 0, G_OPTION_ARG_INT, &run->lock_budget_ms,
+                                         "How long we may wait for a lock and make others wait (default 250)", "MS"},
+                                        {"deadline", 0, 0, G_OPTION_ARG_INT, &run->lock_deadline_s,
+                                         "How long to try for a lock; then exit 4 (default 900)", "S"},
+                                        {"lease-timeout", 0, 0, G_OPTION_ARG_INT, &run->lease_timeout_s,
+                                         "Take over from a pgseam that has been silent for so long (default 10)", "S"},
+                                        {"reconnect", 0, 0, G_OPTION_ARG_INT, &run->reconnect_s,
+                                         "Try to get a lost connection back for so long (default 30)", "S"},
+                                        {NULL}};
 
+    g_option_context_set_main_group(context, g_option_group_new(NULL, NULL, NULL, run, NULL));
     if (command->options != NULL)
         g_option_context_add_main_entries(context, command->options, NULL);
     g_option_context_add_main_entries(context, common_entries, NULL);
     if (command->takes_run_options)
         g_option_context_add_main_entries(context, run_entries, NULL);
+    if (command->takes_run_options || command->takes_settings)
+        add_settings(context);
 }
 
 /* GOption leaves the "--" that ends the options among the arguments. */
@@ -149,11 +170,10 @@ static gboolean
 parse(const Command *command, CommonOptions *common, RunOptions *run, char ***args, GError **error)
 {
     g_autoptr(GOptionContext) context = g_option_context_new(command->arguments);
-    int max_lag_mb = (int)(run->max_lag_bytes / 1024 / 1024);
     int n;
 
     g_option_context_set_summary(context, command->help);
-    add_groups(context, command, common, run, &max_lag_mb);
+    add_groups(context, command, common, run);
     if (!g_option_context_parse_strv(context, args, error))
         return FALSE;
     drop_end_of_options(*args);
@@ -164,7 +184,6 @@ parse(const Command *command, CommonOptions *common, RunOptions *run, char ***ar
         seam_error_hint(error, "see `pgseam %s --help`", command->name);
         return FALSE;
     }
-    run->max_lag_bytes = (gint64)max_lag_mb * 1024 * 1024;
     run->target = common->dbname;
     run->is_quiet = common->is_quiet;
     return check_common(common, error) && check_limits(run, error);

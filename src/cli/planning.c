@@ -80,6 +80,7 @@ check_expressions(DbConn *conn, const Script *script, const Facts *facts, GError
 static void
 name_holders(DbConn *conn, const Script *script, GError **error)
 {
+    g_autoptr(GPtrArray) targets = g_ptr_array_new_with_free_func(lock_target_free);
     g_autoptr(GPtrArray) holders = NULL;
     g_autofree char *who = NULL;
     Wishes wishes;
@@ -89,9 +90,16 @@ name_holders(DbConn *conn, const Script *script, GError **error)
     seam_error_recode(error, SEAM_ERROR_LOCK);
     seam_error_hint(error, "see `pgseam locks`, then try again; nothing has been changed");
     wishes_of_script(&wishes, script);
+    for (guint i = 0; i < wishes.relations->len; i++) {
+        LockTarget *target = g_new0(LockTarget, 1);
+
+        target->relation = g_strdup(g_ptr_array_index(wishes.relations, i));
+        target->mode = LOCK_ACCESS_SHARE;
+        g_ptr_array_add(targets, target);
+    }
     if (db_run(conn, "SELECT pg_catalog.set_config('search_path', $1, false)", DB_ARGS(db_settings(conn)->search_path),
                NULL))
-        holders = blockers_find(conn, wishes.relations, LOCK_ACCESS_SHARE, db_backend_pid(conn), NULL);
+        holders = blockers_find(conn, targets, db_backend_pid(conn), NULL);
     who = holders != NULL ? blockers_describe(holders) : g_strdup("");
     seam_error_detail(error, "%s", who);
     wishes_clear(&wishes);

@@ -33,11 +33,20 @@ typedef gboolean (*DbTick)(gpointer data, GError **error);
  * backend's pid with the one of the protocol) and for servers before 14 or on a standby.
  */
 DbConn *db_open(const char *target, const char *application_name, GError **error);
+
+/* The same on a standby, for reading only: SEAM_ERROR_REFUSED where the server is none. Connecting takes at most a few
+ * seconds unless the target says otherwise (connect_timeout). */
+DbConn *db_open_standby(const char *target, const char *application_name, GError **error);
+
+/* TRUE if a target carries a password, which the journal, a process list and a log must not show. */
+gboolean db_target_has_password(const char *target);
+
 void db_close(DbConn *conn);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbConn, db_close)
 
 int db_server_version(const DbConn *conn); /* as server_version_num: 150018 */
 int db_backend_pid(const DbConn *conn);
+const char *db_place(const DbConn *conn); /* "HOST", or "HOST:PORT" where the port is not 5432 */
 const DbSettings *db_settings(const DbConn *conn);
 gboolean db_is_lost(const DbConn *conn); /* a NULL one is */
 

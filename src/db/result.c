@@ -12,6 +12,12 @@ db_result_free(DbResult *result)
 }
 
 int
+db_columns(const DbResult *result)
+{
+    return PQnfields(result);
+}
+
+int
 db_rows(const DbResult *result)
 {
     return PQntuples(result);

@@ -14,6 +14,7 @@ void db_result_free(DbResult *result);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbResult, db_result_free)
 
 int db_rows(const DbResult *result);
+int db_columns(const DbResult *result);
 
 /* The column with this name; aborts if the query has none. */
 const char *db_text(const DbResult *result, int row, const char *column);

@@ -1,5 +1,7 @@
 #include "run/blockers.h"
 
+#include <string.h>
+
 #include "base/sqltext.h"
 #include "db/array.h"
 #include "run_queries.h"
@@ -11,72 +13,121 @@ blocker_free(gpointer data)
 {
     Blocker *blocker = data;
 
+    g_free(blocker->standby);
     g_free(blocker->who);
     g_free(blocker->state);
     g_free(blocker->vxid);
     g_free(blocker->since);
+    g_free(blocker->query_start);
+    g_free(blocker->backend_start);
     g_free(blocker->mode);
     g_free(blocker->relation);
     g_free(blocker->query);
+    g_free(blocker->may_not);
     g_free(blocker);
+}
+
+void
+lock_target_free(gpointer data)
+{
+    LockTarget *target = data;
+
+    g_free(target->relation);
+    g_free(target);
+}
+
+static BlockerKind
+kind_of_name(const char *name)
+{
+    for (int kind = 0; kind < N_BLOCKER_KINDS; kind++) {
+        if (strcmp(blocker_kind_name((BlockerKind)kind), name) == 0)
+            return (BlockerKind)kind;
+    }
+    g_assert_not_reached(); /* the query's own words */
 }
 
 static Blocker *
 read_blocker(const DbResult *rows, int i)
 {
     Blocker *blocker = g_new0(Blocker, 1);
+    const char *mode = db_text(rows, i, "mode");
 
     blocker->pid = (int)db_int(rows, i, "pid");
+    blocker->kind = kind_of_name(db_text(rows, i, "kind"));
     blocker->who = g_strdup(db_text(rows, i, "who"));
     blocker->state = g_strdup(db_text(rows, i, "state"));
     blocker->since = g_strdup(db_text(rows, i, "since"));
+    blocker->query_start = g_strdup(db_text(rows, i, "query_start"));
     blocker->age_ms = db_int(rows, i, "age_ms");
     blocker->vxid = g_strdup(db_text(rows, i, "vxid"));
-    blocker->mode = g_strdup(lock_mode_name(lock_mode_of_name(db_text(rows, i, "mode"))));
-    blocker->relation = sql_quote_name(db_text(rows, i, "schema"), db_text(rows, i, "name"));
+    blocker->backend_start = g_strdup(db_text(rows, i, "backend_start"));
     blocker->query = g_strdup(db_text(rows, i, "query"));
-    blocker->is_autovacuum = db_bool(rows, i, "is_autovacuum");
-    blocker->is_wraparound = db_bool(rows, i, "is_wraparound");
+    blocker->may_not = g_strdup(db_text(rows, i, "may_not"));
+    if (mode != NULL) {
+        blocker->mode = g_strdup(lock_mode_name(lock_mode_of_name(mode)));
+        blocker->relation = sql_quote_name(db_text(rows, i, "schema"), db_text(rows, i, "name"));
+    }
     return blocker;
 }
 
-static char *
-conflicting_modes(LockMode mode)
+static GPtrArray *
+read_blockers(const DbResult *rows)
 {
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    GPtrArray *blockers = g_ptr_array_new_with_free_func(blocker_free);
 
-    for (int other = LOCK_ACCESS_SHARE; other <= LOCK_ACCESS_EXCLUSIVE; other++) {
-        if (lock_modes_conflict(mode, (LockMode)other))
-            g_ptr_array_add(names, (gpointer)lock_mode_catalog_name((LockMode)other));
-    }
-    return db_array_text(names);
-}
-
-GPtrArray *
-blockers_find(DbConn *watch, const GPtrArray *relations, LockMode mode, int own_pid, GError **error)
-{
-    g_autofree char *names = db_array_text(relations);
-    g_autofree char *modes = conflicting_modes(mode);
-    g_autofree char *pid = g_strdup_printf("%d", own_pid);
-    g_autoptr(DbResult) rows = db_query(watch, QUERY_BLOCKERS, DB_ARGS(names, modes, pid), error);
-    GPtrArray *blockers;
-
-    if (rows == NULL)
-        return NULL;
-    blockers = g_ptr_array_new_with_free_func(blocker_free);
     for (int i = 0; i < db_rows(rows); i++)
         g_ptr_array_add(blockers, read_blocker(rows, i));
     return blockers;
 }
 
+GPtrArray *
+blockers_find(DbConn *watch, const GPtrArray *targets, int own_pid, GError **error)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autoptr(GPtrArray) modes = g_ptr_array_new();
+    g_autofree char *pid = g_strdup_printf("%d", own_pid);
+    g_autofree char *name_list = NULL;
+    g_autofree char *mode_list = NULL;
+    g_autoptr(DbResult) rows = NULL;
+
+    for (guint i = 0; i < targets->len; i++) {
+        const LockTarget *target = g_ptr_array_index(targets, i);
+
+        for (int mode = LOCK_ACCESS_SHARE; mode <= LOCK_ACCESS_EXCLUSIVE; mode++) {
+            if (!lock_modes_conflict(target->mode, (LockMode)mode))
+                continue;
+            g_ptr_array_add(names, target->relation);
+            g_ptr_array_add(modes, (gpointer)lock_mode_catalog_name((LockMode)mode));
+        }
+    }
+    name_list = db_array_text(names);
+    mode_list = db_array_text(modes);
+    rows = db_query(watch, QUERY_BLOCKERS, DB_ARGS(name_list, mode_list, pid, NULL), error);
+    return rows != NULL ? read_blockers(rows) : NULL;
+}
+
+GPtrArray *
+blockers_of(DbConn *watch, int pid, GError **error)
+{
+    g_autofree char *text = g_strdup_printf("%d", pid);
+    g_autoptr(DbResult) rows = db_query(watch, QUERY_BLOCKERS, DB_ARGS("{}", "{}", text, text), error);
+
+    return rows != NULL ? read_blockers(rows) : NULL;
+}
+
 gboolean
-blockers_queue(DbConn *watch, const GPtrArray *relations, int own_pid, int *ret_waiting, gint64 *ret_longest_ms,
+blockers_queue(DbConn *watch, const GPtrArray *targets, int own_pid, int *ret_waiting, gint64 *ret_longest_ms,
                GError **error)
 {
-    g_autofree char *names = db_array_text(relations);
+    g_autoptr(GPtrArray) relations = g_ptr_array_new();
+    g_autofree char *names = NULL;
     g_autofree char *pid = g_strdup_printf("%d", own_pid);
-    g_autoptr(DbResult) row = db_query(watch, QUERY_QUEUE, DB_ARGS(names, pid), error);
+    g_autoptr(DbResult) row = NULL;
 
+    for (guint i = 0; i < targets->len; i++)
+        g_ptr_array_add(relations, ((const LockTarget *)g_ptr_array_index(targets, i))->relation);
+    names = db_array_text(relations);
+    row = db_query(watch, QUERY_QUEUE, DB_ARGS(names, pid), error);
     if (row == NULL)
         return FALSE;
     *ret_waiting = (int)db_int(row, 0, "waiting");
@@ -85,20 +136,23 @@ blockers_queue(DbConn *watch, const GPtrArray *relations, int own_pid, int *ret_
 }
 
 gboolean
-blockers_of_session(DbConn *watch, int pid, char **ret_who, GError **error)
+blockers_signal(DbConn *conn, const Blocker *blocker, gboolean terminate, gboolean *ret_sent, GError **error)
 {
-    g_autofree char *text = g_strdup_printf("%d", pid);
-    g_autoptr(DbResult) row = db_query(watch, QUERY_BLOCKING_SESSION, DB_ARGS(text), error);
+    g_autofree char *pid = g_strdup_printf("%d", blocker->pid);
+    g_autoptr(DbResult) row = db_query(
+        conn, QUERY_SIGNAL, DB_ARGS(pid, blocker->backend_start, blocker->vxid, terminate ? "true" : "false"), error);
 
-    *ret_who = row != NULL ? g_strdup(db_text(row, 0, "who")) : NULL;
+    *ret_sent = row != NULL && db_rows(row) == 1 && db_bool(row, 0, "sent");
     return row != NULL;
 }
 
-static void
-append_one(GString *out, const Blocker *blocker)
+char *
+blocker_describe(const Blocker *blocker)
 {
-    if (out->len > 0)
-        g_string_append_c(out, '\n');
+    GString *out = g_string_new(NULL);
+
+    if (blocker->standby != NULL)
+        g_string_append_printf(out, "standby %s: ", blocker->standby);
     if (blocker->pid != 0)
         g_string_append_printf(out, "pid %d (%s, %s", blocker->pid, blocker->who, blocker->state);
     else
@@ -109,7 +163,10 @@ append_one(GString *out, const Blocker *blocker)
         g_autofree char *line = g_strdelimit(g_strdup(blocker->query), "\r\n\t", ' ');
         g_string_append_printf(out, ", %s", line);
     }
-    g_string_append_printf(out, ") holds %s on %s", blocker->mode, blocker->relation);
+    g_string_append_c(out, ')');
+    if (blocker->mode != NULL)
+        g_string_append_printf(out, " holds %s on %s", blocker->mode, blocker->relation);
+    return g_string_free(out, FALSE);
 }
 
 char *
@@ -117,8 +174,11 @@ blockers_describe(const GPtrArray *blockers)
 {
     GString *out = g_string_new(NULL);
 
-    for (guint i = 0; i < MIN(blockers->len, MOST_SHOWN); i++)
-        append_one(out, g_ptr_array_index(blockers, i));
+    for (guint i = 0; i < MIN(blockers->len, MOST_SHOWN); i++) {
+        g_autofree char *line = blocker_describe(g_ptr_array_index(blockers, i));
+
+        g_string_append_printf(out, "%s%s", i > 0 ? "\n" : "", line);
+    }
     if (blockers->len > MOST_SHOWN)
         g_string_append_printf(out, "\nand %u more", blockers->len - MOST_SHOWN);
     return g_string_free(out, FALSE);

@@ -7,27 +7,33 @@
 #include "run/blockers.h"
 #include "run/fault.h"
 #include "run/journal.h"
+#include "run/patience.h"
 #include "run/progress.h"
+#include "run/standby.h"
+#include "run/throttle.h"
 
 #define LOOK_MS           50
 #define WATCH_MS          10
 #define BACKOFF_MS        100
 #define BACKOFF_CAP_MS    5000
 #define STAGING_MARGIN_MS 1500
+#define RETELL_MS         5000
 
 typedef struct Attempt {
     Run *run;
     const Step *step;
-    GPtrArray *relations; /* quoted names of the targets */
-    LockMode mode;        /* the strongest */
+    GPtrArray *targets; /* LockTarget, each relation once, in the order of their names */
+    LockMode mode;      /* the strongest */
     GuardWork work;
     GuardNote note;
     gboolean is_long;
+    gint64 deadline;     /* monotonic microseconds */
     gint64 strong_since; /* monotonic microseconds; 0 while nothing is felt */
     int victims;         /* most sessions seen queued behind us */
     GPtrArray *blockers; /* as last seen */
-    gboolean is_told;
-    GHashTable *seen; /* vxid -> when we saw it first, monotonic microseconds */
+    char *unseen;        /* why a standby could not be asked for more; NULL: all were */
+    char *told;          /* what the status says of those in the way */
+    gint64 told_at;
     int number;
 } Attempt;
 
@@ -44,9 +50,29 @@ guard_is_retryable(const GError *error)
 }
 
 static int
-compare_names(gconstpointer a, gconstpointer b)
+compare_targets(gconstpointer a, gconstpointer b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return strcmp((*(const LockTarget *const *)a)->relation, (*(const LockTarget *const *)b)->relation);
+}
+
+static void
+add_target(Attempt *attempt, const StepLock *lock)
+{
+    LockTarget *target = g_new0(LockTarget, 1);
+
+    attempt->mode = MAX(attempt->mode, lock->mode);
+    target->relation = sql_quote_name(lock->schema, lock->table);
+    target->mode = lock->mode;
+    for (guint i = 0; i < attempt->targets->len; i++) {
+        LockTarget *other = g_ptr_array_index(attempt->targets, i);
+
+        if (strcmp(other->relation, target->relation) == 0) {
+            other->mode = MAX(other->mode, target->mode);
+            lock_target_free(target);
+            return;
+        }
+    }
+    g_ptr_array_add(attempt->targets, target);
 }
 
 /* Some locks are taken only on the way back. */
@@ -63,114 +89,66 @@ attempt_init(Attempt *attempt, Run *run, const Step *step, GuardNote note)
     attempt->run = run;
     attempt->step = step;
     attempt->note = note;
-    attempt->relations = g_ptr_array_new_with_free_func(g_free);
-    attempt->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    attempt->deadline = g_get_monotonic_time() + (gint64)run->options.lock_deadline_s * G_USEC_PER_SEC;
+    attempt->targets = g_ptr_array_new_with_free_func(lock_target_free);
     for (guint i = 0; i < step->locks->len; i++) {
         const StepLock *lock = g_ptr_array_index(step->locks, i);
-        g_autofree char *name = sql_quote_name(lock->schema, lock->table);
 
-        if (!is_meant(attempt, lock))
-            continue;
-        attempt->mode = MAX(attempt->mode, lock->mode);
-        if (!g_ptr_array_find_with_equal_func(attempt->relations, name, g_str_equal, NULL))
-            g_ptr_array_add(attempt->relations, g_steal_pointer(&name));
+        if (is_meant(attempt, lock))
+            add_target(attempt, lock);
     }
-    g_ptr_array_sort(attempt->relations, compare_names);
-}
-
-/* The relations whose strongest declared lock is `mode`. */
-static GPtrArray *
-relations_in(const Attempt *attempt, LockMode mode)
-{
-    GPtrArray *relations = g_ptr_array_new();
-
-    for (guint i = 0; i < attempt->relations->len; i++) {
-        const char *relation = g_ptr_array_index(attempt->relations, i);
-        LockMode strongest = LOCK_NONE;
-
-        for (guint k = 0; k < attempt->step->locks->len; k++) {
-            const StepLock *lock = g_ptr_array_index(attempt->step->locks, k);
-            g_autofree char *name = sql_quote_name(lock->schema, lock->table);
-
-            if (is_meant(attempt, lock) && strcmp(name, relation) == 0)
-                strongest = MAX(strongest, lock->mode);
-        }
-        if (strongest == mode)
-            g_ptr_array_add(relations, (gpointer)relation);
-    }
-    return relations;
+    g_ptr_array_sort(attempt->targets, compare_targets);
 }
 
 static void
 attempt_clear(Attempt *attempt)
 {
-    g_ptr_array_unref(attempt->relations);
-    g_hash_table_unref(attempt->seen);
+    g_ptr_array_unref(attempt->targets);
     g_clear_pointer(&attempt->blockers, g_ptr_array_unref);
+    g_free(attempt->unseen);
+    g_free(attempt->told);
 }
 
-/* The age of a transaction is hidden from roles that may not read other roles' statistics: then from when we saw it
- * first. */
-static void
-complete_ages(Attempt *attempt)
-{
-    gint64 now = g_get_monotonic_time();
-
-    for (guint i = 0; i < attempt->blockers->len; i++) {
-        Blocker *blocker = g_ptr_array_index(attempt->blockers, i);
-        gint64 *first = g_hash_table_lookup(attempt->seen, blocker->vxid);
-
-        if (first == NULL)
-            g_hash_table_insert(attempt->seen, g_strdup(blocker->vxid), g_memdup2(&now, sizeof(now)));
-        else
-            blocker->age_ms = MAX(blocker->age_ms, (now - *first) / 1000);
-    }
-}
-
-/* Who holds what conflicts with each relation's own mode: a reader of the parent is no obstacle to a partition's
- * ATTACH.
- */
+/* Who is in the way, here and on the standbys. A standby that cannot be asked is in the way, too. */
 static gboolean
 look(Attempt *attempt, GError **error)
 {
     Run *run = attempt->run;
+    g_autoptr(GError) why = NULL;
 
     g_clear_pointer(&attempt->blockers, g_ptr_array_unref);
-    for (LockMode mode = attempt->mode; mode > LOCK_NONE; mode--) {
-        g_autoptr(GPtrArray) relations = relations_in(attempt, mode);
-        GPtrArray *found;
-
-        if (relations->len == 0)
-            continue;
-        found = blockers_find(run->watch, relations, mode, db_backend_pid(run->work), error);
-        if (found == NULL) {
-            g_clear_pointer(&attempt->blockers, g_ptr_array_unref);
+    g_clear_pointer(&attempt->unseen, g_free);
+    attempt->blockers = blockers_find(run->watch, attempt->targets, db_backend_pid(run->work), error);
+    if (attempt->blockers == NULL)
+        return FALSE;
+    if (!standby_blockers(run, attempt->targets, attempt->blockers, &why)) {
+        if (!seam_error_is(why, SEAM_ERROR_FAILED) && !seam_error_is(why, SEAM_ERROR_REFUSED)) {
+            g_propagate_error(error, g_steal_pointer(&why));
             return FALSE;
         }
-        if (attempt->blockers == NULL)
-            attempt->blockers = found;
-        else
-            g_ptr_array_extend_and_steal(attempt->blockers, found);
+        attempt->unseen = g_strdup(why->message);
     }
-    if (attempt->blockers == NULL)
-        attempt->blockers = g_ptr_array_new();
-    complete_ages(attempt);
+    patience_complete_ages(run, attempt->blockers);
     return TRUE;
 }
 
 /* A holder that has been there for longer than the budget will not be gone within it. Autovacuum is left to the staging
  * lock, except where it does not give way. */
-static const Blocker *
-old_blocker(const Attempt *attempt)
+static gboolean
+is_old(const Attempt *attempt, const Blocker *blocker)
+{
+    return blocker->kind == BLOCKER_WRAPAROUND ||
+           (blocker->kind != BLOCKER_AUTOVACUUM && blocker->age_ms > attempt->run->options.lock_budget_ms);
+}
+
+static gboolean
+is_clear(const Attempt *attempt)
 {
     for (guint i = 0; i < attempt->blockers->len; i++) {
-        const Blocker *blocker = g_ptr_array_index(attempt->blockers, i);
-
-        if (blocker->is_wraparound ||
-            (!blocker->is_autovacuum && blocker->age_ms > attempt->run->options.lock_budget_ms))
-            return blocker;
+        if (is_old(attempt, g_ptr_array_index(attempt->blockers, i)))
+            return FALSE;
     }
-    return NULL;
+    return attempt->unseen == NULL;
 }
 
 static gboolean
@@ -179,38 +157,60 @@ set_reason(Attempt *attempt, const char *reason, GError **error)
     return journal_set_reason(attempt->run->control, attempt->run->migration, reason, error);
 }
 
-/* Tell once who is in the way: on stderr, in the status, in the history. */
+static char *
+describe(const Attempt *attempt)
+{
+    g_autofree char *who = blockers_describe(attempt->blockers);
+
+    if (attempt->unseen == NULL)
+        return g_steal_pointer(&who);
+    return g_strdup_printf("%s%s%s", who, who[0] != '\0' ? "\n" : "", attempt->unseen);
+}
+
+/* Tell who is in the way: at first on stderr and in the history; in the status again when it is somebody else. */
 static gboolean
 tell(Attempt *attempt, GError **error)
 {
     Run *run = attempt->run;
-    g_autofree char *who = NULL;
+    g_autofree char *who = describe(attempt);
     g_autofree char *reason = NULL;
+    gboolean is_first = attempt->told == NULL;
 
-    if (attempt->is_told || attempt->blockers->len == 0)
+    if (who[0] == '\0' || (!is_first && (strcmp(who, attempt->told) == 0 ||
+                                         g_get_monotonic_time() - attempt->told_at < RETELL_MS * 1000)))
         return TRUE;
-    attempt->is_told = TRUE;
-    who = blockers_describe(attempt->blockers);
+    g_free(attempt->told);
+    attempt->told = g_strdup(who);
+    attempt->told_at = g_get_monotonic_time();
     reason = g_strdup_printf("waiting without queueing; in the way: %s", who);
+    if (!set_reason(attempt, reason, error))
+        return FALSE;
+    if (!is_first)
+        return TRUE;
     progress_say(run->progress, "  waiting without queueing; in the way:\n%s", who);
-    return set_reason(attempt, reason, error) &&
-           journal_event(run->control, run->migration, attempt->step->id, "blocked", who, error);
+    return journal_event(run->control, run->migration, attempt->step->id, "blocked", who, error);
 }
 
-/* Wait, without queueing, until no old holder is left. */
 static gboolean
-wait_until_clear(Attempt *attempt, gint64 deadline, GError **error)
+is_late(const Attempt *attempt)
 {
+    return g_get_monotonic_time() > attempt->deadline;
+}
+
+/* Wait, without queueing, until no old holder is left; with the policies for those who are. At the deadline the caller
+ * sees that it is not clear. */
+static gboolean
+wait_until_clear(Attempt *attempt, GError **error)
+{
+    Run *run = attempt->run;
+
     for (;;) {
-        if (!look(attempt, error))
+        if (!throttle_refresh(run, error) || !look(attempt, error) || (!is_clear(attempt) && !tell(attempt, error)) ||
+            !patience_apply(run, attempt->blockers, error))
             return FALSE;
-        if (old_blocker(attempt) == NULL)
+        if (is_clear(attempt) || is_late(attempt))
             return TRUE;
-        if (!tell(attempt, error))
-            return FALSE;
-        if (g_get_monotonic_time() > deadline)
-            return TRUE; /* the caller looks at the clock, too */
-        if (!run_sleep(attempt->run, LOOK_MS, error))
+        if (!run_sleep(run, LOOK_MS, error))
             return FALSE;
     }
 }
@@ -230,7 +230,7 @@ watch(gpointer data, GError **error)
         return FALSE;
     if (attempt->strong_since == 0 || attempt->is_long)
         return TRUE;
-    if (!blockers_queue(run->watch, attempt->relations, db_backend_pid(run->work), &waiting, &longest_ms, error))
+    if (!blockers_queue(run->watch, attempt->targets, db_backend_pid(run->work), &waiting, &longest_ms, error))
         return FALSE;
     attempt->victims = MAX(attempt->victims, waiting);
     if (spent_ms < run->options.lock_budget_ms)
@@ -255,30 +255,75 @@ declared_mode(const Attempt *attempt, const char *relation)
     return mode;
 }
 
-/* All targets in the order of their names, each in its declared mode but in none stronger than `most`. */
+/* One target in its declared mode, but in none stronger than `most`. */
+static gboolean
+lock_one(Attempt *attempt, const LockTarget *target, LockMode most, GError **error)
+{
+    LockMode mode = MIN(declared_mode(attempt, target->relation), most);
+    g_autofree char *sql = NULL;
+
+    if (mode == LOCK_NONE)
+        return TRUE;
+    sql = sql_build("LOCK TABLE ONLY ? IN ? MODE", sql_raw(target->relation), sql_raw(lock_mode_name(mode)));
+    return db_run(attempt->run->work, sql, DB_NONE, error);
+}
+
+/* All targets in the order of their names. */
 static gboolean
 lock_all(Attempt *attempt, LockMode most, GError **error)
 {
-    for (guint i = 0; i < attempt->relations->len; i++) {
-        const char *relation = g_ptr_array_index(attempt->relations, i);
-        LockMode mode = MIN(declared_mode(attempt, relation), most);
-        g_autofree char *sql = NULL;
-
-        if (mode == LOCK_NONE)
-            continue;
-        sql = sql_build("LOCK TABLE ONLY ? IN ? MODE", sql_raw(relation), sql_raw(lock_mode_name(mode)));
-        if (!db_run(attempt->run->work, sql, DB_NONE, error))
+    for (guint i = 0; i < attempt->targets->len; i++) {
+        if (!lock_one(attempt, g_ptr_array_index(attempt->targets, i), most, error))
             return FALSE;
     }
     return TRUE;
 }
 
-/* PostgreSQL cancels an autovacuum for us after deadlock_timeout. */
+static gboolean
+is_vacuumed(const Attempt *attempt, const LockTarget *target)
+{
+    for (guint i = 0; attempt->blockers != NULL && i < attempt->blockers->len; i++) {
+        const Blocker *blocker = g_ptr_array_index(attempt->blockers, i);
+
+        if (blocker->kind == BLOCKER_AUTOVACUUM && g_strcmp0(blocker->relation, target->relation) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* The targets, the vacuumed ones first: where we have to wait for deadlock_timeout we hold nothing yet. */
+static GPtrArray *
+staging_order(const Attempt *attempt)
+{
+    GPtrArray *order = g_ptr_array_new();
+
+    for (int round = 0; round < 2; round++) {
+        for (guint i = 0; i < attempt->targets->len; i++) {
+            LockTarget *target = g_ptr_array_index(attempt->targets, i);
+
+            if (is_vacuumed(attempt, target) == (round == 0))
+                g_ptr_array_add(order, target);
+        }
+    }
+    return order;
+}
+
+/* PostgreSQL cancels an autovacuum for us after deadlock_timeout. That long only the first lock is awaited; the others,
+ * with the first in hand, for the budget. A second autovacuum costs one more attempt, which begins with it. */
 static gboolean
 stage(Attempt *attempt, GError **error)
 {
-    return db_set_local_ms(attempt->run->work, "lock_timeout", attempt->run->deadlock_ms + STAGING_MARGIN_MS, error) &&
-           lock_all(attempt, LOCK_SHARE_UPDATE_EXCLUSIVE, error);
+    Run *run = attempt->run;
+    g_autoptr(GPtrArray) order = staging_order(attempt);
+
+    for (guint i = 0; i < order->len; i++) {
+        int timeout = i == 0 ? run->deadlock_ms + STAGING_MARGIN_MS : run_lock_timeout(run, 5);
+
+        if (!db_set_local_ms(run->work, "lock_timeout", timeout, error) ||
+            !lock_one(attempt, g_ptr_array_index(order, i), LOCK_SHARE_UPDATE_EXCLUSIVE, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 /* From here on the application can feel us. One target: the statement takes its lock itself, one round trip less. */
@@ -292,7 +337,7 @@ do_strong(Attempt *attempt, GError **error)
         !db_set_local_ms(run->work, "statement_timeout", attempt->is_long ? 0 : budget, error))
         return FALSE;
     attempt->strong_since = g_get_monotonic_time();
-    if (attempt->relations->len > 1 && !lock_all(attempt, LOCK_ACCESS_EXCLUSIVE, error))
+    if (attempt->targets->len > 1 && !lock_all(attempt, LOCK_ACCESS_EXCLUSIVE, error))
         return FALSE;
     return attempt->work(run, attempt->step, error) && fault_point(run, "guard.locked", error) &&
            run_commit(run, error);
@@ -327,12 +372,13 @@ backoff_ms(int number)
     return g_random_int_range(base / 2, base + 1);
 }
 
-static void
+static gboolean
 set_deadline_error(const Attempt *attempt, GError **error)
 {
-    g_autofree char *who = blockers_describe(attempt->blockers);
-    const char *relation =
-        attempt->relations->len > 0 ? g_ptr_array_index(attempt->relations, 0) : "what the statement needs";
+    g_autofree char *who = describe(attempt);
+    const char *relation = attempt->targets->len > 0
+                               ? ((const LockTarget *)g_ptr_array_index(attempt->targets, 0))->relation
+                               : "what the statement needs";
 
     seam_error_set(error, SEAM_ERROR_LOCK, "could not lock %s (%s) within %d ms, tried for %d s (%d attempts)",
                    relation, lock_mode_name(attempt->mode), attempt->run->options.lock_budget_ms,
@@ -340,6 +386,7 @@ set_deadline_error(const Attempt *attempt, GError **error)
     seam_error_detail(error, "%s%sat most %d session%s queued behind us at a time", who, who[0] != '\0' ? "\n" : "",
                       attempt->victims, attempt->victims == 1 ? "" : "s");
     seam_error_hint(error, "see `pgseam locks`; `pgseam resume` tries again, `pgseam rollback` undoes");
+    return FALSE;
 }
 
 static gboolean
@@ -356,7 +403,7 @@ back_off(Attempt *attempt, const GError *why, GError **error)
         g_ptr_array_unref(attempt->blockers);
         attempt->blockers = g_steal_pointer(&seen);
     }
-    who = blockers_describe(attempt->blockers);
+    who = describe(attempt);
     line = g_strdup_printf("attempt %d: %s; %d queued behind us%s%s", attempt->number, why->message, attempt->victims,
                            who[0] != '\0' ? "; " : "", who);
     return tell(attempt, error) &&
@@ -364,33 +411,41 @@ back_off(Attempt *attempt, const GError *why, GError **error)
            run_sleep(run, backoff_ms(attempt->number), error);
 }
 
+/* Wait, try, back off. *ret_done: it is done; otherwise once more. The first try is made however late it is. */
+static gboolean
+one_round(Attempt *attempt, gboolean *ret_done, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+
+    if (attempt->mode > LOCK_ROW_EXCLUSIVE && (!wait_until_clear(attempt, error) || !is_clear(attempt)))
+        return FALSE;
+    if (is_late(attempt) && attempt->number > 0)
+        return FALSE;
+    *ret_done = try_once(attempt, &why);
+    if (*ret_done)
+        return attempt->told == NULL || set_reason(attempt, NULL, error);
+    if (guard_is_retryable(why))
+        return back_off(attempt, why, error);
+    g_propagate_error(error, g_steal_pointer(&why));
+    return FALSE;
+}
+
 static gboolean
 apply(Attempt *attempt, GError **error)
 {
-    Run *run = attempt->run;
-    gint64 deadline = g_get_monotonic_time() + (gint64)run->options.lock_deadline_s * G_USEC_PER_SEC;
+    gboolean is_done = FALSE;
 
-    for (;;) {
-        g_autoptr(GError) why = NULL;
+    while (!is_done) {
+        GError *why = NULL;
 
-        if (attempt->mode > LOCK_ROW_EXCLUSIVE && !wait_until_clear(attempt, deadline, error))
-            return FALSE;
-        if (g_get_monotonic_time() <= deadline || attempt->number == 0) {
-            if (attempt->blockers == NULL || old_blocker(attempt) == NULL) {
-                if (try_once(attempt, &why))
-                    return !attempt->is_told || set_reason(attempt, NULL, error);
-                if (!guard_is_retryable(why)) {
-                    g_propagate_error(error, g_steal_pointer(&why));
-                    return FALSE;
-                }
-                if (!back_off(attempt, why, error))
-                    return FALSE;
-                continue;
-            }
-        }
-        set_deadline_error(attempt, error);
+        if (one_round(attempt, &is_done, &why))
+            continue;
+        if (why == NULL)
+            return set_deadline_error(attempt, error);
+        g_propagate_error(error, why);
         return FALSE;
     }
+    return TRUE;
 }
 
 static gboolean

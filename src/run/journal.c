@@ -6,9 +6,11 @@
 #include "base/sqltext.h"
 #include "db/array.h"
 #include "plan/plan_json.h"
+#include "run/settings.h"
 #include "run_queries.h"
 
-#define LAYOUT "1"
+#define LAYOUT        "2"
+#define OLDEST_LAYOUT "1" /* can be read, and is raised by whoever writes; 1 to 2: table setting */
 /* Serialises the creation of the schema among sessions; the number has no meaning but to be ours ("pgseam"). */
 #define LOCK_JOURNAL "SELECT pg_catalog.pg_advisory_xact_lock(123520911401325)"
 
@@ -85,13 +87,14 @@ check_access(const DbResult *access, const char *privilege, GError **error)
 }
 
 static gboolean
-check_layout(DbConn *conn, GError **error)
+check_layout(DbConn *conn, gboolean *ret_is_old, GError **error)
 {
     g_autoptr(DbResult) row = db_query(conn, "SELECT value FROM pgseam.meta WHERE key = 'layout'", DB_NONE, error);
 
     if (row == NULL)
         return FALSE;
-    if (db_rows(row) == 1 && strcmp(db_text(row, 0, "value"), LAYOUT) == 0)
+    *ret_is_old = db_rows(row) == 1 && strcmp(db_text(row, 0, "value"), OLDEST_LAYOUT) == 0;
+    if (*ret_is_old || (db_rows(row) == 1 && strcmp(db_text(row, 0, "value"), LAYOUT) == 0))
         return TRUE;
     seam_error_set(error, SEAM_ERROR_REFUSED,
                    "the journal in schema pgseam was made by another version of pgseam (layout %s, "
@@ -105,19 +108,21 @@ gboolean
 journal_exists(DbConn *conn, gboolean *ret_exists, GError **error)
 {
     g_autoptr(DbResult) access = db_query(conn, QUERY_JOURNAL_ACCESS, DB_NONE, error);
+    gboolean is_old;
 
     if (access == NULL || (db_bool(access, 0, "has_schema") && !check_access(access, "may_look", error)))
         return FALSE;
     *ret_exists = db_bool(access, 0, "has_tables");
-    return !*ret_exists || check_layout(conn, error);
+    return !*ret_exists || check_layout(conn, &is_old, error);
 }
 
 static gboolean
 create_tables(DbConn *conn, gboolean has_schema, GError **error)
 {
-    static const char *const queries[] = {QUERY_CREATE_META,  QUERY_CREATE_MIGRATION, QUERY_CREATE_MIGRATION_LIVE,
-                                          QUERY_CREATE_STEP,  QUERY_CREATE_CHUNK,     QUERY_CREATE_EVENT,
-                                          QUERY_CREATE_LEASE, QUERY_CREATE_FENCE,     QUERY_CREATE_RUNNER};
+    static const char *const queries[] = {QUERY_CREATE_META,   QUERY_CREATE_MIGRATION, QUERY_CREATE_MIGRATION_LIVE,
+                                          QUERY_CREATE_STEP,   QUERY_CREATE_CHUNK,     QUERY_CREATE_EVENT,
+                                          QUERY_CREATE_LEASE,  QUERY_CREATE_FENCE,     QUERY_CREATE_RUNNER,
+                                          QUERY_CREATE_SETTING};
 
     if (!has_schema && !db_run(conn, QUERY_CREATE_SCHEMA, DB_NONE, error))
         return FALSE;
@@ -129,10 +134,29 @@ create_tables(DbConn *conn, gboolean has_schema, GError **error)
                   DB_NONE, error);
 }
 
+/* A journal of layout 1 gets the table that it lacks, for everybody who uses the others. */
+static gboolean
+upgrade(DbConn *conn, GError **error)
+{
+    g_autoptr(DbResult) grants = NULL;
+
+    if (!db_run(conn, QUERY_CREATE_SETTING, DB_NONE, error))
+        return FALSE;
+    grants = db_query(conn, QUERY_JOURNAL_GRANTS, DB_ARGS("setting"), error);
+    if (grants == NULL)
+        return FALSE;
+    for (int i = 0; i < db_rows(grants); i++) {
+        if (!db_run(conn, db_text(grants, i, "statement"), DB_NONE, error))
+            return FALSE;
+    }
+    return db_run(conn, "UPDATE pgseam.meta SET value = '" LAYOUT "' WHERE key = 'layout'", DB_NONE, error);
+}
+
 gboolean
 journal_ensure(DbConn *conn, GError **error)
 {
     g_autoptr(DbResult) access = NULL;
+    gboolean is_old = FALSE;
 
     if (!db_run(conn, "BEGIN", DB_NONE, error) || !db_run(conn, LOCK_JOURNAL, DB_NONE, error))
         goto failed;
@@ -141,7 +165,7 @@ journal_ensure(DbConn *conn, GError **error)
         goto failed;
     if (!db_bool(access, 0, "has_tables") && !create_tables(conn, db_bool(access, 0, "has_schema"), error))
         goto failed;
-    if (!check_layout(conn, error) || !db_commit(conn, error))
+    if (!check_layout(conn, &is_old, error) || (is_old && !upgrade(conn, error)) || !db_commit(conn, error))
         goto failed;
     return TRUE;
 failed:
@@ -252,11 +276,11 @@ insert_migration(DbConn *conn, const Plan *plan, gint64 *ret_id, GError **error)
 }
 
 gboolean
-journal_begin(DbConn *conn, const Plan *plan, gint64 *ret_id, GError **error)
+journal_begin(DbConn *conn, const Plan *plan, const RunOptions *options, gint64 *ret_id, GError **error)
 {
     if (db_run(conn, "BEGIN", DB_NONE, error) && db_run(conn, LOCK_JOURNAL, DB_NONE, error) &&
         journal_check_name(conn, plan->migration, error) && insert_migration(conn, plan, ret_id, error) &&
-        db_commit(conn, error))
+        settings_store(conn, *ret_id, options, error) && db_commit(conn, error))
         return TRUE;
     db_abort(conn);
     return FALSE;

@@ -9,6 +9,7 @@
 
 #include "db/conn.h"
 #include "plan/plan.h"
+#include "run/options.h"
 
 /* id, name in the journal and in JSON, is it over, does somebody have to be running it */
 #define MIGRATION_STATES(X)                                                                                            \
@@ -55,15 +56,16 @@ typedef struct JournalMigration {
 /* Whether there is a journal at all. */
 gboolean journal_exists(DbConn *conn, gboolean *ret_exists, GError **error);
 
-/* Make the schema and its tables where they are missing. SEAM_ERROR_REFUSED with what an administrator has to run once
- * where the role may not, and for a journal made by a newer pgseam. */
+/* Make the schema and its tables where they are missing, and bring an older layout up to date. SEAM_ERROR_REFUSED with
+ * what an administrator has to run once where the role may not, and for a journal made by a newer pgseam. */
 gboolean journal_ensure(DbConn *conn, GError **error);
 
 /*
- * Write down a new migration with its steps, and take its tables. SEAM_ERROR_FENCED if one of that name is under way or
- * a table belongs to another one, naming it; SEAM_ERROR_REFUSED if one of that name is complete.
+ * Write down a new migration with its steps and the settings that were given, and take its tables. SEAM_ERROR_FENCED if
+ * one of that name is under way or a table belongs to another one, naming it; SEAM_ERROR_REFUSED if one of that name is
+ * complete.
  */
-gboolean journal_begin(DbConn *conn, const Plan *plan, gint64 *ret_id, GError **error);
+gboolean journal_begin(DbConn *conn, const Plan *plan, const RunOptions *options, gint64 *ret_id, GError **error);
 
 /* Whether a migration of that name may begin: the same errors as journal_begin() has for the name. */
 gboolean journal_check_name(DbConn *conn, const char *name, GError **error);

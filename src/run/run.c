@@ -5,7 +5,10 @@
 #include "base/error.h"
 #include "run/cancel.h"
 #include "run/lease.h"
+#include "run/patience.h"
 #include "run/progress.h"
+#include "run/settings.h"
+#include "run/throttle.h"
 
 #define TICK_MS 100
 
@@ -17,11 +20,8 @@ run_options_init(RunOptions *options)
         .lock_deadline_s = 900,
         .lease_timeout_s = 10,
         .reconnect_s = 30,
-        .batch_ms = 60,
-        .max_batch_rows = 50000,
-        .load_percent = 80,
-        .max_lag_bytes = 64 * 1024 * 1024,
     };
+    settings_init(options);
 }
 
 static char *
@@ -80,6 +80,9 @@ run_close(Run *run)
     g_clear_pointer(&run->watch, db_close);
     g_clear_pointer(&run->control, db_close);
     g_clear_pointer(&run->progress, progress_free);
+    g_clear_pointer(&run->standbys, g_ptr_array_unref);
+    g_clear_pointer(&run->throttle, throttle_free);
+    g_clear_pointer(&run->patience, patience_free);
     g_clear_pointer(&run->plan, plan_free);
 }
 

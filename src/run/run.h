@@ -10,21 +10,12 @@
 
 #include "db/conn.h"
 #include "plan/plan.h"
+#include "run/options.h"
 
 typedef struct Progress Progress;
 
-typedef struct RunOptions {
-    const char *target;   /* as psql's -d; NULL: PG* variables */
-    int lock_budget_ms;   /* how long we may wait for a lock and hold it */
-    int lock_deadline_s;  /* how long we try before we give up with exit 4 */
-    int lease_timeout_s;  /* after how long without a heartbeat another pgseam takes over */
-    int reconnect_s;      /* how long we try to get a lost connection back */
-    int batch_ms;         /* what a batch of a backfill shall take */
-    int max_batch_rows;   /* its ceiling */
-    int load_percent;     /* how much of the time a backfill works, 1 to 100 */
-    gint64 max_lag_bytes; /* replay lag of a standby above which a backfill pauses; 0: never */
-    gboolean is_quiet;
-} RunOptions;
+typedef struct Throttle Throttle;
+typedef struct Patience Patience;
 
 typedef struct Run {
     RunOptions options;
@@ -38,7 +29,10 @@ typedef struct Run {
     gint64 next_heartbeat; /* monotonic microseconds */
     int deadlock_ms;       /* the server's deadlock_timeout */
     gboolean is_leased;
-    const Step *step; /* the one in hand, for names of sessions and messages */
+    const Step *step;    /* the one in hand, for names of sessions and messages */
+    GPtrArray *standbys; /* sessions on options.standbys: standby.h */
+    Throttle *throttle;  /* what the gauges remember: throttle.h */
+    Patience *patience;  /* who is in the way and since when: patience.h */
 } Run;
 
 /* The defaults of the command line. */

@@ -1,12 +1,48 @@
 #include "run/throttle.h"
 
+#include <string.h>
+
+#include "run/gauges.h"
 #include "run/journal.h"
 #include "run/progress.h"
+#include "run/settings.h"
 #include "run_queries.h"
 
-#define WAIT_MS 200
+#define WAIT_MS    200
+#define REFRESH_US (200 * 1000)
+#define RETELL_US  (1 * G_USEC_PER_SEC)
 
-typedef gboolean (*Gauge)(Run *run, char **ret_reason, GError **error);
+struct Throttle {
+    Reading readings[MOST_GAUGES];
+    gboolean is_paused;
+    char *mark;          /* of the settings that were read last */
+    gint64 next_refresh; /* monotonic microseconds */
+    char *told;          /* the reason in the journal, if it is ours */
+    gint64 told_at;
+    GHashTable *said; /* formats of throttle_say_once() */
+};
+
+static Throttle *
+throttle_of(Run *run)
+{
+    if (run->throttle == NULL) {
+        run->throttle = g_new0(Throttle, 1);
+        run->throttle->said = g_hash_table_new(g_direct_hash, g_direct_equal);
+    }
+    return run->throttle;
+}
+
+void
+throttle_free(Throttle *throttle)
+{
+    if (throttle == NULL)
+        return;
+    readings_clear(throttle->readings);
+    g_hash_table_unref(throttle->said);
+    g_free(throttle->mark);
+    g_free(throttle->told);
+    g_free(throttle);
+}
 
 int
 throttle_next_rows(int rows, double took_ms, double target_ms, int max_rows)
@@ -23,68 +59,96 @@ throttle_back_off_rows(int rows)
     return MAX(1, rows / 2);
 }
 
-static gboolean
-gauge_pause(Run *run, char **ret_reason, GError **error)
+gboolean
+throttle_check(Run *run, GError **error)
 {
-    gboolean is_paused = FALSE;
-
-    if (!journal_is_paused(run->control, run->migration, &is_paused, error))
-        return FALSE;
-    if (is_paused)
-        *ret_reason = g_strdup("paused by an operator");
-    return TRUE;
+    return gauges_check(run, error);
 }
 
-static gboolean
-gauge_lag(Run *run, char **ret_reason, GError **error)
+void
+throttle_say_once(Run *run, const char *format, ...)
 {
+    g_autofree char *line = NULL;
+    va_list args;
+
+    if (!g_hash_table_add(throttle_of(run)->said, (gpointer)format) || run->progress == NULL)
+        return;
+    va_start(args, format);
+    line = g_strdup_vprintf(format, args);
+    va_end(args);
+    progress_say(run->progress, "note: %s", line);
+}
+
+gboolean
+throttle_is_paused(const Run *run)
+{
+    return run->throttle != NULL && run->throttle->is_paused;
+}
+
+gboolean
+throttle_refresh(Run *run, GError **error)
+{
+    Throttle *throttle = throttle_of(run);
+    gint64 now = g_get_monotonic_time();
+    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, run->migration);
     g_autoptr(DbResult) row = NULL;
 
-    if (run->options.max_lag_bytes == 0)
+    if (now < throttle->next_refresh)
         return TRUE;
-    row = db_query(run->control, QUERY_LAG, DB_NONE, error);
+    row = db_query(run->control, QUERY_LIVE, DB_ARGS(id), error);
     if (row == NULL)
         return FALSE;
-    if (db_int(row, 0, "bytes") > run->options.max_lag_bytes)
-        *ret_reason =
-            g_strdup_printf("a standby is %" G_GINT64_FORMAT " MB behind", db_int(row, 0, "bytes") / 1024 / 1024);
+    throttle->next_refresh = now + REFRESH_US;
+    throttle->is_paused = db_rows(row) == 1 && db_bool(row, 0, "is_paused");
+    if (db_rows(row) != 1 || g_strcmp0(throttle->mark, db_text(row, 0, "mark")) == 0)
+        return TRUE;
+    if (!settings_load(run->control, run->migration, FALSE, &run->options, error))
+        return FALSE;
+    g_free(throttle->mark);
+    throttle->mark = g_strdup(db_text(row, 0, "mark"));
+    for (guint i = 0; i < MOST_GAUGES; i++)
+        throttle->readings[i].next = 0;
     return TRUE;
 }
 
-static const Gauge gauges[] = {gauge_pause, gauge_lag};
-
-/* The first gauge that says wait; NULL if none does. */
+/* In the journal for `status`; a reason whose figures move is written anew now and then. */
 static gboolean
-read_gauges(Run *run, char **ret_reason, GError **error)
+tell(Run *run, const char *reason, GError **error)
 {
-    *ret_reason = NULL;
-    for (guint i = 0; i < G_N_ELEMENTS(gauges) && *ret_reason == NULL; i++) {
-        if (!gauges[i](run, ret_reason, error))
-            return FALSE;
-    }
-    return TRUE;
+    Throttle *throttle = run->throttle;
+    gint64 now = g_get_monotonic_time();
+
+    if (g_strcmp0(reason, throttle->told) == 0 ||
+        (reason != NULL && throttle->told != NULL && now - throttle->told_at < RETELL_US))
+        return TRUE;
+    g_free(throttle->told);
+    throttle->told = g_strdup(reason);
+    throttle->told_at = now;
+    return journal_set_reason(run->control, run->migration, reason, error);
 }
 
 gboolean
 throttle_wait(Run *run, double batch_ms, double done, GError **error)
 {
+    Throttle *throttle = throttle_of(run);
     double rest_ms = batch_ms * (100 - run->options.load_percent) / run->options.load_percent;
-    gboolean is_told = FALSE;
 
-    if (rest_ms >= 1 && !run_sleep(run, (int)rest_ms, error))
-        return FALSE;
     for (;;) {
-        g_autofree char *reason = NULL;
+        const char *reason = NULL;
+        gboolean is_slow = FALSE;
 
-        if (!run_tick(run, error) || !read_gauges(run, &reason, error))
+        if (rest_ms >= 1 && !run_sleep(run, (int)rest_ms, error))
+            return FALSE;
+        if (!run_tick(run, error) || !throttle_refresh(run, error) ||
+            !gauges_read(run, throttle->readings, &reason, &is_slow, error))
             return FALSE;
         progress_at(run->progress, done, reason);
+        if (!tell(run, reason, error))
+            return FALSE;
+        if (is_slow)
+            return run_sleep(run, (int)(batch_ms * 100 / run->options.load_percent), error);
         if (reason == NULL)
-            return !is_told || journal_set_reason(run->control, run->migration, NULL, error);
-        if (!is_told && !journal_set_reason(run->control, run->migration, reason, error))
-            return FALSE;
-        is_told = TRUE;
-        if (!run_sleep(run, WAIT_MS, error))
-            return FALSE;
+            return TRUE;
+        rest_ms = WAIT_MS;
     }
 }

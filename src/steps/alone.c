@@ -1,8 +1,8 @@
 #include "steps/alone.h"
 
 #include "base/error.h"
-#include "run/blockers.h"
 #include "run/fault.h"
+#include "run/patience.h"
 #include "run/progress.h"
 #include "steps_queries.h"
 
@@ -43,7 +43,7 @@ check_deadline(Build *build, GError **error)
     g_autofree char *who = NULL;
     gint64 now = g_get_monotonic_time();
 
-    if (!blockers_of_session(run->watch, db_backend_pid(run->work), &who, error))
+    if (!patience_watch_work(run, &who, error))
         return FALSE;
     if (who == NULL)
         build->blocked_since = 0;

@@ -8,9 +8,9 @@
 #include "base/error.h"
 #include "base/sqltext.h"
 #include "db/array.h"
-#include "run/blockers.h"
 #include "run/fault.h"
 #include "run/journal.h"
+#include "run/patience.h"
 #include "run/progress.h"
 #include "run/throttle.h"
 #include "steps/common.h"
@@ -378,8 +378,7 @@ tick_batch(gpointer data, GError **error)
     Backfill *backfill = data;
     char *seen = NULL;
 
-    if (!run_tick(backfill->run, error) ||
-        !blockers_of_session(backfill->run->watch, db_backend_pid(backfill->run->work), &seen, error))
+    if (!run_tick(backfill->run, error) || !patience_watch_work(backfill->run, &seen, error))
         return FALSE;
     if (seen != NULL) {
         g_free(backfill->blockers);

@@ -73,7 +73,7 @@ NAME = re.compile(r"\b(?:FROM|JOIN)\s+(?:LATERAL\s+)?(?!pg_catalog\.|pgseam\.|\(
 
 def unqualified(text):
     """Relations named without a schema that are no WITH queries of the text."""
-    text = re.sub(r"--[^\n]*|'[^']*'", "", text)
+    text = re.sub(r"--[^\n]*|'[^']*'|\bIS (?:NOT )?DISTINCT FROM\b", "", text)
     known = {name.lower() for name in re.findall(r"(\w+)\s*(?:\([^)]*\))?\s+AS\s+(?:MATERIALIZED\s+)?\(", text)}
     return sorted({name for name in NAME.findall(text) if name.lower() not in known | {"rows"}})
 
@@ -83,7 +83,7 @@ def test_each_relation_is_qualified():
 
 
 def test_a_relation_without_its_schema_is_found():
-    assert unqualified("SELECT 1 FROM tiny AS t JOIN pg_class ON true") == ["pg_class", "tiny"]
+    assert unqualified("SELECT 1 FROM tiny AS t JOIN pg_class ON a IS DISTINCT FROM b") == ["pg_class", "tiny"]
     assert unqualified("WITH w AS (SELECT 1 FROM pgseam.step) SELECT 1 FROM w -- FROM tiny") == []
 
 
