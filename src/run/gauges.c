@@ -167,6 +167,7 @@ read_vacuum(Run *run, Reading *reading, GError **error)
 {
     g_autofree char *table = NULL;
     g_autofree char *name = NULL;
+    g_autofree char *done = NULL;
     g_autoptr(DbResult) row = NULL;
     double total;
 
@@ -179,10 +180,10 @@ read_vacuum(Run *run, Reading *reading, GError **error)
     name = sql_quote_name(db_text(row, 0, "schema"), db_text(row, 0, "name"));
     total = db_double(row, 0, "heap_blks_total");
     reading->is_slow = run->options.on_vacuum == VACUUM_SLOW;
-    reading->reason = g_strdup_printf(
-        "%s: %s is being vacuumed (pid %" G_GINT64_FORMAT "%s%.0f%s)", reading->is_slow ? "slowed down" : "paused",
-        name, db_int(row, 0, "pid"), total > 0 ? ", " : "",
-        total > 0 ? 100 * db_double(row, 0, "heap_blks_scanned") / total : 0, total > 0 ? " % scanned" : "");
+    done = total > 0 ? g_strdup_printf(", %.0f %% scanned", 100 * db_double(row, 0, "heap_blks_scanned") / total)
+                     : g_strdup("");
+    reading->reason = g_strdup_printf("%s: %s is being vacuumed (pid %" G_GINT64_FORMAT "%s)",
+                                      reading->is_slow ? "slowed down" : "paused", name, db_int(row, 0, "pid"), done);
     return TRUE;
 }
 
@@ -238,8 +239,8 @@ read_query(Run *run, Reading *reading, GError **error)
 static const Gauge gauges[] = {
     {"pause", is_always_on, read_pause},
     {"pause file", has_pause_file, read_pause_file},
-    {"lag of standbys", has_lag_limit, read_primary_lag},
     {"lag of --standby", has_standby_limit, read_standby_lag},
+    {"lag of standbys", has_lag_limit, read_primary_lag},
     {"WAL of slots", has_slot_limit, read_slots},
     {"throttle query", has_query, read_query},
     {"vacuum", minds_vacuum, read_vacuum},

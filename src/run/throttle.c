@@ -11,6 +11,7 @@
 #define WAIT_MS    200
 #define REFRESH_US (200 * 1000)
 #define RETELL_US  (1 * G_USEC_PER_SEC)
+#define RESAY_US   (30 * G_USEC_PER_SEC)
 
 struct Throttle {
     Reading readings[MOST_GAUGES];
@@ -19,6 +20,7 @@ struct Throttle {
     gint64 next_refresh; /* monotonic microseconds */
     char *told;          /* the reason in the journal, if it is ours */
     gint64 told_at;
+    gint64 said_at;   /* on stderr, where the line of progress comes too seldom */
     GHashTable *said; /* formats of throttle_say_once() */
 };
 
@@ -121,6 +123,10 @@ tell(Run *run, const char *reason, GError **error)
     if (g_strcmp0(reason, throttle->told) == 0 ||
         (reason != NULL && throttle->told != NULL && now - throttle->told_at < RETELL_US))
         return TRUE;
+    if (reason != NULL && (throttle->said_at == 0 || now - throttle->said_at > RESAY_US)) {
+        throttle->said_at = now;
+        progress_say(run->progress, "  %s", reason);
+    }
     g_free(throttle->told);
     throttle->told = g_strdup(reason);
     throttle->told_at = now;

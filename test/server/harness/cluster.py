@@ -49,7 +49,7 @@ def unprivileged():
 class Cluster:
     """Runs one server: `with Cluster(16) as cluster: ...`, or start() and destroy()."""
 
-    def __init__(self, major=15, options=None):
+    def __init__(self, major=15, options=None, *, primary=None):
         self.major = int(major)
         self.bin = server_bin(self.major)
         if self.bin is None:
@@ -80,6 +80,7 @@ class Cluster:
         self._number = 0
         self._watchdog = None
         self._destroyed = False
+        self.primary = primary
         self._init()
         atexit.register(self.destroy)
 
@@ -104,6 +105,9 @@ class Cluster:
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
+        if self.primary is not None:
+            self._copy()
+            return
         # fsync here is most of initdb's time.
         done = subprocess.run(
             self._command(
@@ -115,6 +119,40 @@ class Cluster:
         if done.returncode != 0:
             self.destroy()
             raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+
+    def standby(self, **options):
+        """A standby that streams from this server, not started yet: `with cluster.standby() as standby: ...`."""
+        same = {key: value for key, value in self.options.items() if key != "unix_socket_directories"}
+        return Cluster(self.major, {**same, **options}, primary=self)
+
+    def _copy(self):
+        """Fills the folder from the running primary, as pg_basebackup would, which only one of the majors here has."""
+        start, stop = (("pg_start_backup('x', true, false)", "pg_stop_backup(false)") if self.major < 15
+                       else ("pg_backup_start('x', true)", "pg_backup_stop()"))
+        with self.primary.connect() as conn:
+            conn.execute(f"SELECT {start}")
+            # Files may go while they are copied; replay mends that.
+            subprocess.run(self._command("cp", "-a", self.primary.data, self.data), stderr=subprocess.DEVNULL, check=False)
+            label = conn.execute(f"SELECT labelfile FROM {stop}").fetchone()[0]
+        for name in ("postmaster.pid", "postmaster.opts"):
+            (self.data / name).unlink(missing_ok=True)
+        for slot in (self.data / "pg_replslot").iterdir():
+            shutil.rmtree(slot)
+        for name, text in (("backup_label", label), ("standby.signal", "")):
+            (self.data / name).write_text(text)
+            if self.user:
+                os.chown(self.data / name, self.user.pw_uid, self.user.pw_gid)
+        self.options["primary_conninfo"] = f"host={self.primary.folder} user={self.superuser} application_name=standby"
+
+    def caught_up(self, timeout=30):
+        """Waits until a standby has replayed what its primary has now."""
+        with self.primary.connect() as conn:
+            target = conn.execute("SELECT pg_current_wal_lsn()").fetchone()[0]
+        deadline = time.monotonic() + timeout
+        with self.connect() as conn:
+            while not conn.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", [target]).fetchone()[0]:
+                assert time.monotonic() < deadline, "the standby does not catch up"
+                time.sleep(0.02)
 
     @property
     def running(self):
