@@ -56,6 +56,19 @@ place_probe_error(const Script *script, const PlanProbe *probe, GError **error)
     }
 }
 
+static gboolean
+check_probe(DbConn *conn, const PlanProbe *probe, GError **error)
+{
+    g_autoptr(DbResult) row = db_query(conn, probe->sql, DB_NONE, error);
+
+    if (row == NULL)
+        return FALSE;
+    if (probe->must_hold == NULL || (db_rows(row) == 1 && g_strcmp0(db_text_at(row, 0, 0), "t") == 0))
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_SQL, "%s", probe->must_hold);
+    return FALSE;
+}
+
 /* Let the server plan the file's expressions against the table as it will be. */
 static gboolean
 check_expressions(DbConn *conn, const Script *script, const Facts *facts, GError **error)
@@ -68,7 +81,7 @@ check_expressions(DbConn *conn, const Script *script, const Facts *facts, GError
     for (guint i = 0; ok && i < probes->len; i++) {
         const PlanProbe *probe = g_ptr_array_index(probes, i);
 
-        ok = db_run(conn, probe->sql, DB_NONE, error);
+        ok = check_probe(conn, probe, error);
         if (!ok && error != NULL)
             place_probe_error(script, probe, error);
     }

@@ -61,7 +61,10 @@ append_step(GString *out, const Step *step)
     append_sql(out, step->sql);
     for (guint n = 1; (more = step_get_nth(step, PARAM_MORE, n)) != NULL; n++)
         append_sql(out, more);
-    append_locks(out, step->locks);
+    if (step_is(step, PARAM_JOINED))
+        g_string_append_printf(out, "     lock: that of step %d, in one transaction with it\n", step->id - 1);
+    else
+        append_locks(out, step->locks);
     if (step->rows >= 1)
         g_string_append_printf(out, "     rows: about %.0f to go through\n", step->rows);
     g_string_append_printf(out, "     why:  %s\n", step->why);

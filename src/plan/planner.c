@@ -161,6 +161,57 @@ take_steps(PlanContext *ctx)
     }
 }
 
+/* Kinds whose work is an instant in a guarded transaction, and which nothing in between has to see committed. */
+static const gboolean joinable[STEP_N_KINDS] = {
+    [STEP_COLUMN_ADD] = TRUE,          [STEP_COLUMN_DROP] = TRUE,         [STEP_COLUMN_SET_DEFAULT] = TRUE,
+    [STEP_COLUMN_DROP_DEFAULT] = TRUE, [STEP_COLUMN_SET_NOT_NULL] = TRUE, [STEP_COLUMN_DROP_NOT_NULL] = TRUE,
+    [STEP_CHECK_ADD_NOT_VALID] = TRUE, [STEP_CONSTRAINT_ADD] = TRUE,      [STEP_DDL_RUN] = TRUE,
+    [STEP_DDL_FINAL] = TRUE,
+};
+
+/* How many may share a transaction: what they do under the lock together must fit the budget. */
+#define MAX_JOINED 10
+
+static gboolean
+same_locks(const Step *a, const Step *b)
+{
+    if (a->locks->len != b->locks->len)
+        return FALSE;
+    for (guint i = 0; i < a->locks->len; i++) {
+        const StepLock *one = g_ptr_array_index(a->locks, i);
+        const StepLock *other = g_ptr_array_index(b->locks, i);
+
+        if (one->mode != other->mode || one->hold != HOLD_INSTANT || other->hold != HOLD_INSTANT ||
+            one->for_undo != other->for_undo || strcmp(one->table, other->table) != 0 ||
+            strcmp(one->schema, other->schema) != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+may_join(const Step *step, const Step *before)
+{
+    return step->phase == before->phase && joinable[step->kind] && joinable[before->kind] &&
+           step_trait(step->kind)->is_final == step_trait(before->kind)->is_final && !step_is(step, PARAM_LONG) &&
+           !step_is(before, PARAM_LONG) && step->schema != NULL && same_locks(step, before);
+}
+
+/* Neighbours on one table share one short lock. */
+static void
+join_steps(Plan *plan)
+{
+    guint joined = 0;
+
+    for (guint i = 1; i < plan->steps->len; i++) {
+        Step *step = g_ptr_array_index(plan->steps, i);
+
+        joined = may_join(step, g_ptr_array_index(plan->steps, i - 1)) && joined + 1 < MAX_JOINED ? joined + 1 : 0;
+        if (joined > 0)
+            step_set(step, PARAM_JOINED, "true");
+    }
+}
+
 static void
 fill_head(Plan *plan, const Script *script, const Facts *facts)
 {
@@ -204,8 +255,10 @@ planner_build(const Script *script, const Facts *facts, GError **error)
     plan_all(&ctx, refusals);
     if (refusals->len > 0)
         set_refusals(&ctx, refusals, error);
-    else
+    else {
         take_steps(&ctx);
+        join_steps(plan);
+    }
     context_clear(&ctx);
     return refusals->len == 0 ? g_steal_pointer(&plan) : NULL;
 }

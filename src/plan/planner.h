@@ -32,7 +32,8 @@ Plan *planner_build(const Script *script, const Facts *facts, GError **error);
  * after expand. A list of Probe; the caller unrefs. */
 typedef struct PlanProbe {
     char *sql;
-    int offset; /* of the statement in the file, for the message */
+    char *must_hold; /* what is wrong if the query's one boolean is false; NULL: the query only has to be accepted */
+    int offset;      /* of the statement in the file, for the message */
 } PlanProbe;
 GPtrArray *planner_probes(const Script *script, const Facts *facts);
 

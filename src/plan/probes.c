@@ -13,7 +13,32 @@ probe_free(gpointer data)
     PlanProbe *probe = data;
 
     g_free(probe->sql);
+    g_free(probe->must_hold);
     g_free(probe);
+}
+
+static gboolean
+reads_only(const Expr *expr, const char *column)
+{
+    for (guint i = 0; i < expr->columns->len; i++) {
+        if (strcmp(g_ptr_array_index(expr->columns, i), column) != 0)
+            return FALSE;
+    }
+    return !expr->has_whole_row && !expr->has_subquery;
+}
+
+static gboolean
+is_stable(const Facts *facts, const Expr *expr)
+{
+    for (guint i = 0; i < expr->functions->len; i++) {
+        if (facts_volatility(facts, g_ptr_array_index(expr->functions, i)) == 'v')
+            return FALSE;
+    }
+    for (guint i = 0; i < expr->operators->len; i++) {
+        if (facts_volatility(facts, g_ptr_array_index(expr->operators, i)) == 'v')
+            return FALSE;
+    }
+    return TRUE;
 }
 
 static void
@@ -24,6 +49,32 @@ add_probe(GPtrArray *probes, char *sql, int offset)
     probe->sql = sql;
     probe->offset = offset;
     g_ptr_array_add(probes, probe);
+}
+
+/* A CHECK on columns that this file adds is there before the old application is gone: the row that it writes, with the
+ * defaults of these columns, must pass. Only defaults and predicates that are no more than stable are evaluated. */
+static void
+probe_check(GPtrArray *probes, const Facts *facts, const AlterCmd *cmd, int offset)
+{
+    const ColumnDef *column = &cmd->definition;
+    const char *value = column->default_value.text != NULL ? column->default_value.text : "NULL";
+
+    for (guint i = 0; i < column->constraints->len; i++) {
+        const ConstraintDef *constraint = g_ptr_array_index(column->constraints, i);
+
+        if (constraint->kind != CONSTRAINT_CHECK || !reads_only(&constraint->check, column->name) ||
+            !is_stable(facts, &constraint->check) || !is_stable(facts, &column->default_value))
+            continue;
+        add_probe(probes,
+                  sql_build("SELECT (?\n) IS NOT FALSE FROM (SELECT CAST((?\n) AS ?) AS ?) AS added",
+                            sql_raw(constraint->check.text), sql_raw(value), sql_raw(column->type),
+                            sql_ident(column->name)),
+                  offset);
+        ((PlanProbe *)g_ptr_array_index(probes, probes->len - 1))->must_hold =
+            g_strdup_printf("the default of column \"%s\" does not pass its CHECK: the rows that are there, and those "
+                            "that the old application writes, would not hold",
+                            column->name);
+    }
 }
 
 static gboolean
@@ -160,6 +211,8 @@ probe_alter(GPtrArray *probes, const Facts *facts, const Stmt *stmt)
         const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, i);
         const FactColumn *column = facts_column(table, cmd->column != NULL ? cmd->column : "");
 
+        if (cmd->kind == ALTER_ADD_COLUMN)
+            probe_check(probes, facts, cmd, stmt->offset + cmd->offset);
         if (cmd->kind == ALTER_ADD_COLUMN && cmd->definition.default_value.text != NULL)
             add_probe(probes,
                       sql_build("EXPLAIN SELECT CAST((?\n) AS ?)", sql_raw(cmd->definition.default_value.text),

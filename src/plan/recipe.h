@@ -91,6 +91,9 @@ Phase context_phase_after(const PlanContext *ctx, const Target *target, gboolean
  * caller frees. */
 char *context_constraint_name(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, GError **error);
 
+/* TRUE if a constraint of the schema has the name, or one that this file adds to the table. */
+gboolean context_is_constraint_taken(const PlanContext *ctx, const Target *target, const char *name);
+
 /* A constraint of the table by name, inbound ones left out; NULL. */
 const FactConstraint *context_constraint(const Target *target, const char *name);
 
@@ -170,6 +173,10 @@ gboolean recipe_generated_update(PlanContext *ctx, char *text, GError **error);
 
 /* Tell once for each table whose columns change. */
 void context_note_prepared(PlanContext *ctx, const Target *target);
+
+/* A slice of a statement's text without the constraints (ConstraintDef) of a list; empty if it is one itself. The
+ * caller frees. */
+char *context_without(const char *text, const Slice *element, const GPtrArray *split);
 
 /* TRUE for serial, bigserial and their like. */
 gboolean context_is_serial(const char *type_name);

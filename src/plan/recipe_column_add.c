@@ -241,16 +241,27 @@ add_on_created(PlanContext *ctx, const Target *target, const AlterCmd *cmd, cons
 {
     Step *step;
 
-    if (has_kind(&cmd->definition, CONSTRAINT_FOREIGN)) {
-        context_refuse(error, "write the column into CREATE TABLE, or ADD COLUMN and ADD FOREIGN KEY apart",
-                       "a foreign key inline in ADD COLUMN on a table that is created in the same file");
-        return FALSE;
+    g_autoptr(GPtrArray) split = g_ptr_array_new();
+    Slice slice = {cmd->offset, cmd->offset + (int)strlen(cmd->text)};
+    g_autofree char *kept = NULL;
+
+    for (guint i = 0; i < cmd->definition.constraints->len; i++) {
+        ConstraintDef *constraint = g_ptr_array_index(cmd->definition.constraints, i);
+
+        if (constraint->kind == CONSTRAINT_FOREIGN)
+            g_ptr_array_add(split, constraint);
     }
+    kept = context_without(ctx->stmt->text, &slice, split);
     step = add_column(ctx, target, cmd, sql);
     g_free(step->why);
     g_free(step->sql);
-    step->sql = g_strdup(sql);
+    step->sql = split->len == 0 ? g_strdup(sql)
+                                : sql_build("ALTER TABLE ? ?", sql_name(target->schema, target->name), sql_raw(kept));
     step->why = g_strdup("the table is made by this file: nobody else uses it yet");
+    for (guint i = 0; i < split->len; i++) {
+        if (!recipe_foreign_key(ctx, target, g_ptr_array_index(split, i), error))
+            return FALSE;
+    }
     return TRUE;
 }
 

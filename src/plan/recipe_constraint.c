@@ -75,6 +75,16 @@ is_free(const PlanContext *ctx, const Target *target, const ConstraintDef *const
                           g_hash_table_contains(ctx->index_names, qualified)));
 }
 
+gboolean
+context_is_constraint_taken(const PlanContext *ctx, const Target *target, const char *name)
+{
+    g_autofree char *qualified = sql_quote_name(target->schema, name);
+    g_autofree char *key = own_key(target, name);
+
+    return g_hash_table_contains(ctx->facts->constraints, qualified) ||
+           g_hash_table_contains(ctx->constraint_names, key);
+}
+
 static char *
 chosen_name(const PlanContext *ctx, const Target *target, const ConstraintDef *constraint)
 {

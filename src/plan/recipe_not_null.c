@@ -1,12 +1,15 @@
 /*
- * SET NOT NULL in four steps that never scan under a lock which blocks anybody (research: recipe R1n, measured on 12 to
- * 18), and DROP NOT NULL.
+ * SET NOT NULL in steps that never scan under a lock which blocks anybody (research: recipe R1n, measured on 12 to 18),
+ * and DROP NOT NULL.
  */
 #include <string.h>
 
 #include "base/names.h"
 #include "base/sqltext.h"
 #include "plan/recipe.h"
+
+/* server_version_num of the first server whose NOT NULL can be NOT VALID. */
+#define NOT_NULL_NOT_VALID_SINCE 180000
 
 static gboolean
 has_constraint(const FactTable *table, const char *name)
@@ -46,40 +49,82 @@ add_step(PlanContext *ctx, Phase phase, StepKind kind, const Target *target, con
     return step;
 }
 
-gboolean
-recipe_not_null_in(PlanContext *ctx, const Target *target, const char *name, const char *sql, Phase phase,
-                   GError **error)
+static void
+add_validate(PlanContext *ctx, const Target *target, const char *column, const char *constraint, Phase phase)
 {
-    const FactColumn *column = target->table != NULL ? facts_column(target->table, name) : NULL;
-    g_autofree char *plain = effect_describe("SET NOT NULL", ctx->facts->server_version);
-    SqlArg table = sql_name(target->schema, target->name);
-    g_autofree char *constraint = NULL;
-    Step *step;
+    Step *step = add_step(ctx, phase, STEP_CHECK_VALIDATE, target, column, constraint);
 
-    if (!context_claim(ctx, target, name, "NOT NULL", error))
-        return FALSE;
-    if (column != NULL && column->is_not_null) {
-        plan_note(ctx->plan, "line %d: column \"%s\" is NOT NULL already, nothing to do", ctx->stmt->line, name);
-        return TRUE;
-    }
-    constraint = constraint_name(target, name);
-    step = add_step(ctx, phase, STEP_CHECK_ADD_NOT_VALID, target, name, constraint);
+    step->sql =
+        sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_name(target->schema, target->name), sql_ident(constraint));
+    step->why = g_strdup("reads every row once, while reads and writes go on");
+    step->rows = target->table != NULL ? target->table->rows : 0;
+    context_lock(step, target, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN);
+}
+
+/* Up to 17: a check first, which proves SET NOT NULL. */
+static void
+add_by_check(PlanContext *ctx, const Target *target, const char *name, const char *sql, Phase phase)
+{
+    g_autofree char *plain = effect_describe("SET NOT NULL", ctx->facts->server_version);
+    g_autofree char *constraint = constraint_name(target, name);
+    SqlArg table = sql_name(target->schema, target->name);
+    Step *step = add_step(ctx, phase, STEP_CHECK_ADD_NOT_VALID, target, name, constraint);
+
     step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? CHECK (? IS NOT NULL) NOT VALID", table,
                           sql_ident(constraint), sql_ident(name));
     step->why = g_strdup_printf("as it stands SET NOT NULL takes %s; a check first makes the proof cheap", plain);
     context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
-
-    step = add_step(ctx, phase, STEP_CHECK_VALIDATE, target, name, constraint);
-    step->sql = sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", table, sql_ident(constraint));
-    step->why = g_strdup("reads every row once, while reads and writes go on");
-    step->rows = target->table != NULL ? target->table->rows : 0;
-    context_lock(step, target, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN);
-
+    add_validate(ctx, target, name, constraint, phase);
     step = add_step(ctx, phase, STEP_COLUMN_SET_NOT_NULL, target, name, constraint);
     step->sql =
         sql != NULL ? g_strdup(sql) : sql_build("ALTER TABLE ? ALTER COLUMN ? SET NOT NULL", table, sql_ident(name));
     step->why = g_strdup("the valid check proves it, so nothing is scanned; the check is dropped with it");
     context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+}
+
+/* From 18 on NOT NULL is a constraint itself, which can be NOT VALID (manual of 18, ALTER TABLE): under the name that
+ * SET NOT NULL would give it (ChooseConstraintName with "not_null"). */
+static void
+add_not_valid(PlanContext *ctx, const Target *target, const char *name, Phase phase)
+{
+    g_autofree char *plain = effect_describe("SET NOT NULL", ctx->facts->server_version);
+    g_autofree char *constraint = NULL;
+    SqlArg table = sql_name(target->schema, target->name);
+    Step *step;
+
+    for (unsigned number = 0; constraint == NULL || context_is_constraint_taken(ctx, target, constraint); number++) {
+        g_free(constraint);
+        constraint = name_default(target->name, name, "not_null", number);
+    }
+    step = add_step(ctx, phase, STEP_CHECK_ADD_NOT_VALID, target, name, constraint);
+    step->sql =
+        sql_build("ALTER TABLE ? ADD CONSTRAINT ? NOT NULL ? NOT VALID", table, sql_ident(constraint), sql_ident(name));
+    step->why = g_strdup_printf("as it stands SET NOT NULL takes %s; this way only new rows are checked", plain);
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+    add_validate(ctx, target, name, constraint, phase);
+}
+
+static gboolean
+is_ordinary(const Target *target)
+{
+    return target->table == NULL ||
+           (target->table->kind == 'r' && !target->table->has_children && !target->table->is_derived);
+}
+
+gboolean
+recipe_not_null_in(PlanContext *ctx, const Target *target, const char *name, const char *sql, Phase phase,
+                   GError **error)
+{
+    const FactColumn *column = target->table != NULL ? facts_column(target->table, name) : NULL;
+
+    if (!context_claim(ctx, target, name, "NOT NULL", error))
+        return FALSE;
+    if (column != NULL && column->is_not_null)
+        plan_note(ctx->plan, "line %d: column \"%s\" is NOT NULL already, nothing to do", ctx->stmt->line, name);
+    else if (ctx->facts->server_version >= NOT_NULL_NOT_VALID_SINCE && is_ordinary(target))
+        add_not_valid(ctx, target, name, phase);
+    else
+        add_by_check(ctx, target, name, sql, phase);
     return TRUE;
 }
 

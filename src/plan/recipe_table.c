@@ -89,8 +89,8 @@ split_off(const PlanContext *ctx, const Target *target, const CreateTableStmt *c
 }
 
 /* An element without the inline constraints that are split off; empty if it is one itself. */
-static char *
-kept_part(const char *text, const Slice *element, const GPtrArray *split)
+char *
+context_without(const char *text, const Slice *element, const GPtrArray *split)
 {
     GString *kept = g_string_new(NULL);
     int at = element->start;
@@ -117,7 +117,7 @@ without(const Stmt *stmt, const GPtrArray *split)
 
     g_string_append_len(out, stmt->text, g_array_index(elements, Slice, 0).start);
     for (guint i = 0; i < elements->len; i++) {
-        g_autofree char *kept = kept_part(stmt->text, &g_array_index(elements, Slice, i), split);
+        g_autofree char *kept = context_without(stmt->text, &g_array_index(elements, Slice, i), split);
 
         if (kept[0] == '\0')
             continue;

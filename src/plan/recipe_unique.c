@@ -157,7 +157,7 @@ add_not_null(PlanContext *ctx, const Target *target, const ConstraintDef *constr
         const ColumnChange *added = context_added(ctx, target, name);
 
         if ((column != NULL && column->is_not_null) || (added != NULL && added->definition->is_not_null) ||
-            context_planned(ctx, target, STEP_COLUMN_SET_NOT_NULL, PARAM_COLUMN, name) != NULL)
+            context_planned(ctx, target, STEP_CHECK_ADD_NOT_VALID, PARAM_COLUMN, name) != NULL)
             continue;
         if (!recipe_not_null_in(ctx, target, name, NULL, phase, error))
             return FALSE;

@@ -37,12 +37,22 @@ wish_candidate(Wishes *wishes, const RelName *table, char *name)
     g_ptr_array_add(wishes->candidates, name);
 }
 
+/* From 18 on SET NOT NULL makes a constraint, with a name. */
+static void
+wish_not_null(Wishes *wishes, const RelName *table, const char *column)
+{
+    for (unsigned number = 0; number < CONSTRAINT_NAMES; number++)
+        wish_candidate(wishes, table, name_default(table->name, column, "not_null", number));
+}
+
 /* What a constraint without a name may be called, in the order in which PostgreSQL tries; one with a name has only
  * that. */
 static void
 wish_constraint(Wishes *wishes, const RelName *table, const ConstraintDef *constraint)
 {
     wish_expr(wishes, &constraint->check);
+    for (guint i = 0; constraint->kind == CONSTRAINT_PRIMARY && i < constraint->columns->len; i++)
+        wish_not_null(wishes, table, g_ptr_array_index(constraint->columns, i));
     if (constraint->other.name != NULL)
         wish_relation(wishes, &constraint->other);
     if (constraint->name != NULL)
@@ -61,6 +71,7 @@ wish_added(Wishes *wishes, const RelName *table, const ColumnDef *column)
     wish_column(wishes, column);
     for (unsigned number = 0; number < CONSTRAINT_NAMES; number++)
         wish_candidate(wishes, table, name_default(table->name, column->name, "seq", number));
+    wish_not_null(wishes, table, column->name);
     for (guint i = 0; i < column->constraints->len; i++)
         wish_constraint(wishes, table, g_ptr_array_index(column->constraints, i));
 }
@@ -74,6 +85,8 @@ wishes_of_alter(Wishes *wishes, const AlterTableStmt *alter)
 
         if (cmd->kind == ALTER_ADD_COLUMN)
             wish_added(wishes, &alter->relation, &cmd->definition);
+        if (cmd->kind == ALTER_SET_NOT_NULL)
+            wish_not_null(wishes, &alter->relation, cmd->column);
         if (cmd->kind == ALTER_COLUMN_TYPE)
             wish_column(wishes, &cmd->definition);
         if (cmd->constraint != NULL)

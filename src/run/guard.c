@@ -22,9 +22,9 @@
 typedef struct Attempt {
     Run *run;
     const Step *step;
-    GPtrArray *targets; /* LockTarget, each relation once, in the order of their names */
-    LockMode mode;      /* the strongest */
-    GuardWork work;
+    GPtrArray *targets;     /* LockTarget, each relation once, in the order of their names */
+    LockMode mode;          /* the strongest */
+    const GPtrArray *parts; /* GuardPart: what is done, in one transaction */
     GuardNote note;
     gboolean is_long;
     gint64 deadline;     /* monotonic microseconds */
@@ -339,24 +339,41 @@ do_strong(Attempt *attempt, GError **error)
     attempt->strong_since = g_get_monotonic_time();
     if (attempt->targets->len > 1 && !lock_all(attempt, LOCK_ACCESS_EXCLUSIVE, error))
         return FALSE;
-    return attempt->work(run, attempt->step, error) && fault_point(run, "guard.locked", error) &&
-           run_commit(run, error);
+    for (guint i = 0; i < attempt->parts->len; i++) {
+        const GuardPart *part = g_ptr_array_index(attempt->parts, i);
+
+        if (!part->work(run, part->step, error))
+            return FALSE;
+    }
+    return fault_point(run, "guard.locked", error) && run_commit(run, error);
+}
+
+static gboolean
+note_parts(Attempt *attempt, GError **error)
+{
+    StepStatus status = attempt->note == GUARD_NOTE_DONE ? STEP_DONE : STEP_UNDONE;
+    Run *run = attempt->run;
+
+    for (guint i = 0; attempt->note != GUARD_NOTE_NOTHING && i < attempt->parts->len; i++) {
+        const GuardPart *part = g_ptr_array_index(attempt->parts, i);
+
+        if (!journal_set_step(run->work, run->migration, part->step->id, status, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 static gboolean
 try_once(Attempt *attempt, GError **error)
 {
     Run *run = attempt->run;
-    StepStatus status = attempt->note == GUARD_NOTE_DONE ? STEP_DONE : STEP_UNDONE;
     int idle_ms = attempt->is_long ? 60000 : MAX(run->options.lock_budget_ms, 100);
     gboolean ok;
 
     attempt->number++;
     attempt->strong_since = 0;
     db_on_wait(run->work, WATCH_MS, watch, attempt);
-    ok = run_begin(run, idle_ms, error) &&
-         (attempt->note == GUARD_NOTE_NOTHING ||
-          journal_set_step(run->work, run->migration, attempt->step->id, status, error)) &&
+    ok = run_begin(run, idle_ms, error) && note_parts(attempt, error) &&
          (attempt->mode < LOCK_SHARE_UPDATE_EXCLUSIVE || stage(attempt, error)) && do_strong(attempt, error);
     db_on_wait(run->work, 100, run_tick, run);
     if (!ok)
@@ -449,17 +466,33 @@ apply(Attempt *attempt, GError **error)
 }
 
 static gboolean
-guard_run(Run *run, const Step *step, GuardWork work, GuardNote note, gboolean is_long, GError **error)
+run_parts(Run *run, const GPtrArray *parts, GuardNote note, gboolean is_long, GError **error)
 {
     Attempt attempt;
     gboolean ok;
 
-    attempt_init(&attempt, run, step, note);
-    attempt.work = work;
+    attempt_init(&attempt, run, ((const GuardPart *)g_ptr_array_index(parts, 0))->step, note);
+    attempt.parts = parts;
     attempt.is_long = is_long;
     ok = apply(&attempt, error);
     attempt_clear(&attempt);
     return ok && fault_point(run, "guard.committed", error);
+}
+
+static gboolean
+guard_run(Run *run, const Step *step, GuardWork work, GuardNote note, gboolean is_long, GError **error)
+{
+    g_autoptr(GPtrArray) parts = g_ptr_array_new();
+    GuardPart part = {step, work};
+
+    g_ptr_array_add(parts, &part);
+    return run_parts(run, parts, note, is_long, error);
+}
+
+gboolean
+guard_apply_joined(Run *run, const GPtrArray *parts, GError **error)
+{
+    return run_parts(run, parts, GUARD_NOTE_DONE, FALSE, error);
 }
 
 gboolean

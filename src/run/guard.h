@@ -30,6 +30,16 @@ typedef enum GuardNote { GUARD_NOTE_DONE, GUARD_NOTE_UNDONE, GUARD_NOTE_NOTHING 
  */
 gboolean guard_apply(Run *run, const Step *step, GuardWork work, GuardNote note, GError **error);
 
+/* What shares a transaction: further steps on the same relations in the same modes. */
+typedef struct GuardPart {
+    const Step *step;
+    GuardWork work;
+} GuardPart;
+
+/* Several steps (GuardPart) in one attempt and one transaction, in their order, all noted done in it: the application
+ * feels one lock instead of several. The locks are those of the first. Errors: as guard_apply(). */
+gboolean guard_apply_joined(Run *run, const GPtrArray *parts, GError **error);
+
 /* The same for work that is allowed to take long because its lock is not felt (VALIDATE: SHARE UPDATE EXCLUSIVE). */
 gboolean guard_apply_long(Run *run, const Step *step, GuardWork work, GuardNote note, GError **error);
 

@@ -35,6 +35,59 @@ check_foreign(const Step *step, StepStatus status, GError **error)
     return FALSE;
 }
 
+/* What the server says of a step, and what the journal says; FALSE with SEAM_ERROR_DRIFT if they cannot both be ours.
+ */
+static gboolean
+probe_step(Run *run, const Step *step, const StepOps *ops, StepState *ret_state, GError **error)
+{
+    StepStatus status;
+
+    return journal_step_status(run->control, run->migration, step->id, &status, error) &&
+           ops->probe(run, step, ret_state, error) &&
+           (*ret_state != STEP_PRESENT || status == STEP_DONE || check_foreign(step, status, error));
+}
+
+static gboolean
+finish_step(Run *run, const Step *step, const StepOps *ops, GError **error)
+{
+    return (ops->verify == NULL || ops->verify(run, step, error)) && fault_point(run, "step.verified", error) &&
+           journal_set_step(run->control, run->migration, step->id, STEP_DONE, error);
+}
+
+/* Steps that share a transaction: all of them are done, or none. */
+static gboolean
+do_joined(Run *run, const GPtrArray *steps, StepOpsOf ops_of, GError **error)
+{
+    g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(g_free);
+
+    if (!run_name_sessions(run, g_ptr_array_index(steps, 0), error))
+        return FALSE;
+    for (guint i = 0; i < steps->len; i++) {
+        const Step *step = g_ptr_array_index(steps, i);
+        const StepOps *ops = ops_of(step->kind);
+        GuardPart part = {step, ops->work};
+        StepState state;
+
+        if (!probe_step(run, step, ops, &state, error) || !fault_point(run, "step.begin", error))
+            return FALSE;
+        if (state == STEP_PRESENT)
+            continue;
+        if (!journal_set_step(run->control, run->migration, step->id, STEP_RUNNING, error) ||
+            !fault_point(run, "step.intent", error))
+            return FALSE;
+        g_ptr_array_add(parts, g_memdup2(&part, sizeof(part)));
+    }
+    if (parts->len > 0 && !guard_apply_joined(run, parts, error))
+        return FALSE;
+    for (guint i = 0; i < steps->len; i++) {
+        const Step *step = g_ptr_array_index(steps, i);
+
+        if (!finish_step(run, step, ops_of(step->kind), error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 /* One step, from wherever it is, to present. */
 static gboolean
 do_step(Run *run, const Step *step, const StepOps *ops, StepStatus status, GError **error)
@@ -53,10 +106,7 @@ do_step(Run *run, const Step *step, const StepOps *ops, StepStatus status, GErro
         return FALSE;
     if (state != STEP_PRESENT && !ops->run(run, step, error))
         return FALSE;
-    if (ops->verify != NULL && !ops->verify(run, step, error))
-        return FALSE;
-    return fault_point(run, "step.verified", error) &&
-           journal_set_step(run->control, run->migration, step->id, STEP_DONE, error);
+    return finish_step(run, step, ops, error);
 }
 
 /* Lost, hit by a cancel that was meant for the statement before, or kept from the journal by somebody's lock. (Locks of
@@ -68,20 +118,27 @@ is_recoverable(const GError *why)
            seam_error_has_sqlstate(why, "55P03");
 }
 
-/* A lost connection is opened again and the step probed anew; the fence decides whether it is still ours. */
 static gboolean
-do_step_with_recovery(Run *run, const Step *step, const StepOps *ops, GError **error)
+do_steps(Run *run, const GPtrArray *steps, StepOpsOf ops_of, GError **error)
+{
+    const Step *step = g_ptr_array_index(steps, 0);
+    StepStatus status;
+
+    if (steps->len > 1)
+        return do_joined(run, steps, ops_of, error);
+    return journal_step_status(run->control, run->migration, step->id, &status, error) &&
+           (status == STEP_DONE || do_step(run, step, ops_of(step->kind), status, error));
+}
+
+/* A lost connection is opened again and the steps probed anew; the fence decides whether it is still ours. */
+static gboolean
+do_steps_with_recovery(Run *run, const GPtrArray *steps, StepOpsOf ops_of, GError **error)
 {
     for (int recoveries = 0;; recoveries++) {
         g_autoptr(GError) why = NULL;
-        StepStatus status;
 
-        if (journal_step_status(run->control, run->migration, step->id, &status, &why)) {
-            if (status == STEP_DONE)
-                return TRUE;
-            if (do_step(run, step, ops, status, &why))
-                return TRUE;
-        }
+        if (do_steps(run, steps, ops_of, &why))
+            return TRUE;
         if (!is_recoverable(why) || recoveries >= MAX_RECOVERIES) {
             g_propagate_error(error, g_steal_pointer(&why));
             return FALSE;
@@ -92,23 +149,60 @@ do_step_with_recovery(Run *run, const Step *step, const StepOps *ops, GError **e
     }
 }
 
-static gboolean
-run_step(Run *run, const Step *step, StepOpsOf ops_of, GError **error)
+/* Those of the steps that are still to be done. The caller unrefs. */
+static GPtrArray *
+pending_of(Run *run, GPtrArray *steps, GError **error)
 {
-    g_autofree char *title = step_title(step);
-    gint64 begun = g_get_monotonic_time();
-    StepStatus status;
+    g_autoptr(GPtrArray) pending = g_ptr_array_new();
 
-    if (!journal_step_status(run->control, run->migration, step->id, &status, error))
-        return FALSE;
-    if (status == STEP_DONE)
-        return TRUE;
-    progress_say(run->progress, "%s", title);
-    progress_begin(run->progress, step_trait(step->kind)->doc, step->rows);
-    if (!do_step_with_recovery(run, step, ops_of(step->kind), error))
+    for (guint i = 0; i < steps->len; i++) {
+        Step *step = g_ptr_array_index(steps, i);
+        StepStatus status;
+
+        if (!journal_step_status(run->control, run->migration, step->id, &status, error))
+            return NULL;
+        if (status != STEP_DONE)
+            g_ptr_array_add(pending, step);
+    }
+    return g_steal_pointer(&pending);
+}
+
+static gboolean
+run_steps(Run *run, GPtrArray *steps, StepOpsOf ops_of, GError **error)
+{
+    gint64 begun = g_get_monotonic_time();
+    g_autoptr(GPtrArray) pending = pending_of(run, steps, error);
+    const Step *first;
+
+    if (pending == NULL || pending->len == 0)
+        return pending != NULL;
+    for (guint i = 0; i < pending->len; i++) {
+        g_autofree char *title = step_title(g_ptr_array_index(pending, i));
+        progress_say(run->progress, "%s", title);
+    }
+    first = g_ptr_array_index(pending, 0);
+    progress_begin(run->progress, step_trait(first->kind)->doc, first->rows);
+    if (!do_steps_with_recovery(run, pending, ops_of, error))
         return FALSE;
     progress_say(run->progress, "  done in %.2f s", (double)(g_get_monotonic_time() - begun) / G_USEC_PER_SEC);
     return TRUE;
+}
+
+/* A step with those that share its transaction. The caller unrefs. */
+static GPtrArray *
+steps_from(const Plan *plan, guint first)
+{
+    GPtrArray *steps = g_ptr_array_new();
+
+    g_ptr_array_add(steps, g_ptr_array_index(plan->steps, first));
+    while (first + steps->len < plan->steps->len) {
+        Step *next = g_ptr_array_index(plan->steps, first + steps->len);
+
+        if (!step_is(next, PARAM_JOINED))
+            break;
+        g_ptr_array_add(steps, next);
+    }
+    return steps;
 }
 
 static gboolean
@@ -118,10 +212,11 @@ run_phase(Run *run, Phase phase, StepOpsOf ops_of, GError **error)
         return TRUE;
     if (!journal_set_state(run->control, run->migration, state_of_phase[phase], stage_of_phase[phase], NULL, error))
         return FALSE;
-    for (guint i = 0; i < run->plan->steps->len; i++) {
-        const Step *step = g_ptr_array_index(run->plan->steps, i);
+    for (guint i = 0; i < run->plan->steps->len;) {
+        g_autoptr(GPtrArray) steps = steps_from(run->plan, i);
 
-        if (step->phase == phase && !run_step(run, step, ops_of, error))
+        i += steps->len;
+        if (((const Step *)g_ptr_array_index(steps, 0))->phase == phase && !run_steps(run, steps, ops_of, error))
             return FALSE;
     }
     return fault_point(run, "phase.end", error);

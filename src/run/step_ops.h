@@ -1,11 +1,11 @@
 /*
- * What a step kind does: five functions. The table of them is in steps/; the runner gets it handed in, since run/ does
- * not include steps/.
+ * What a step kind does: a row of functions. The table of them is in steps/; the runner gets it handed in, since run/
+ * does not include steps/.
  */
 #ifndef PGSEAM_RUN_STEP_OPS_H
 #define PGSEAM_RUN_STEP_OPS_H
 
-#include "run/run.h"
+#include "run/guard.h"
 
 typedef enum StepState { STEP_ABSENT, STEP_PARTIAL, STEP_PRESENT } StepState;
 
@@ -18,6 +18,8 @@ typedef struct StepOps {
     StepAct repair;  /* PARTIAL -> ABSENT; NULL: the kind has no halves, or goes on where it was */
     StepAct verify;  /* what was promised holds, seen by other means than run's own word; NULL: probe is all there is */
     StepAct undo;    /* PRESENT or PARTIAL -> ABSENT, notes "undone"; NULL: nothing to take back */
+    GuardWork
+        work; /* what `run` does under the guard, for kinds that may share its transaction with others; NULL: none */
 } StepOps;
 
 typedef const StepOps *(*StepOpsOf)(StepKind kind);

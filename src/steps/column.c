@@ -38,7 +38,7 @@ undo_add(Run *run, const Step *step, GError **error)
     return guard_apply(run, step, drop_column, GUARD_NOTE_UNDONE, error);
 }
 
-const StepOps step_column_add = {probe_exists, common_guarded, NULL, verify_exists, undo_add};
+const StepOps step_column_add = {probe_exists, common_guarded, NULL, verify_exists, undo_add, common_run_sql};
 
 static gboolean
 probe_gone(Run *run, const Step *step, StepState *ret_state, GError **error)
@@ -57,7 +57,7 @@ verify_gone(Run *run, const Step *step, GError **error)
     return common_verify_present(run, step, probe_gone, error);
 }
 
-const StepOps step_column_drop = {probe_gone, common_guarded, NULL, verify_gone, NULL};
+const StepOps step_column_drop = {probe_gone, common_guarded, NULL, verify_gone, NULL, common_run_sql};
 
 static gboolean
 put_default_back(Run *run, const Step *step, GError **error)
@@ -94,5 +94,7 @@ verify_no_default(Run *run, const Step *step, GError **error)
     return FALSE;
 }
 
-const StepOps step_column_set_default = {common_probe_journal, common_guarded, NULL, NULL, undo_default};
-const StepOps step_column_drop_default = {common_probe_journal, common_guarded, NULL, verify_no_default, undo_default};
+const StepOps step_column_set_default = {common_probe_journal, common_guarded, NULL, NULL,
+                                         undo_default,         common_run_sql};
+const StepOps step_column_drop_default = {common_probe_journal, common_guarded, NULL,
+                                          verify_no_default,    undo_default,   common_run_sql};

@@ -76,7 +76,8 @@ validate(Run *run, const Step *step, GError **error)
 
     if (guard_apply_long(run, step, common_run_sql, GUARD_NOTE_DONE, &why))
         return TRUE;
-    if (seam_error_has_sqlstate(why, "23514") || seam_error_has_sqlstate(why, "23503")) {
+    if (seam_error_has_sqlstate(why, "23514") || seam_error_has_sqlstate(why, "23503") ||
+        seam_error_has_sqlstate(why, "23502")) {
         if (step_get(step, PARAM_COLUMN) != NULL)
             tell_nulls(step, &why);
         else
@@ -100,8 +101,8 @@ undo_validate(Run *run, const Step *step, GError **error)
            common_undo_with(run, step, LOCK_ACCESS_EXCLUSIVE, put_back_unproven, error);
 }
 
-const StepOps step_check_add_not_valid = {probe_added, common_guarded, NULL, verify_added, undo_added};
+const StepOps step_check_add_not_valid = {probe_added, common_guarded, NULL, verify_added, undo_added, common_run_sql};
 const StepOps step_check_validate = {probe_valid, validate, NULL, verify_valid, undo_validate};
 const StepOps step_foreign_key_add_not_valid = {probe_added, common_guarded, NULL, verify_added, undo_added};
 const StepOps step_foreign_key_validate = {probe_valid, validate, NULL, verify_valid, undo_validate};
-const StepOps step_constraint_add = {probe_added, common_guarded, NULL, verify_added, undo_added};
+const StepOps step_constraint_add = {probe_added, common_guarded, NULL, verify_added, undo_added, common_run_sql};

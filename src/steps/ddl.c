@@ -55,6 +55,6 @@ verify_ddl(Run *run, const Step *step, GError **error)
 }
 
 /* Work and "done" commit together, so the journal knows. */
-const StepOps step_ddl_run = {common_probe_journal, run_ddl, NULL, verify_ddl, undo_ddl};
+const StepOps step_ddl_run = {common_probe_journal, run_ddl, NULL, verify_ddl, undo_ddl, common_run_sql};
 const StepOps step_ddl_long = {common_probe_journal, run_long, NULL, verify_ddl, undo_ddl};
-const StepOps step_ddl_final = {common_probe_journal, run_ddl, NULL, verify_ddl, NULL};
+const StepOps step_ddl_final = {common_probe_journal, run_ddl, NULL, verify_ddl, NULL, common_run_sql};

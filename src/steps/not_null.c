@@ -51,7 +51,8 @@ verify_not_null(Run *run, const Step *step, GError **error)
     return common_verify_present(run, step, probe_not_null, error);
 }
 
-const StepOps step_column_set_not_null = {probe_not_null, run_set_not_null, NULL, verify_not_null, undo_set_not_null};
+const StepOps step_column_set_not_null = {probe_not_null,  run_set_not_null,  NULL,
+                                          verify_not_null, undo_set_not_null, set_and_drop_check};
 
 /* The way back from DROP NOT NULL is SET NOT NULL as it is done in contract: check, proof, then the rest in an instant.
  */
@@ -131,4 +132,5 @@ verify_nullable(Run *run, const Step *step, GError **error)
     return common_verify_present(run, step, probe_nullable, error);
 }
 
-const StepOps step_column_drop_not_null = {probe_nullable, common_guarded, NULL, verify_nullable, undo_drop_not_null};
+const StepOps step_column_drop_not_null = {probe_nullable,  common_guarded,     NULL,
+                                           verify_nullable, undo_drop_not_null, common_run_sql};

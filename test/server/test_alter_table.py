@@ -1,6 +1,7 @@
 """ALTER TABLE and CREATE TABLE in their online forms: after rollback the schema is what it was, after complete it is what plain
 psql makes of the same file on a twin, and the data hold."""
 
+import re
 import subprocess
 import threading
 
@@ -80,6 +81,8 @@ MIGRATIONS = {
                          "CREATE INDEX ON child (code);",
     "create_then_alter": "CREATE TABLE fresh (id int, v text);\nALTER TABLE fresh ADD PRIMARY KEY (id), ADD COLUMN w int NOT NULL DEFAULT 3"
                          " CHECK (w > 0), ALTER v SET NOT NULL;\nALTER TABLE t ADD COLUMN fresh_id int REFERENCES fresh;",
+    "create_then_reference": "CREATE TABLE fresh (id int PRIMARY KEY); ALTER TABLE fresh ADD COLUMN p bigint NOT NULL REFERENCES parent (id)"
+                             " ON DELETE CASCADE, ADD COLUMN n serial;",
     "create_like": "CREATE TABLE copy (LIKE t INCLUDING ALL, extra int)",
     "drop_column": "ALTER TABLE t DROP COLUMN gone, DROP COLUMN IF EXISTS nobody",
 }
@@ -151,3 +154,70 @@ def test_as_psql(name, any_cluster, tmp_path):
         path.write_text(PLAIN.get(name, MIGRATIONS[name]))
         plain(twin, path)
         assert db.dump_schema() == twin.dump_schema()
+
+
+def started(db, tool, sql):
+    db.execute(SETUP)
+    tool.run("start", tool.file("m.sql", sql))
+
+
+def test_orphans_are_counted_and_shown(db, pgseam):
+    started(db, pgseam, "ALTER TABLE t ADD CONSTRAINT fk FOREIGN KEY (a) REFERENCES other2 (id)".replace("other2", "parent"))
+    failed = pgseam.run("complete", "m", expect=1)
+    # a runs to 6000, parents to 100.
+    assert "5900 in all" in failed.err and "(101,2,101," in failed.err and "pgseam resume" in failed.err
+    db.execute("UPDATE t SET a = 1")
+    pgseam.run("resume", "m")
+    assert db.scalar("SELECT convalidated FROM pg_constraint WHERE conname = 'fk'")
+
+
+def test_rows_that_fail_a_check_are_counted_and_shown(db, pgseam):
+    started(db, pgseam, "ALTER TABLE t ADD CONSTRAINT k CHECK (a <= 5990)")
+    failed = pgseam.run("complete", "m", expect=1)
+    assert "10 in all" in failed.err and "(5991," in failed.err
+    pgseam.run("rollback", "m")
+    assert db.scalar("SELECT count(*) FROM pg_constraint WHERE conname = 'k'") == 0
+
+
+def test_duplicates_are_shown_before_the_index_is_built(db, pgseam):
+    started(db, pgseam, "ALTER TABLE t ADD CONSTRAINT u UNIQUE (parent_id, b)")
+    failed = pgseam.run("complete", "m", expect=1)
+    assert "100 in all" in failed.err and "60 rows" in failed.err and "not begun" in failed.err
+    assert db.scalar("SELECT to_regclass('u') IS NULL")
+    db.execute("UPDATE t SET parent_id = id")
+    pgseam.run("resume", "m")
+    assert db.scalar("SELECT count(*) FROM pg_constraint WHERE conname = 'u'") == 1
+
+
+@pytest.mark.parametrize("sql, said", {
+    "ALTER TABLE t ADD COLUMN c int DEFAULT 0 CHECK (c > 0)": "does not pass its CHECK",
+    "ALTER TABLE t ADD COLUMN c int CHECK (c IS NOT NULL)": "does not pass its CHECK",
+    "ALTER TABLE t ALTER a TYPE bigint": "needs online rewrite: integer to bigint",
+    "ALTER TABLE t ALTER name TYPE varchar(20)": r"needs online rewrite: character varying\(50\) to character varying\(20\)",
+    "ALTER TABLE t ALTER price TYPE numeric(12, 4)": "needs online rewrite",
+    "ALTER TABLE t ALTER note TYPE varchar": 'needs online rewrite: index "t_partial" would be built anew',
+    "ALTER TABLE t ALTER seen TYPE date": "needs online rewrite",
+    "ALTER TABLE t ADD COLUMN g int GENERATED ALWAYS AS (a + 1) STORED": "needs online rewrite",
+    "ALTER TABLE t SET LOGGED": "needs online rewrite",
+    "ALTER TABLE parent DROP CONSTRAINT parent_code_key": "is needed by foreign key t_ref_fk of public.t",
+    "ALTER TABLE t ADD COLUMN c int NOT NULL": "fails on a table with rows",
+}.items())
+def test_refused_with_nothing_changed(db, pgseam, sql, said):
+    db.execute(SETUP)
+    before = db.dump_schema()
+    refused = pgseam.run("start", pgseam.file("m.sql", sql), expect=3)
+    assert re.search(said, refused.err), refused.err
+    assert "m.sql:1:" in refused.err and "hint: " in refused.err
+    assert db.dump_schema() == before
+
+
+def test_neighbours_on_one_table_share_one_lock(db, pgseam):
+    db.execute(SETUP)
+    file = pgseam.file("m.sql", "ALTER TABLE t ADD COLUMN c int, ADD COLUMN d int;\nALTER TABLE t ADD COLUMN e int;\nALTER TABLE parent ADD f int;")
+    steps = pgseam.run("plan", "--format", "json", file).json()["steps"]
+    assert [step["params"].get("joined") for step in steps] == [None, "true", "true", None]
+    # Killed with the lock in hand, none of the three is there; then all are.
+    pgseam.run("start", file, expect=None, env={"PGSEAM_FAULT": "guard.locked:kill"})
+    assert db.scalar("SELECT count(*) FROM pg_attribute WHERE attrelid = 't'::regclass AND attname IN ('c', 'd', 'e')") == 0
+    pgseam.run("resume", "m")
+    assert db.scalar("SELECT count(*) FROM pg_attribute WHERE attrelid = 't'::regclass AND attname IN ('c', 'd', 'e')") == 3

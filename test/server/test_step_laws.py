@@ -48,8 +48,8 @@ KINDS = {
     "column.drop_not_null": ("ALTER TABLE t ALTER COLUMN b DROP NOT NULL", NOT_NULL.format("b").replace("attnotnull", "NOT attnotnull"),
                              False),
     "column.set_not_null": ("ALTER TABLE t ALTER COLUMN c SET NOT NULL", NOT_NULL.format("c"), True),
-    "check.add_not_valid": ("ALTER TABLE t ALTER COLUMN c SET NOT NULL", CHECK.format("true"), True),
-    "check.validate": ("ALTER TABLE t ALTER COLUMN c SET NOT NULL", CHECK.format("convalidated"), True),
+    "check.add_not_valid": ("ALTER TABLE t ADD CONSTRAINT pgseam_k CHECK (c > 0)", CHECK.format("true"), True),
+    "check.validate": ("ALTER TABLE t ADD CONSTRAINT pgseam_k CHECK (c > 0)", CHECK.format("convalidated"), True),
     "foreign_key.add_not_valid": (FOREIGN_KEY, CONSTRAINT.format("fk", "true"), True),
     "foreign_key.validate": (FOREIGN_KEY, CONSTRAINT.format("fk", "convalidated"), True),
     "constraint.add": ("ALTER TABLE t ADD CONSTRAINT u UNIQUE (c)", CONSTRAINT.format("u", "true"), True),
@@ -131,6 +131,8 @@ class Case:
         sql, self.present, self.in_contract = KINDS[kind]
         self.file = pgseam.file("m.sql", sql + ";\n")
         self.plan = plan_of(pgseam, self.file)
+        if kind == "column.set_not_null" and db.cluster.major >= 18:
+            pytest.skip("NOT NULL is a constraint of its own from 18 on: no such step")
         self.step = step_of(self.plan, kind)
         # The steps of a phase pass a fault point one after the other.
         self.place = [step["id"] for step in self.plan["steps"] if step["phase"] == self.step["phase"]].index(self.step["id"]) + 1
