@@ -97,6 +97,7 @@ typedef struct FactTable {
     char *default_name;
     GPtrArray *descendants; /* FactTable: partitions and children at any depth, parents first; they belong to Facts */
     GPtrArray *sources;     /* FactName: what a materialized view reads */
+    gboolean is_empty;      /* it has no page at all: for certain, unlike `rows` */
     double rows;
     gint64 bytes;
     GPtrArray *columns;        /* FactColumn, without dropped ones */

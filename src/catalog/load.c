@@ -177,6 +177,7 @@ fill_table(FactTable *table, const DbResult *row)
     table->is_derived = db_bool(row, 0, "is_derived");
     table->has_children = db_bool(row, 0, "has_children");
     table->has_rules = db_bool(row, 0, "has_rules");
+    table->is_empty = db_bool(row, 0, "is_empty");
     table->rows = db_double(row, 0, "rows");
     table->options = db_array(row, 0, "options");
     table->replica_identity = db_text(row, 0, "replica_identity")[0];

@@ -79,16 +79,18 @@ check_kind(const FactTable *table, const char *allowed, const char *shown, GErro
 
     for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
         if (kinds[i].kind == table->kind && strchr(allowed, table->kind) == NULL) {
-            context_refuse(error, NULL, "%s is %s: this statement is not supported for it", shown, kinds[i].what);
+            context_refuse(error, "-- pgseam: allow opaque because ... runs it as it stands",
+                           "%s is %s: this statement is not supported for it", shown, kinds[i].what);
             return FALSE;
         }
     }
     if (table->has_children && !may_inherit) {
-        context_refuse(error, NULL, "%s has inheritance children: that is not yet supported", shown);
+        context_refuse(error, "-- pgseam: allow opaque because ... runs it as it stands",
+                       "%s has inheritance children: that is not yet supported", shown);
         return FALSE;
     }
     if (table->is_derived && !may_inherit) {
-        context_refuse(error, NULL,
+        context_refuse(error, "write it for its parent; or -- pgseam: allow opaque because ... runs it as it stands",
                        "%s is a partition, an inheritance child or a typed table: that is not yet supported", shown);
         return FALSE;
     }
@@ -343,6 +345,7 @@ context_step(PlanContext *ctx, Phase phase, StepKind kind, const Target *target)
     Step *step = step_new(phase, kind, target != NULL ? target->schema : NULL, target != NULL ? target->name : NULL);
 
     step->line = ctx->stmt->line;
+    g_hash_table_insert(ctx->stmts, step, (gpointer)ctx->stmt);
     g_ptr_array_add(ctx->phases[phase], step);
     return step;
 }

@@ -239,7 +239,7 @@ plan_all(PlanContext *ctx, GPtrArray *refusals)
             g_ptr_array_add(refusals, refusal_text(ctx, why));
     }
     g_clear_error(&why);
-    if (refusals->len == 0 && !recipe_sweeps(ctx, &why))
+    if (refusals->len == 0 && (!recipe_order(ctx, &why) || !recipe_sweeps(ctx, &why)))
         g_ptr_array_add(refusals, refusal_text(ctx, why));
 }
 

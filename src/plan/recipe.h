@@ -42,7 +42,7 @@ typedef struct PlanContext {
     GHashTable *dropped_indexes;  /* quoted qualified names */
     GHashTable *aspects;          /* "schema.table.column: default" -> line: what a statement of the file changes */
     GHashTable *constraint_names; /* quoted "schema.table.name" of constraints that the file adds */
-    GHashTable *stmts;            /* Step of a backfill -> its Stmt */
+    GHashTable *stmts;            /* Step -> its Stmt */
     GPtrArray *generated;         /* Stmt that the planner has made itself */
 } PlanContext;
 
@@ -180,6 +180,10 @@ char *context_without(const char *text, const Slice *element, const GPtrArray *s
 
 /* TRUE for serial, bigserial and their like. */
 gboolean context_is_serial(const char *type_name);
+
+/* After all statements: what waits for the contract phase must not be needed by a change of rows that the file has
+ * behind it. ctx->offset then is that of the change. */
+gboolean recipe_order(PlanContext *ctx, GError **error);
 
 /* After all statements: repeatable backfills of tables with a contract are swept again before it. Refused where a later
  * statement changes what the sweep goes by; ctx->offset then is that statement. */

@@ -200,10 +200,6 @@ undo_owner(Step *step, const Target *target, const AlterCmd *cmd G_GNUC_UNUSED)
 static gboolean
 undo_add_identity(Step *step, const Target *target, const AlterCmd *cmd)
 {
-    const FactColumn *column = facts_column(target->table, cmd->column);
-
-    if (column == NULL || column->default_expr != NULL)
-        return FALSE;
     step_append(step, PARAM_UNDO,
                 sql_build("ALTER TABLE ? ALTER COLUMN ? DROP IDENTITY", table_of(target), sql_ident(cmd->column)));
     return TRUE;
@@ -216,7 +212,8 @@ undo_nothing(Step *step G_GNUC_UNUSED, const Target *target G_GNUC_UNUSED, const
 }
 
 typedef struct OtherRow {
-    const char *what; /* AlterCmd.what */
+    const char *what;   /* AlterCmd.what */
+    const char *aspect; /* of the table: two changes of one aspect must fall into one phase */
     LockMode mode;
     Phase phase;
     UndoMaker undo;     /* NULL: refused, for `refusal` */
@@ -231,37 +228,47 @@ static const char rewrite[] = "needs online rewrite: it writes the whole table a
 
 /* Modes: AlterTableGetLockLevel in src/backend/commands/tablecmds.c; measured 12 to 18. */
 static const OtherRow rows[] = {
-    {"SET STATISTICS", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_statistics, TRUE, catalog_only},
-    {"SET OPTIONS", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_column_options, TRUE, catalog_only},
-    {"RESET OPTIONS", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_column_options, TRUE, catalog_only},
-    {"SET STORAGE", LOCK_ACCESS_EXCLUSIVE, PHASE_EXPAND, undo_storage, TRUE, catalog_only},
-    {"SET COMPRESSION", LOCK_ACCESS_EXCLUSIVE, PHASE_EXPAND, undo_compression, TRUE, catalog_only},
-    {"SET REL OPTIONS", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_options, FALSE, catalog_only},
-    {"RESET REL OPTIONS", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_options, FALSE, catalog_only},
-    {"CLUSTER ON", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_cluster, FALSE, catalog_only},
-    {"DROP CLUSTER", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_cluster, FALSE, catalog_only},
-    {"REPLICA IDENTITY", LOCK_ACCESS_EXCLUSIVE, PHASE_EXPAND, undo_replica_identity, FALSE, catalog_only},
-    {"ENABLE TRIG", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_EXPAND, undo_trigger, FALSE, catalog_only},
-    {"ENABLE ALWAYS TRIG", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_EXPAND, undo_trigger, FALSE, catalog_only},
-    {"ENABLE REPLICA TRIG", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_EXPAND, undo_trigger, FALSE, catalog_only},
-    {"ENABLE TRIG USER", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_EXPAND, undo_trigger, FALSE, catalog_only},
-    {"DISABLE TRIG", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_CONTRACT, undo_trigger, FALSE, old_application},
-    {"DISABLE TRIG USER", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_CONTRACT, undo_trigger, FALSE, old_application},
-    {"ENABLE ROW SECURITY", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_row_security, FALSE, old_application},
-    {"DISABLE ROW SECURITY", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_row_security, FALSE, old_application},
-    {"FORCE ROW SECURITY", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_row_security, FALSE, old_application},
-    {"NO FORCE ROW SECURITY", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_row_security, FALSE, old_application},
-    {"CHANGE OWNER", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_owner, FALSE, old_application},
-    {"ADD IDENTITY", LOCK_ACCESS_EXCLUSIVE, PHASE_EXPAND, undo_add_identity, TRUE, catalog_only},
-    {"SET IDENTITY", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, TRUE, final},
-    {"DROP IDENTITY", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, TRUE, final},
-    {"DROP EXPRESSION", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, TRUE, final},
-    {"ALTER CONSTRAINT", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, FALSE, final},
-    {"SET LOGGED", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
-    {"SET UN LOGGED", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
-    {"SET TABLE SPACE", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
-    {"SET ACCESS METHOD", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
-    {"SET EXPRESSION", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, TRUE, rewrite},
+    {"SET STATISTICS", "statistics target", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_statistics, TRUE,
+     catalog_only},
+    {"SET OPTIONS", "column options", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_column_options, TRUE,
+     catalog_only},
+    {"RESET OPTIONS", "column options", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_column_options, TRUE,
+     catalog_only},
+    {"SET STORAGE", "storage", LOCK_ACCESS_EXCLUSIVE, PHASE_EXPAND, undo_storage, TRUE, catalog_only},
+    {"SET COMPRESSION", "compression", LOCK_ACCESS_EXCLUSIVE, PHASE_EXPAND, undo_compression, TRUE, catalog_only},
+    {"SET REL OPTIONS", "storage parameters", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_options, FALSE,
+     catalog_only},
+    {"RESET REL OPTIONS", "storage parameters", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_options, FALSE,
+     catalog_only},
+    {"CLUSTER ON", "clustering", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_cluster, FALSE, catalog_only},
+    {"DROP CLUSTER", "clustering", LOCK_SHARE_UPDATE_EXCLUSIVE, PHASE_EXPAND, undo_cluster, FALSE, catalog_only},
+    {"REPLICA IDENTITY", "replica identity", LOCK_ACCESS_EXCLUSIVE, PHASE_EXPAND, undo_replica_identity, FALSE,
+     catalog_only},
+    {"ENABLE TRIG", "triggers", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_EXPAND, undo_trigger, FALSE, catalog_only},
+    {"ENABLE ALWAYS TRIG", "triggers", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_EXPAND, undo_trigger, FALSE, catalog_only},
+    {"ENABLE REPLICA TRIG", "triggers", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_EXPAND, undo_trigger, FALSE, catalog_only},
+    {"ENABLE TRIG USER", "triggers", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_EXPAND, undo_trigger, FALSE, catalog_only},
+    {"DISABLE TRIG", "triggers", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_CONTRACT, undo_trigger, FALSE, old_application},
+    {"DISABLE TRIG USER", "triggers", LOCK_SHARE_ROW_EXCLUSIVE, PHASE_CONTRACT, undo_trigger, FALSE, old_application},
+    {"ENABLE ROW SECURITY", "row security", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_row_security, FALSE,
+     old_application},
+    {"DISABLE ROW SECURITY", "row security", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_row_security, FALSE,
+     old_application},
+    {"FORCE ROW SECURITY", "row security", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_row_security, FALSE,
+     old_application},
+    {"NO FORCE ROW SECURITY", "row security", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_row_security, FALSE,
+     old_application},
+    {"CHANGE OWNER", "owner", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_owner, FALSE, old_application},
+    {"ADD IDENTITY", "identity", LOCK_ACCESS_EXCLUSIVE, PHASE_EXPAND, undo_add_identity, TRUE, catalog_only},
+    {"SET IDENTITY", "identity", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, TRUE, final},
+    {"DROP IDENTITY", "identity", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, TRUE, final},
+    {"DROP EXPRESSION", "expression", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, TRUE, final},
+    {"ALTER CONSTRAINT", "constraint", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, FALSE, final},
+    {"SET LOGGED", "storage", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
+    {"SET UN LOGGED", "storage", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
+    {"SET TABLE SPACE", "storage", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
+    {"SET ACCESS METHOD", "storage", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
+    {"SET EXPRESSION", "storage", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, TRUE, rewrite},
 };
 
 static const OtherRow *
@@ -296,6 +303,55 @@ lock_partner(Step *step, const Target *target, const AlterCmd *cmd)
                       constraint->other_is_owned);
 }
 
+/* Phases would turn the order of two changes of one thing round: DISABLE TRIGGER waits for the contract phase, ENABLE
+ * TRIGGER behind it does not. */
+static gboolean
+claim_phase(PlanContext *ctx, const Target *target, const OtherRow *row, Phase phase, GError **error)
+{
+    g_autofree char *table = sql_quote_name(target->schema, target->name);
+    char *key = g_strdup_printf("%s: %s", table, row->aspect);
+    int mine = ctx->stmt->line * N_PHASES + (int)phase;
+    int other = GPOINTER_TO_INT(g_hash_table_lookup(ctx->aspects, key));
+
+    if (other == 0 || other % N_PHASES == (int)phase) {
+        g_hash_table_insert(ctx->aspects, key, GINT_TO_POINTER(mine));
+        return TRUE;
+    }
+    g_free(key);
+    context_refuse(error, "put the two into migrations of their own, in this order",
+                   "line %d changes the %s of table %s already, in another phase; the order could not be kept",
+                   other / N_PHASES, row->aspect, target->name);
+    return FALSE;
+}
+
+/* PostgreSQL wants the column NOT NULL and without a default before: where the file sees to that in contract, the
+ * identity follows there. */
+static gboolean
+identity_phase(PlanContext *ctx, const Target *target, const AlterCmd *cmd, Phase *ret_phase, GError **error)
+{
+    const FactColumn *column = facts_column(target->table, cmd->column);
+
+    if (strcmp(cmd->what, "ADD IDENTITY") != 0)
+        return TRUE;
+    if (!column->is_not_null) {
+        if (context_planned(ctx, target, STEP_CHECK_ADD_NOT_VALID, PARAM_COLUMN, cmd->column) == NULL) {
+            context_refuse(error, "ALTER COLUMN ... SET NOT NULL before, in this same file",
+                           "column \"%s\" must be NOT NULL before it can be an identity", cmd->column);
+            return FALSE;
+        }
+        *ret_phase = PHASE_CONTRACT;
+    }
+    if (column->default_expr != NULL) {
+        if (context_planned(ctx, target, STEP_COLUMN_DROP_DEFAULT, PARAM_COLUMN, cmd->column) == NULL) {
+            context_refuse(error, "ALTER COLUMN ... DROP DEFAULT before, in this same file",
+                           "column \"%s\" has a default: it cannot be an identity beside it", cmd->column);
+            return FALSE;
+        }
+        *ret_phase = PHASE_CONTRACT;
+    }
+    return TRUE;
+}
+
 static void
 add_on_created(PlanContext *ctx, const Target *target, const OtherRow *row, const char *sql)
 {
@@ -307,12 +363,17 @@ add_on_created(PlanContext *ctx, const Target *target, const OtherRow *row, cons
 }
 
 static gboolean
-add_on_table(PlanContext *ctx, const Target *target, const OtherRow *row, const AlterCmd *cmd, const char *sql)
+add_on_table(PlanContext *ctx, const Target *target, const OtherRow *row, const AlterCmd *cmd, const char *sql,
+             GError **error)
 {
-    Step *step = context_step(ctx, row->phase, STEP_DDL_RUN, target);
+    Phase phase = row->phase;
+    Step *step;
 
+    if (!identity_phase(ctx, target, cmd, &phase, error) || !claim_phase(ctx, target, row, phase, error))
+        return FALSE;
+    step = context_step(ctx, phase, STEP_DDL_RUN, target);
     if (!row->undo(step, target, cmd)) {
-        g_ptr_array_set_size(ctx->phases[row->phase], (gint)ctx->phases[row->phase]->len - 1);
+        g_ptr_array_set_size(ctx->phases[phase], (gint)ctx->phases[phase]->len - 1);
         step = context_step(ctx, PHASE_CONTRACT, STEP_DDL_FINAL, target);
     }
     step->sql = g_strdup(sql);
@@ -350,5 +411,5 @@ recipe_alter_other(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
                        "column \"%s\" is added in this same file", cmd->column);
         return FALSE;
     }
-    return add_on_table(ctx, target, row, cmd, sql);
+    return add_on_table(ctx, target, row, cmd, sql, error);
 }

@@ -104,10 +104,9 @@ recipe_column_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
                        cmd->column, obstacles);
         return FALSE;
     }
-    if (cmd->is_cascade) {
-        context_not_yet(error, "nothing depends on the column now: leave CASCADE out", "DROP COLUMN ... CASCADE");
-        return FALSE;
-    }
+    if (cmd->is_cascade)
+        plan_note(ctx->plan, "line %d: nothing else depends on column \"%s\": CASCADE takes nothing with it",
+                  ctx->stmt->line, cmd->column);
     step = context_step(ctx, PHASE_CONTRACT, STEP_COLUMN_DROP, target);
     step->sql = g_strdup(sql);
     step->why = g_strdup("the old application still uses it: waits behind the gate; cannot be undone");

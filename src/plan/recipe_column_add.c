@@ -113,8 +113,8 @@ check_not_null(PlanContext *ctx, const Target *target, const ColumnDef *column, 
     g_autofree char *hint = NULL;
     g_autofree char *name = NULL;
 
-    if (!is_forbidden || has_default(column) || is_filled(ctx, column) || ctx->stmt->up != NULL ||
-        is_updated_later(ctx, target, column->name))
+    if (!is_forbidden || target->table->is_empty || has_default(column) || is_filled(ctx, column) ||
+        ctx->stmt->up != NULL || is_updated_later(ctx, target, column->name))
         return TRUE;
     name = sql_quote_ident(column->name);
     hint = g_strdup_printf("give it a DEFAULT; or fill it in this same file: UPDATE ... SET %s = ... WHERE %s IS NULL; "

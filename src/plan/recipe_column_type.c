@@ -197,6 +197,7 @@ change_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const c
         return FALSE;
     step = context_step(ctx, PHASE_CONTRACT, STEP_DDL_FINAL, target);
     step->sql = g_strdup(sql);
+    step_set(step, PARAM_COLUMN, cmd->column);
     step->why = g_strdup_printf("%s to %s: only catalog rows change. The way back would rewrite the table, so it waits "
                                 "behind the gate",
                                 column->type, cmd->definition.type);

@@ -10,6 +10,7 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind A
        coalesce(c.reloptions, '{}') || coalesce((SELECT pg_catalog.array_agg('toast.' || o)
                                                    FROM pg_catalog.pg_class AS t, pg_catalog.unnest(t.reloptions) AS o
                                                   WHERE t.oid = c.reltoastrelid), '{}') AS options,
+       c.relkind = 'r' AND pg_catalog.pg_relation_size(c.oid) = 0 AS is_empty,
        greatest(c.reltuples, 0)::double precision AS rows,
        c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint AS bytes
   FROM pg_catalog.pg_class AS c
