@@ -49,7 +49,7 @@ add_step(PlanContext *ctx, Phase phase, StepKind kind, const Target *target, con
     return step;
 }
 
-static void
+static Step *
 add_validate(PlanContext *ctx, const Target *target, const char *column, const char *constraint, Phase phase)
 {
     Step *step = add_step(ctx, phase, STEP_CHECK_VALIDATE, target, column, constraint);
@@ -59,6 +59,7 @@ add_validate(PlanContext *ctx, const Target *target, const char *column, const c
     step->why = g_strdup("reads every row once, while reads and writes go on");
     step->rows = target->table != NULL ? target->table->rows : 0;
     context_lock(step, target, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN);
+    return step;
 }
 
 /* Up to 17: a check first, which proves SET NOT NULL. */
@@ -73,8 +74,9 @@ add_by_check(PlanContext *ctx, const Target *target, const char *name, const cha
     step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? CHECK (? IS NOT NULL) NOT VALID", table,
                           sql_ident(constraint), sql_ident(name));
     step->why = g_strdup_printf("as it stands SET NOT NULL takes %s; a check first makes the proof cheap", plain);
+    step_set(step, PARAM_TRANSIENT, "true");
     context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
-    add_validate(ctx, target, name, constraint, phase);
+    step_set(add_validate(ctx, target, name, constraint, phase), PARAM_TRANSIENT, "true");
     step = add_step(ctx, phase, STEP_COLUMN_SET_NOT_NULL, target, name, constraint);
     step->sql =
         sql != NULL ? g_strdup(sql) : sql_build("ALTER TABLE ? ALTER COLUMN ? SET NOT NULL", table, sql_ident(name));

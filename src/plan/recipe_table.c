@@ -42,7 +42,9 @@ recipe_alter_table(PlanContext *ctx, GError **error)
     const AlterTableStmt *alter = &ctx->stmt->alter_table;
     const Target *target;
 
-    if (alter->if_exists && facts_find(ctx->facts, alter->relation.schema, alter->relation.name) == NULL) {
+    if (alter->if_exists && facts_find(ctx->facts, alter->relation.schema, alter->relation.name) == NULL &&
+        !context_is_created(ctx, alter->relation.schema != NULL ? alter->relation.schema : ctx->facts->creation_schema,
+                            alter->relation.name)) {
         plan_note(ctx->plan, "line %d: there is no table %s, nothing to do", ctx->stmt->line, alter->relation.name);
         return TRUE;
     }

@@ -81,6 +81,7 @@ typedef struct StepLock {
 #define PARAM_MORE        "more"   /* ddl: a further statement of the same transaction; more2, more3 ... follow */
 #define PARAM_LONG        "long"   /* ddl: "true": it may take long, since its lock lets reads and writes pass */
 #define PARAM_JOINED      "joined" /* "true": it shares the transaction of the step before it: one lock serves both */
+#define PARAM_TRANSIENT   "transient" /* "true": a later step takes away again what this one makes */
 #define PARAM_UNDO        "undo"   /* ddl: what takes it back; undo2, undo3 ... follow. Absent: nothing to take back */
 #define PARAM_VERIFY      "verify" /* ddl: a query whose one boolean says that the result is there */
 

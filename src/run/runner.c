@@ -248,6 +248,8 @@ prove_step(Run *run, const Step *step, StepOpsOf ops_of, GError **error)
         seam_error_hint(error, "`pgseam resume` finishes it, `pgseam rollback` undoes the migration");
         return FALSE;
     }
+    if (step_is(step, PARAM_TRANSIENT))
+        return TRUE;
     if (!ops_of(step->kind)->probe(run, step, &state, error))
         return FALSE;
     if (state != STEP_PRESENT) {
