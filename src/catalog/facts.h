@@ -53,6 +53,7 @@ typedef struct FactConstraint {
     char *definition;   /* pg_get_constraintdef() */
     GPtrArray *columns; /* of this table: the constrained ones, or the referenced ones of an inbound foreign key */
     gboolean is_valid;
+    gboolean is_clone;   /* it comes from the same constraint of a partitioned table */
     gboolean is_inbound; /* a foreign key of another table that references this one */
     char *index;         /* its own, or for a foreign key the unique one that it rests on; NULL */
     char *other_schema;  /* foreign keys: the table at the other end */

@@ -124,6 +124,7 @@ load_constraints(DbConn *conn, FactTable *table, const char *oid, GError **error
         constraint->definition = g_strdup(db_text(rows, i, "definition"));
         constraint->columns = db_array(rows, i, "columns");
         constraint->is_valid = db_bool(rows, i, "is_valid");
+        constraint->is_clone = db_bool(rows, i, "is_clone");
         constraint->is_inbound = db_bool(rows, i, "is_inbound");
         constraint->index = g_strdup(db_text(rows, i, "index"));
         constraint->other_schema = g_strdup(db_text(rows, i, "other_schema"));
@@ -232,7 +233,7 @@ load_descendants(DbConn *conn, Facts *facts, GArray *pending, FactTable *table, 
     g_autoptr(DbResult) names = NULL;
 
     table->descendants = g_ptr_array_new();
-    if (!table->has_children)
+    if (!table->has_children && table->kind != 'p')
         return TRUE;
     rows = ask(conn, QUERY_DESCENDANTS, oid, error);
     for (int i = 0; rows != NULL && i < db_rows(rows); i++)

@@ -166,6 +166,7 @@ static const char *const needed_params[STEP_N_KINDS] = {
     [STEP_INDEX_CREATE] = PARAM_INDEX,
     [STEP_INDEX_DROP] = PARAM_INDEX,
     [STEP_INDEX_REINDEX] = PARAM_INDEX,
+    [STEP_PARTITION_DETACH] = PARAM_PARTITION,
 };
 
 /* What each kind of step stands on. */

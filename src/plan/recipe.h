@@ -119,7 +119,18 @@ gboolean repeatable_decide(const PlanContext *ctx, const Target *target, const S
  * undo reach all of them alike. */
 gboolean family_check(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error);
 
+/* What a bound of a partition of `parent` means, as a condition that ATTACH takes for a proof; NULL where it cannot be
+ * said. The caller frees. */
+char *bound_condition(const FactTable *parent, const PartitionBound *bound);
+
+/* The other ends of a partitioned table's foreign keys, which ATTACH and DETACH lock: the tables that it references and
+ * those that reference it. */
+void recipe_partition_locks(Step *step, const FactTable *parent, LockMode referenced, LockMode referencing,
+                            gboolean for_undo);
+
 /* The recipes. */
+gboolean recipe_attach(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error);
+gboolean recipe_detach(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error);
 gboolean recipe_alter_table(PlanContext *ctx, GError **error);
 gboolean recipe_column_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,
                            GError **error);

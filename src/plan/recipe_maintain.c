@@ -263,7 +263,8 @@ recipe_refresh(PlanContext *ctx, GError **error)
     if (target == NULL || !check_refresh(ctx, target, error))
         return FALSE;
     is_online = target->table->is_populated;
-    step = context_step(ctx, phase_now(ctx), STEP_DDL_LONG, target);
+    step = context_step(ctx, phase_now(ctx), STEP_DDL_RUN, target);
+    step_set(step, PARAM_LONG, "true");
     step->sql = is_online && !refresh->is_concurrent
                     ? splice_insert(ctx->stmt->text, refresh->view_end, " CONCURRENTLY")
                     : g_strdup(ctx->stmt->text);

@@ -19,6 +19,8 @@ static const AlterRecipe alter_recipes[] = {
     [ALTER_VALIDATE_CONSTRAINT] = recipe_validate_constraint,
     [ALTER_DROP_CONSTRAINT] = recipe_drop_constraint,
     [ALTER_COLUMN_TYPE] = recipe_column_type,
+    [ALTER_ATTACH_PARTITION] = recipe_attach,
+    [ALTER_DETACH_PARTITION] = recipe_detach,
     [ALTER_OTHER] = recipe_alter_other,
 };
 

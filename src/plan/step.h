@@ -33,12 +33,12 @@ typedef enum TxMode { TX_WITH_JOURNAL, TX_FORBIDDEN, TX_BATCHED } TxMode;
     X(STEP_INDEX_CREATE, "index.create", TX_FORBIDDEN, FALSE, "build the index concurrently")                          \
     X(STEP_INDEX_DROP, "index.drop", TX_FORBIDDEN, TRUE, "drop the index concurrently")                                \
     X(STEP_INDEX_REINDEX, "index.reindex", TX_FORBIDDEN, FALSE, "rebuild the index concurrently")                      \
+    X(STEP_PARTITION_DETACH, "partition.detach", TX_FORBIDDEN, TRUE, "detach the partition concurrently")              \
     X(STEP_BACKFILL_UPDATE, "backfill.update", TX_BATCHED, FALSE, "update the rows in batches")                        \
     X(STEP_BACKFILL_DELETE, "backfill.delete", TX_BATCHED, FALSE, "delete the rows in batches")                        \
     X(STEP_OPAQUE_RUN, "opaque.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, by consent")             \
     X(STEP_DDL_RUN, "ddl.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, under the guard")              \
-    X(STEP_DDL_FINAL, "ddl.final", TX_WITH_JOURNAL, TRUE, "run the statement as it stands; cannot be undone")          \
-    X(STEP_DDL_LONG, "ddl.long", TX_WITH_JOURNAL, FALSE, "run the statement under a lock that nobody feels")
+    X(STEP_DDL_FINAL, "ddl.final", TX_WITH_JOURNAL, TRUE, "run the statement as it stands; cannot be undone")
 
 #define STEP_KIND_ENUM(id, name, tx, final, doc) id,
 typedef enum StepKind { STEP_KINDS(STEP_KIND_ENUM) STEP_N_KINDS } StepKind;
@@ -84,6 +84,11 @@ typedef struct StepLock {
 #define PARAM_TRANSIENT   "transient" /* "true": a later step takes away again what this one makes */
 #define PARAM_UNDO        "undo"   /* ddl: what takes it back; undo2, undo3 ... follow. Absent: nothing to take back */
 #define PARAM_VERIFY      "verify" /* ddl: a query whose one boolean says that the result is there */
+
+/* partition.detach: the partition concerned, and the CHECK that DETACH leaves, to be dropped. */
+#define PARAM_PARTITION        "partition"
+#define PARAM_PARTITION_SCHEMA "partition_schema"
+#define PARAM_CHECK            "check"
 
 typedef struct Step {
     int id; /* 1.., its place in the plan */

@@ -89,6 +89,8 @@ wishes_of_alter(Wishes *wishes, const AlterTableStmt *alter)
             wish_not_null(wishes, &alter->relation, cmd->column);
         if (cmd->kind == ALTER_COLUMN_TYPE)
             wish_column(wishes, &cmd->definition);
+        if (cmd->partition.name != NULL)
+            wish_relation(wishes, &cmd->partition);
         if (cmd->constraint != NULL)
             wish_constraint(wishes, &alter->relation, cmd->constraint);
         wish_expr(wishes, &cmd->default_value);

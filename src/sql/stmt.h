@@ -113,6 +113,8 @@ typedef enum AlterKind {
     ALTER_VALIDATE_CONSTRAINT,
     ALTER_DROP_CONSTRAINT,
     ALTER_COLUMN_TYPE,
+    ALTER_ATTACH_PARTITION,
+    ALTER_DETACH_PARTITION,
     ALTER_OTHER, /* `what` names it */
 } AlterKind;
 
@@ -126,6 +128,24 @@ typedef struct ColumnDef {
     GPtrArray *constraints; /* ConstraintDef: the inline ones but NULL and NOT NULL */
 } ColumnDef;
 
+/* One value in a partition's bound. */
+typedef enum BoundKind { BOUND_CONSTANT, BOUND_NULL, BOUND_UNLIMITED, BOUND_EXPRESSION } BoundKind;
+
+typedef struct BoundValue {
+    BoundKind kind; /* BOUND_UNLIMITED: MINVALUE, MAXVALUE */
+    char *text;     /* exact slice */
+} BoundValue;
+
+typedef struct PartitionBound {
+    char *text; /* "FOR VALUES ...", "DEFAULT"; NULL: there is none */
+    gboolean is_default;
+    char strategy;    /* r, l, h; 0 for DEFAULT */
+    GPtrArray *lower; /* BoundValue: FROM (...), or IN (...) */
+    GPtrArray *upper; /* BoundValue: TO (...) */
+    int modulus;
+    int remainder;
+} PartitionBound;
+
 typedef struct AlterCmd {
     AlterKind kind;
     const char *what; /* "ADD COLUMN", "SET NOT NULL", ... for messages and the lock table */
@@ -138,7 +158,10 @@ typedef struct AlterCmd {
     Expr default_value;        /* SET DEFAULT; ALTER COLUMN TYPE: USING */
     ConstraintDef *constraint; /* ADD CONSTRAINT */
     GPtrArray *names;          /* char *: SET (..) and RESET (..): the options */
-    char *other; /* OWNER TO, CLUSTER ON, REPLICA IDENTITY USING INDEX, SET TABLESPACE: its argument's name */
+    char *other;          /* OWNER TO, CLUSTER ON, REPLICA IDENTITY USING INDEX, SET TABLESPACE: its argument's name */
+    RelName partition;    /* ATTACH and DETACH PARTITION */
+    PartitionBound bound; /* ATTACH PARTITION */
+    gboolean is_concurrent; /* DETACH PARTITION */
 } AlterCmd;
 
 typedef struct AlterTableStmt {

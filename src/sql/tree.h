@@ -28,6 +28,13 @@ void tree_expr(Expr *expr, const PgQuery__Node *node);
 /* The same for a second node, added to an Expr that is begun. */
 void tree_expr_add(Expr *expr, const PgQuery__Node *node);
 
+/* FOR VALUES ... or DEFAULT: the tokens from `first` to before `last`. */
+void tree_bound(PartitionBound *bound, const PgQuery__PartitionBoundSpec *tree, const char *text, const Tokens *tokens,
+                guint first, guint last);
+void tree_bound_clear(PartitionBound *bound);
+void tree_partition_cmd(AlterCmd *cmd, const PgQuery__PartitionCmd *tree, const char *text, const Tokens *tokens,
+                        guint first, guint last);
+
 /* Canonical spelling of a plain constant ("18", "'x'", "true"), or NULL. The caller frees. */
 char *tree_literal(const PgQuery__Node *node);
 

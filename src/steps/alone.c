@@ -67,11 +67,14 @@ tick_build(gpointer data, GError **error)
     return run_tick(build->run, error) && show_progress(build->run, error) && check_deadline(build, error);
 }
 
-gboolean
-alone_run(Run *run, const char *sql, const char *leftover, GError **error)
+static gboolean
+run_alone(Run *run, const char *sql, const char *leftover, int lock_timeout_ms, GError **error)
 {
+    static const char set_timeout[] = "SELECT pg_catalog.set_config('lock_timeout', $1, false)";
     Build build = {run, leftover, 0};
-    gboolean ok = run_prepare_alone(run, error) && fault_point(run, "alone.before", error);
+    g_autofree char *timeout = g_strdup_printf("%d", lock_timeout_ms);
+    gboolean ok = run_prepare_alone(run, error) && db_run(run->work, set_timeout, DB_ARGS(timeout), error) &&
+                  fault_point(run, "alone.before", error);
 
     if (ok) {
         db_on_wait(run->work, TICK_MS, tick_build, &build);
@@ -80,4 +83,16 @@ alone_run(Run *run, const char *sql, const char *leftover, GError **error)
     }
     run_restore(run);
     return ok && fault_point(run, "alone.after", error);
+}
+
+gboolean
+alone_run(Run *run, const char *sql, const char *leftover, GError **error)
+{
+    return run_alone(run, sql, leftover, 0, error);
+}
+
+gboolean
+alone_run_briefly(Run *run, const char *sql, GError **error)
+{
+    return run_alone(run, sql, "", run_lock_timeout(run, 3), error);
 }

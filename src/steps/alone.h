@@ -13,4 +13,8 @@
  */
 gboolean alone_run(Run *run, const char *sql, const char *leftover, GError **error);
 
+/* The same for a statement behind which others would queue: it awaits no lock for longer than the guard would (55P03).
+ */
+gboolean alone_run_briefly(Run *run, const char *sql, GError **error);
+
 #endif

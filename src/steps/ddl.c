@@ -19,13 +19,6 @@ run_ddl(Run *run, const Step *step, GError **error)
                                      : common_guarded(run, step, error);
 }
 
-/* Under a lock that nobody feels: VALIDATE, REFRESH ... CONCURRENTLY. */
-static gboolean
-run_long(Run *run, const Step *step, GError **error)
-{
-    return guard_apply_long(run, step, common_run_sql, GUARD_NOTE_DONE, error);
-}
-
 static gboolean
 undo_ddl(Run *run, const Step *step, GError **error)
 {
@@ -56,5 +49,4 @@ verify_ddl(Run *run, const Step *step, GError **error)
 
 /* Work and "done" commit together, so the journal knows. */
 const StepOps step_ddl_run = {common_probe_journal, run_ddl, NULL, verify_ddl, undo_ddl, common_run_sql};
-const StepOps step_ddl_long = {common_probe_journal, run_long, NULL, verify_ddl, undo_ddl};
 const StepOps step_ddl_final = {common_probe_journal, run_ddl, NULL, verify_ddl, NULL, common_run_sql};

@@ -21,7 +21,7 @@ static const StepOps *const table[] = {
     [STEP_OPAQUE_RUN] = &step_opaque_run,
     [STEP_DDL_RUN] = &step_ddl_run,
     [STEP_DDL_FINAL] = &step_ddl_final,
-    [STEP_DDL_LONG] = &step_ddl_long,
+    [STEP_PARTITION_DETACH] = &step_partition_detach,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(table) == STEP_N_KINDS);
 

@@ -28,6 +28,6 @@ extern const StepOps step_opaque_run;
 extern const StepOps step_index_reindex;
 extern const StepOps step_ddl_run;
 extern const StepOps step_ddl_final;
-extern const StepOps step_ddl_long;
+extern const StepOps step_partition_detach;
 
 #endif

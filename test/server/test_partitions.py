@@ -109,13 +109,12 @@ class Frozen:
 
     def __init__(self, db, pgseam, file, step, in_contract):
         self.db, self.pgseam, self.file, self.step, self.in_contract = db, pgseam, file, step, in_contract
-        self.place = None
 
     def command(self):
         return ("complete", "m") if self.in_contract else ("start", self.file)
 
-    def fault(self, point, action):
-        return {"PGSEAM_FAULT": f"{point}:{action}:{self.place}"}
+    def fault(self, point, action, place):
+        return {"PGSEAM_FAULT": f"{point}:{action}:{place}"}
 
 
 def check_locks(db, pgseam, sql, extra=""):
@@ -134,8 +133,7 @@ def check_locks(db, pgseam, sql, extra=""):
                 if contract:
                     tool.run("start", name)
                 case = Frozen(other, tool, name, step, contract)
-                case.place = place
-                observed = frozen_locks(case, "guard.locked")
+                observed = frozen_locks(case, "guard.locked", place)
                 allowed = [lock for lock in step["locks"] if not lock.get("undo")]
                 assert undeclared(observed, allowed) == [], step["sql"]
                 started = True

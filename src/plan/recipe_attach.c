@@ -1,0 +1,444 @@
+/*
+ * ATTACH PARTITION without a scan and without a build under its locks (research: recipe R6, rows 45 to 48): the bound
+ * and the foreign keys are proven on the new partition first, its indexes are built, and what is left is an instant.
+ */
+#include <string.h>
+
+#include "base/names.h"
+#include "base/sqltext.h"
+#include "plan/recipe.h"
+
+/* One ATTACH in hand. */
+typedef struct Attach {
+    PlanContext *ctx;
+    const Target *parent;
+    const Target *child;
+    const FactTable *fallback; /* the default partition, or NULL */
+    const AlterCmd *cmd;
+    Phase phase;
+    GPtrArray *drops; /* char *: what goes with the ATTACH: the helper constraints */
+} Attach;
+
+static const FactConstraint *
+constraint_named(const FactTable *table, const char *name)
+{
+    for (guint i = 0; i < table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
+
+        if (!constraint->is_inbound && strcmp(constraint->name, name) == 0)
+            return constraint;
+    }
+    return NULL;
+}
+
+/* What PostgreSQL itself would refuse, but only after all the work. */
+static gboolean
+check_columns(const Attach *attach, GError **error)
+{
+    const FactTable *parent = attach->parent->table;
+    const FactTable *child = attach->child->table;
+
+    for (guint i = 0; i < parent->columns->len; i++) {
+        const FactColumn *ours = g_ptr_array_index(parent->columns, i);
+        const FactColumn *theirs = facts_column(child, ours->name);
+
+        if (theirs != NULL && strcmp(theirs->type, ours->type) == 0 && (theirs->is_not_null || !ours->is_not_null))
+            continue;
+        context_refuse(error, "make the table like the parent first: CREATE TABLE ... (LIKE ... INCLUDING ALL)",
+                       "column \"%s\" of %s is %s there, but %s%s in %s.%s", ours->name, child->name,
+                       theirs == NULL ? "not" : theirs->type, ours->type, ours->is_not_null ? " NOT NULL" : "",
+                       parent->schema, parent->name);
+        return FALSE;
+    }
+    for (guint i = 0; i < child->columns->len; i++) {
+        const FactColumn *theirs = g_ptr_array_index(child->columns, i);
+
+        if (facts_column(parent, theirs->name) != NULL)
+            continue;
+        context_refuse(error, "drop it first", "column \"%s\" of %s is not in %s.%s", theirs->name, child->name,
+                       parent->schema, parent->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_checks(const Attach *attach, GError **error)
+{
+    const FactTable *parent = attach->parent->table;
+    const FactTable *child = attach->child->table;
+
+    for (guint i = 0; i < parent->constraints->len; i++) {
+        const FactConstraint *ours = g_ptr_array_index(parent->constraints, i);
+        const FactConstraint *theirs = constraint_named(child, ours->name);
+
+        if (ours->is_inbound || (ours->kind != 'c' && ours->kind != 'x'))
+            continue;
+        if (ours->kind == 'c' && theirs != NULL && strcmp(theirs->definition, ours->definition) == 0)
+            continue;
+        context_refuse(error, "ALTER TABLE ... ADD CONSTRAINT in this same file, or before",
+                       "table %s lacks constraint \"%s\" of %s.%s: %s", child->name, ours->name, parent->schema,
+                       parent->name, ours->definition);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_child(const Attach *attach, GError **error)
+{
+    const FactTable *child = attach->child->table;
+
+    if (attach->cmd->bound.is_default && attach->parent->table->default_name != NULL) {
+        context_refuse(error, NULL, "%s.%s has a default partition already: %s", attach->parent->schema,
+                       attach->parent->name, attach->parent->table->default_name);
+        return FALSE;
+    }
+    if (child == NULL)
+        return TRUE;
+    if (child->is_derived || (child->kind == 'r' && child->has_children)) {
+        context_refuse(error, NULL, "%s is %s already", child->name,
+                       child->is_partition ? "a partition" : "in a family of inheritance, or a typed table,");
+        return FALSE;
+    }
+    return check_columns(attach, error) && check_checks(attach, error);
+}
+
+static Step *
+begin_step(const Attach *attach, StepKind kind, const FactTable *table)
+{
+    Target target = {table->schema, table->name, table, NULL};
+
+    return context_step(attach->ctx, attach->phase, kind, &target);
+}
+
+/* A constraint in two steps: for new rows in an instant, for the others under a lock that nobody feels. */
+static void
+prove(const Attach *attach, const Target *target, const char *constraint, const char *body, const char *why)
+{
+    g_autofree char *table = sql_quote_name(target->schema, target->name);
+    Step *step = context_step(attach->ctx, attach->phase, STEP_DDL_RUN, target);
+
+    step->sql =
+        sql_build("ALTER TABLE ? ADD CONSTRAINT ? ? NOT VALID", sql_raw(table), sql_ident(constraint), sql_raw(body));
+    step->why = g_strdup(why);
+    step_append(step, PARAM_UNDO,
+                sql_build("ALTER TABLE ? DROP CONSTRAINT IF EXISTS ?", sql_raw(table), sql_ident(constraint)));
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+
+    step = context_step(attach->ctx, attach->phase, STEP_DDL_RUN, target);
+    step->sql = sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_raw(table), sql_ident(constraint));
+    step->why = g_strdup("reads every row once, while reads and writes go on");
+    step->rows = target->table != NULL ? target->table->rows : 0;
+    step_set(step, PARAM_LONG, "true");
+    context_lock(step, target, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN);
+}
+
+static void
+prove_bound(const Attach *attach, const Target *target, const char *condition, const char *why)
+{
+    g_autofree char *constraint = name_bounded("bound", target->name);
+    g_autofree char *body = sql_build("CHECK (?)", sql_raw(condition));
+
+    prove(attach, target, constraint, body, why);
+    g_ptr_array_add(attach->drops, sql_build("ALTER TABLE ? DROP CONSTRAINT IF EXISTS ?",
+                                             sql_name(target->schema, target->name), sql_ident(constraint)));
+}
+
+/* Without a condition that says what the bound does, the rows would be read under ACCESS EXCLUSIVE. */
+static gboolean
+prove_rows(const Attach *attach, GError **error)
+{
+    const FactTable *parent = attach->parent->table;
+    g_autofree char *condition = bound_condition(parent, &attach->cmd->bound);
+    g_autofree char *whole = NULL;
+    Target fallback;
+
+    if (condition == NULL && (attach->child->table == NULL || attach->child->table->bytes == 0) &&
+        attach->fallback == NULL)
+        return TRUE;
+    if (condition == NULL) {
+        context_refuse(
+            error,
+            "write the bound with constants; a default partition, or one of several range columns, can be "
+            "attached while it is empty",
+            "ATTACH PARTITION would read every row of %s%s%s under ACCESS EXCLUSIVE: no constraint can be made "
+            "of the bound %s",
+            attach->child->name, attach->fallback != NULL ? " and " : "",
+            attach->fallback != NULL ? attach->fallback->name : "", attach->cmd->bound.text);
+        return FALSE;
+    }
+    whole = parent->partition_constraint != NULL
+                ? sql_build("(?) AND (?)", sql_raw(condition), sql_raw(parent->partition_constraint))
+                : g_strdup(condition);
+    prove_bound(attach, attach->child, whole, "proves that the rows fit, so that ATTACH need not read them");
+    if (attach->fallback == NULL)
+        return TRUE;
+    fallback = (Target){attach->fallback->schema, attach->fallback->name, attach->fallback, NULL};
+    g_free(g_steal_pointer(&whole));
+    whole = sql_build("NOT (?)", sql_raw(condition));
+    prove_bound(attach, &fallback, whole, "proves that the default partition holds no row of the new one");
+    plan_note(
+        attach->ctx->plan,
+        "line %d: from then on the default partition %s takes no rows of the new range: until ATTACH, which follows, "
+        "an INSERT of one fails",
+        attach->ctx->stmt->line, attach->fallback->name);
+    return TRUE;
+}
+
+/* The index of the new table that ATTACH will take for one of the parent's. */
+static const FactIndex *
+index_alike(const FactTable *child, const FactIndex *ours, const GPtrArray *used)
+{
+    for (guint i = 0; i < child->indexes->len; i++) {
+        const FactIndex *theirs = g_ptr_array_index(child->indexes, i);
+
+        if (theirs->is_valid && theirs->parent_name == NULL && theirs->shape != NULL &&
+            g_strcmp0(theirs->shape, ours->shape) == 0 &&
+            (ours->constraint == NULL || (theirs->constraint != NULL && theirs->is_primary == ours->is_primary)) &&
+            !g_ptr_array_find((GPtrArray *)used, theirs, NULL))
+            return theirs;
+    }
+    return NULL;
+}
+
+/* As generateClonedIndexStmt() and ChooseIndexName() name it. */
+static char *
+index_name(const Attach *attach, const FactIndex *ours)
+{
+    const FactTable *child = attach->child->table;
+    g_autoptr(GString) stem = g_string_new(NULL);
+    const char *label = ours->is_primary ? "pkey" : ours->constraint != NULL ? "key" : "idx";
+
+    for (guint i = 0; i < ours->attributes->len; i++)
+        g_string_append_printf(stem, "%s%s", i > 0 ? "_" : "", (const char *)g_ptr_array_index(ours->attributes, i));
+    for (unsigned number = 0;; number++) {
+        g_autofree char *name = name_default(child->name, ours->is_primary ? NULL : stem->str, label, number);
+        g_autofree char *qualified = sql_quote_name(child->schema, name);
+
+        if (!facts_is_taken(attach->ctx->facts, child->schema, name) &&
+            !g_hash_table_contains(attach->ctx->index_names, qualified)) {
+            g_hash_table_add(attach->ctx->index_names, g_steal_pointer(&qualified));
+            return g_steal_pointer(&name);
+        }
+    }
+}
+
+static void
+make_constraint(const Attach *attach, const FactIndex *ours, const char *name)
+{
+    const FactTable *child = attach->child->table;
+    const FactConstraint *constraint = constraint_named(attach->parent->table, ours->constraint);
+    const char *attributes = constraint != NULL ? strstr(constraint->definition, " DEFERRABLE") : NULL;
+    Step *step = begin_step(attach, STEP_DDL_RUN, child);
+
+    step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? ? USING INDEX ??", sql_name(child->schema, child->name),
+                          sql_ident(name), sql_raw(ours->is_primary ? "PRIMARY KEY" : "UNIQUE"), sql_ident(name),
+                          sql_raw(attributes != NULL ? attributes : ""));
+    step->why = g_strdup("the parent's index is a constraint: so must the partition's be");
+    step_append(
+        step, PARAM_UNDO,
+        sql_build("ALTER TABLE ? DROP CONSTRAINT IF EXISTS ?", sql_name(child->schema, child->name), sql_ident(name)));
+    step_add_lock(step, child->schema, child->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+}
+
+static gboolean
+build_index(const Attach *attach, const FactIndex *ours, GError **error)
+{
+    const FactTable *child = attach->child->table;
+    g_autofree char *name = NULL;
+    Step *step;
+
+    if (child->kind == 'p') {
+        context_refuse(error, "create the index on it first", "%s is partitioned itself and has no index like %s",
+                       child->name, ours->name);
+        return FALSE;
+    }
+    name = index_name(attach, ours);
+    step = begin_step(attach, STEP_INDEX_CREATE, child);
+    step->sql = sql_build("CREATE ?INDEX CONCURRENTLY ? ON ? ?", sql_raw(ours->is_unique ? "UNIQUE " : ""),
+                          sql_ident(name), sql_name(child->schema, child->name), sql_raw(ours->tail));
+    step->why = g_strdup_printf("like %s of the parent: ATTACH would build it under ACCESS EXCLUSIVE", ours->name);
+    step->rows = child->rows;
+    step_set(step, PARAM_INDEX, name);
+    step_add_lock(step, child->schema, child->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_BUILD, TRUE);
+    if (ours->constraint != NULL)
+        make_constraint(attach, ours, name);
+    return TRUE;
+}
+
+static gboolean
+build_indexes(const Attach *attach, GError **error)
+{
+    g_autoptr(GPtrArray) used = g_ptr_array_new();
+    const FactTable *parent = attach->parent->table;
+
+    for (guint i = 0; i < parent->indexes->len; i++) {
+        const FactIndex *ours = g_ptr_array_index(parent->indexes, i);
+        const FactIndex *theirs = index_alike(attach->child->table, ours, used);
+
+        if (theirs != NULL)
+            g_ptr_array_add(used, (gpointer)theirs);
+        else if (!build_index(attach, ours, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+is_own_foreign_key(const FactConstraint *constraint)
+{
+    return constraint->kind == 'f' && !constraint->is_inbound && !constraint->is_clone;
+}
+
+static gboolean
+has_foreign_key(const FactTable *child, const FactConstraint *ours)
+{
+    for (guint i = 0; i < child->constraints->len; i++) {
+        const FactConstraint *theirs = g_ptr_array_index(child->constraints, i);
+
+        if (is_own_foreign_key(theirs) && theirs->is_valid && strcmp(theirs->definition, ours->definition) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static void
+prove_foreign_key(const Attach *attach, const FactConstraint *ours)
+{
+    const FactTable *child = attach->child->table;
+    g_autofree char *table = sql_quote_name(child->schema, child->name);
+    Step *step = begin_step(attach, STEP_DDL_RUN, child);
+
+    step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? ? NOT VALID", sql_raw(table), sql_ident(ours->name),
+                          sql_raw(ours->definition));
+    step->why = g_strdup("a foreign key of the parent: ATTACH would look up every row under its locks");
+    step_append(step, PARAM_UNDO,
+                sql_build("ALTER TABLE ? DROP CONSTRAINT IF EXISTS ?", sql_raw(table), sql_ident(ours->name)));
+    step_add_lock(step, child->schema, child->name, LOCK_SHARE_ROW_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    step_add_lock(step, ours->other_schema, ours->other_table, LOCK_SHARE_ROW_EXCLUSIVE, HOLD_INSTANT,
+                  ours->other_is_owned);
+    step_add_undo_lock(step, child->schema, child->name, LOCK_ACCESS_EXCLUSIVE, TRUE);
+    step_add_undo_lock(step, ours->other_schema, ours->other_table, LOCK_ACCESS_EXCLUSIVE, ours->other_is_owned);
+
+    step = begin_step(attach, STEP_DDL_RUN, child);
+    step->sql = sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_raw(table), sql_ident(ours->name));
+    step->why = g_strdup("looks every row up once, while reads and writes go on");
+    step->rows = child->rows;
+    step_set(step, PARAM_LONG, "true");
+    step_add_lock(step, child->schema, child->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN, TRUE);
+    step_add_lock(step, ours->other_schema, ours->other_table, LOCK_ROW_SHARE, HOLD_SCAN, ours->other_is_owned);
+}
+
+static gboolean
+prove_foreign_keys(const Attach *attach, GError **error)
+{
+    const FactTable *parent = attach->parent->table;
+    const FactTable *child = attach->child->table;
+
+    for (guint i = 0; i < parent->constraints->len; i++) {
+        const FactConstraint *ours = g_ptr_array_index(parent->constraints, i);
+
+        if (!is_own_foreign_key(ours) || has_foreign_key(child, ours))
+            continue;
+        if (constraint_named(child, ours->name) != NULL || child->kind == 'p') {
+            context_refuse(error, "give the table the parent's foreign key first, valid",
+                           "foreign key \"%s\" of %s.%s cannot be made on %s beforehand: %s", ours->name,
+                           parent->schema, parent->name, child->name,
+                           child->kind == 'p' ? "it is partitioned itself" : "it has another constraint of that name");
+            return FALSE;
+        }
+        prove_foreign_key(attach, ours);
+    }
+    return TRUE;
+}
+
+void
+recipe_partition_locks(Step *step, const FactTable *parent, LockMode referenced, LockMode referencing,
+                       gboolean for_undo)
+{
+    for (guint i = 0; i < parent->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(parent->constraints, i);
+        LockMode mode = constraint->is_inbound ? referencing : referenced;
+
+        if (constraint->kind != 'f' || constraint->other_table == NULL ||
+            (strcmp(constraint->other_table, parent->name) == 0 &&
+             strcmp(constraint->other_schema, parent->schema) == 0))
+            continue;
+        if (for_undo)
+            step_add_undo_lock(step, constraint->other_schema, constraint->other_table, mode,
+                               constraint->other_is_owned);
+        else
+            step_add_lock(step, constraint->other_schema, constraint->other_table, mode, HOLD_INSTANT,
+                          constraint->other_is_owned);
+    }
+}
+
+static void
+add_attach(const Attach *attach, const char *sql)
+{
+    const Target *parent = attach->parent;
+    const Target *child = attach->child;
+    g_autofree char *ours = sql_quote_name(parent->schema, parent->name);
+    g_autofree char *theirs = sql_quote_name(child->schema, child->name);
+    g_autofree char *verify = sql_build("SELECT EXISTS (SELECT FROM pg_catalog.pg_inherits AS h WHERE h.inhrelid = "
+                                        "pg_catalog.to_regclass(?) AND h.inhparent "
+                                        "= pg_catalog.to_regclass(?))",
+                                        sql_literal(theirs), sql_literal(ours));
+    Step *step = context_step(attach->ctx, attach->phase, STEP_DDL_RUN, child);
+
+    step->sql = g_strdup(sql);
+    step->why = g_strdup("all is proven and built: only catalog rows change");
+    for (guint i = 0; i < attach->drops->len; i++)
+        step_append(step, PARAM_MORE, g_strdup(g_ptr_array_index(attach->drops, i)));
+    step_append(step, PARAM_UNDO, sql_build("ALTER TABLE ? DETACH PARTITION ?", sql_raw(ours), sql_raw(theirs)));
+    step_set(step, PARAM_VERIFY, verify);
+    step_add_lock(step, parent->schema, parent->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    context_lock(step, child, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+    if (attach->fallback != NULL) {
+        Target fallback = {attach->fallback->schema, attach->fallback->name, attach->fallback, NULL};
+
+        context_lock(step, &fallback, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+    }
+    recipe_partition_locks(step, parent->table, LOCK_ACCESS_EXCLUSIVE, LOCK_SHARE_ROW_EXCLUSIVE, FALSE);
+    step_add_undo_lock(step, parent->schema, parent->name, LOCK_ACCESS_EXCLUSIVE, TRUE);
+    recipe_partition_locks(step, parent->table, LOCK_ACCESS_EXCLUSIVE, LOCK_ACCESS_EXCLUSIVE, TRUE);
+}
+
+static const FactTable *
+default_of(const PlanContext *ctx, const FactTable *parent)
+{
+    return parent->default_name != NULL ? facts_find(ctx->facts, parent->default_schema, parent->default_name) : NULL;
+}
+
+gboolean
+recipe_attach(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
+{
+    g_autoptr(GPtrArray) drops = g_ptr_array_new_with_free_func(g_free);
+    Attach attach = {ctx, target, NULL, NULL, cmd, PHASE_EXPAND, drops};
+
+    if (target->table == NULL) {
+        context_not_yet(error, "put it into a migration of its own, after the one that makes the table",
+                        "ATTACH PARTITION to a table that this file makes");
+        return FALSE;
+    }
+    if (target->table->kind != 'p') {
+        context_refuse(error, NULL, "%s is not partitioned", target->name);
+        return FALSE;
+    }
+    attach.child = context_target_of(ctx, &cmd->partition, "rp", error);
+    if (attach.child == NULL)
+        return FALSE;
+    attach.fallback = default_of(ctx, target->table);
+    attach.phase = ctx->phases[PHASE_BACKFILL]->len > 0 ? PHASE_BACKFILL : PHASE_EXPAND;
+    if (!check_child(&attach, error))
+        return FALSE;
+    if (attach.child->table != NULL && (!build_indexes(&attach, error) || !prove_foreign_keys(&attach, error)))
+        return FALSE;
+    if (!prove_rows(&attach, error))
+        return FALSE;
+    add_attach(&attach, sql);
+    plan_note(ctx->plan, "line %d: from ATTACH on the rows of %s are rows of %s", ctx->stmt->line, attach.child->name,
+              target->name);
+    return TRUE;
+}
