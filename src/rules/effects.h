@@ -23,7 +23,7 @@ typedef enum LockHold {
 const char *lock_hold_name(LockHold hold);
 LockHold lock_hold_of_name(const char *name);
 
-typedef enum EffectOn { ON_TABLE, ON_REFERENCED } EffectOn;
+typedef enum EffectOn { ON_TABLE, ON_REFERENCED, ON_PARTITION } EffectOn;
 
 typedef struct EffectRow {
     const char *statement; /* "ALTER TABLE ... ADD COLUMN" */

@@ -9,6 +9,8 @@
 
 #include <glib.h>
 
+#include "sql/bound.h"
+
 typedef enum StmtKind {
     STMT_ALTER_TABLE,
     STMT_CREATE_TABLE,
@@ -127,24 +129,6 @@ typedef struct ColumnDef {
     char *base;             /* exact slices: name, type, COLLATE, COMPRESSION: all that is no constraint or default */
     GPtrArray *constraints; /* ConstraintDef: the inline ones but NULL and NOT NULL */
 } ColumnDef;
-
-/* One value in a partition's bound. */
-typedef enum BoundKind { BOUND_CONSTANT, BOUND_NULL, BOUND_UNLIMITED, BOUND_EXPRESSION } BoundKind;
-
-typedef struct BoundValue {
-    BoundKind kind; /* BOUND_UNLIMITED: MINVALUE, MAXVALUE */
-    char *text;     /* exact slice */
-} BoundValue;
-
-typedef struct PartitionBound {
-    char *text; /* "FOR VALUES ...", "DEFAULT"; NULL: there is none */
-    gboolean is_default;
-    char strategy;    /* r, l, h; 0 for DEFAULT */
-    GPtrArray *lower; /* BoundValue: FROM (...), or IN (...) */
-    GPtrArray *upper; /* BoundValue: TO (...) */
-    int modulus;
-    int remainder;
-} PartitionBound;
 
 typedef struct AlterCmd {
     AlterKind kind;

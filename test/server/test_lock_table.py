@@ -32,6 +32,13 @@ INSERT INTO keyless SELECT g FROM generate_series(1, 1000) g;
 ALTER TABLE t ADD CONSTRAINT unproven_fk FOREIGN KEY (b) REFERENCES other NOT VALID;
 CREATE MATERIALIZED VIEW mv AS SELECT g AS id FROM generate_series(1, 1000) g;
 CREATE UNIQUE INDEX ON mv (id);
+CREATE TABLE p (id bigint NOT NULL, other_id bigint REFERENCES other) PARTITION BY RANGE (id);
+CREATE TABLE p_low PARTITION OF p FOR VALUES FROM (0) TO (1000);
+CREATE TABLE p_next (id bigint NOT NULL, other_id bigint);
+CREATE TABLE q (id bigint NOT NULL) PARTITION BY RANGE (id);
+CREATE TABLE q_low PARTITION OF q FOR VALUES FROM (0) TO (1000);
+CREATE INDEX q_id ON ONLY q (id);
+CREATE INDEX q_low_id ON q_low (id);
 INSERT INTO other SELECT g FROM generate_series(1, 10) g;
 INSERT INTO t SELECT g, 1, 1, 1, 1, g % 10 + 1 FROM generate_series(1, 1000) g;
 """
@@ -66,6 +73,14 @@ SQL = {
     ("VALIDATE CONSTRAINT", "ON_TABLE"): ("ALTER TABLE t VALIDATE CONSTRAINT unproven", "t"),
     ("CREATE INDEX", "ON_TABLE"): ("CREATE INDEX ON t (a, b)", "t"),
     ("DROP INDEX", "ON_TABLE"): ("DROP INDEX t_a", "t"),
+    ("CREATE INDEX ON ONLY", "ON_TABLE"): ("CREATE INDEX p_id ON ONLY p (id)", "p"),
+    ("ALTER INDEX ATTACH PARTITION", "ON_TABLE"): ("ALTER INDEX q_id ATTACH PARTITION q_low_id", "q"),
+    **{("ATTACH PARTITION", on): ("ALTER TABLE p ATTACH PARTITION p_next FOR VALUES FROM (1000) TO (2000)", relation)
+       for on, relation in (("ON_TABLE", "p"), ("ON_PARTITION", "p_next"), ("ON_REFERENCED", "other"))},
+    **{("DETACH PARTITION", on): ("ALTER TABLE p DETACH PARTITION p_low", relation)
+       for on, relation in (("ON_TABLE", "p"), ("ON_PARTITION", "p_low"), ("ON_REFERENCED", "other"))},
+    **{("PARTITION OF", on): ("CREATE TABLE p_new PARTITION OF p FOR VALUES FROM (2000) TO (3000)", relation)
+       for on, relation in (("ON_TABLE", "p"), ("ON_REFERENCED", "other"))},
     ("REINDEX INDEX", "ON_TABLE"): ("REINDEX INDEX t_pkey", "t"),
     ("REFRESH MATERIALIZED VIEW", "ON_TABLE"): ("REFRESH MATERIALIZED VIEW mv", "mv"),
     ("REFRESH MATERIALIZED VIEW CONCURRENTLY", "ON_TABLE"): ("REFRESH MATERIALIZED VIEW CONCURRENTLY mv", "mv"),
