@@ -22,6 +22,7 @@ facts_new(void)
     facts->tables = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     facts->volatility = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     facts->types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, type_free);
+    facts->objects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)fact_object_free);
     facts->taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     facts->schemas = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     facts->neighbours = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -138,6 +139,7 @@ facts_free(Facts *facts)
     g_hash_table_unref(facts->tables);
     g_hash_table_unref(facts->volatility);
     g_hash_table_unref(facts->types);
+    g_hash_table_unref(facts->objects);
     g_hash_table_unref(facts->taken);
     g_hash_table_unref(facts->neighbours);
     g_hash_table_unref(facts->constraints);
@@ -157,6 +159,12 @@ facts_find(const Facts *facts, const char *schema, const char *name)
     g_autofree char *key = sql_quote_name(schema, name);
 
     return g_hash_table_lookup(facts->relations, key);
+}
+
+const FactObject *
+facts_object(const Facts *facts, const char *key)
+{
+    return g_hash_table_lookup(facts->objects, key);
 }
 
 const FactColumn *
@@ -331,6 +339,9 @@ facts_fingerprint(const Facts *facts)
     g_hash_table_iter_init(&iter, facts->tables);
     while (g_hash_table_iter_next(&iter, NULL, &table))
         fingerprint_table(lines, table);
+    g_hash_table_iter_init(&iter, facts->objects);
+    while (g_hash_table_iter_next(&iter, NULL, &table))
+        fact_object_fingerprint(lines, table);
     g_hash_table_iter_init(&iter, facts->taken);
     while (g_hash_table_iter_next(&iter, &key, NULL))
         g_ptr_array_add(lines, g_strdup_printf("relation %s exists", (const char *)key));

@@ -9,6 +9,8 @@
 
 #include <glib.h>
 
+#include "catalog/fact_object.h"
+
 typedef struct FactColumn {
     char *name;
     int number;
@@ -136,6 +138,7 @@ typedef struct Facts {
         *neighbours;   /* set of quoted qualified names of all relations in the schemas of families of partitions */
     GHashTable *taken; /* set of quoted qualified names of relations that exist among the candidates */
     GHashTable *constraints; /* the same for constraints: schema of their table and name */
+    GHashTable *objects;     /* fact_object_key() -> FactObject: those that exist */
 } Facts;
 
 Facts *facts_new(void);
@@ -145,6 +148,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Facts, facts_free)
 /* The table that was requested under this name (schema NULL: unqualified), or the table of an index of that name; NULL
  * if there is none. */
 const FactTable *facts_find(const Facts *facts, const char *schema, const char *name);
+
+/* The object that was asked for with this key (fact_object_key()); NULL if there is none. */
+const FactObject *facts_object(const Facts *facts, const char *key);
 
 const FactColumn *facts_column(const FactTable *table, const char *name);
 const FactIndex *facts_index(const FactTable *table, const char *name);

@@ -1,6 +1,7 @@
 #include "catalog/load.h"
 
 #include "base/sqltext.h"
+#include "catalog/load_object.h"
 #include "catalog_queries.h"
 
 void
@@ -9,6 +10,7 @@ fact_request_init(FactRequest *request)
     request->relations = g_ptr_array_new_with_free_func(g_free);
     request->functions = g_ptr_array_new_with_free_func(g_free);
     request->types = g_ptr_array_new_with_free_func(g_free);
+    request->objects = g_ptr_array_new_with_free_func(g_free);
     request->candidates = g_ptr_array_new();
     request->schemas = g_ptr_array_new_with_free_func(g_free);
 }
@@ -29,6 +31,7 @@ fact_request_clear(FactRequest *request)
     g_ptr_array_unref(request->relations);
     g_ptr_array_unref(request->functions);
     g_ptr_array_unref(request->types);
+    g_ptr_array_unref(request->objects);
 }
 
 void
@@ -460,7 +463,7 @@ load_all(DbConn *conn, Facts *facts, const FactRequest *request, const char *sea
         !resolve_relations(conn, facts, pending, request->relations, error) ||
         !resolve_schemas(conn, facts, pending, request->schemas, error) ||
         !load_volatility(conn, facts, request->functions, error) || !load_types(conn, facts, request->types, error) ||
-        !db_run(conn, set_path, DB_ARGS(""), error))
+        !load_objects_find(conn, facts, request->objects, error) || !db_run(conn, set_path, DB_ARGS(""), error))
         return FALSE;
     /* The list grows: a partitioned table brings its partitions. */
     for (guint i = 0; i < pending->len; i++) {
@@ -468,7 +471,7 @@ load_all(DbConn *conn, Facts *facts, const FactRequest *request, const char *sea
             return FALSE;
     }
     name_tables(facts);
-    return load_taken(conn, facts, request->candidates, error);
+    return load_objects_fill(conn, facts, error) && load_taken(conn, facts, request->candidates, error);
 }
 
 Facts *

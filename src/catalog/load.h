@@ -20,6 +20,7 @@ typedef struct FactRequest {
     GPtrArray *relations;  /* quoted names as the file writes them */
     GPtrArray *functions;  /* function names, "schema.name" where qualified, and operator names */
     GPtrArray *types;      /* type text as the file writes it */
+    GPtrArray *objects;    /* fact_object_key() */
     GPtrArray *candidates; /* FactCandidate */
     GPtrArray *schemas;    /* names of schemas whose tables are all read */
 } FactRequest;

@@ -103,13 +103,28 @@ check_stage(Run *run, Stage stage, GError **error)
     return TRUE;
 }
 
+/* What the migration's own steps rename: from contract on the old names may be gone. */
+static gboolean
+check_names(Run *run, GError **error)
+{
+    g_autoptr(GPtrArray) renames = g_ptr_array_new();
+    const char *name;
+
+    for (guint i = 0; i < run->plan->steps->len; i++) {
+        const Step *step = g_ptr_array_index(run->plan->steps, i);
+
+        for (guint n = 1; (name = step_get_nth(step, PARAM_RENAMES, n)) != NULL; n++)
+            g_ptr_array_add(renames, (gpointer)name);
+    }
+    return journal_check_names(run->control, run->migration, renames, error);
+}
+
 gboolean
 driver_run(Run *run, const CommonOptions *common, const char *command, Stage stage, DriverWork work, GError **error)
 {
     GError *why = NULL;
 
-    if (!lease_take(run, command, error) || !check_stage(run, stage, error) ||
-        !journal_check_names(run->control, run->migration, error) ||
+    if (!lease_take(run, command, error) || !check_stage(run, stage, error) || !check_names(run, error) ||
         !settings_store(run->control, run->migration, &run->options, error))
         return FALSE;
     if (!work(run, ops_of, &why)) {

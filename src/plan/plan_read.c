@@ -169,6 +169,13 @@ static const char *const needed_params[STEP_N_KINDS] = {
     [STEP_PARTITION_DETACH] = PARAM_PARTITION,
 };
 
+/* A function is in no table, and a type locks none. */
+static gboolean
+may_be_without_table(StepKind kind)
+{
+    return kind == STEP_OPAQUE_RUN || kind == STEP_DDL_RUN || kind == STEP_DDL_FINAL;
+}
+
 /* What each kind of step stands on. */
 static gboolean
 is_whole(const Step *step)
@@ -177,7 +184,7 @@ is_whole(const Step *step)
 
     if (step->sql == NULL || step->why == NULL)
         return FALSE;
-    if (step->kind != STEP_OPAQUE_RUN && (step->schema == NULL || step->table == NULL || step->locks->len == 0))
+    if (!may_be_without_table(step->kind) && (step->schema == NULL || step->table == NULL || step->locks->len == 0))
         return FALSE;
     if (is_backfill && (step->key->len == 0 || step->key->len != step->key_types->len ||
                         step_get(step, PARAM_GREATER) == NULL || step_get(step, PARAM_AT_MOST) == NULL))

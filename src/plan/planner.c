@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/names.h"
 #include "base/sqltext.h"
-#include "plan/recipe.h"
+#include "plan/objects.h"
 
 typedef gboolean (*Recipe)(PlanContext *, GError **);
 
@@ -19,6 +19,8 @@ static const Recipe recipes[] = {
     [STMT_UPDATE] = recipe_dml,
     [STMT_DELETE] = recipe_dml,
     [STMT_TRANSACTION] = recipe_transaction,
+    [STMT_OBJECT] = recipe_object,
+    [STMT_UTILITY] = recipe_utility,
     [STMT_OTHER] = recipe_none,
     [STMT_UNKNOWN] = recipe_none,
 };
@@ -40,6 +42,7 @@ context_init(PlanContext *ctx, const Script *script, const Facts *facts, Plan *p
     ctx->constraint_names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ctx->generated = g_ptr_array_new_with_free_func((GDestroyNotify)stmt_free);
     ctx->stmts = g_hash_table_new(NULL, NULL);
+    objects_init(ctx);
     ctx->aspects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
@@ -57,6 +60,7 @@ context_clear(PlanContext *ctx)
     g_hash_table_unref(ctx->stmts);
     g_hash_table_unref(ctx->constraint_names);
     g_ptr_array_unref(ctx->generated);
+    objects_clear(ctx);
 }
 
 /* What would end the guarded transaction, or stay behind in our session, cannot run by consent either. */
@@ -90,12 +94,13 @@ plan_stmt(PlanContext *ctx, const Stmt *stmt, GError **error)
 
     ctx->stmt = stmt;
     ctx->offset = stmt->offset;
+    ctx->is_consented = FALSE;
     for (int i = 0; i < N_PHASES; i++)
         lengths[i] = ctx->phases[i]->len;
     if (!check_up(stmt, error))
         return FALSE;
     if (recipes[stmt->kind](ctx, &why)) {
-        if (stmt->consent != NULL)
+        if (stmt->consent != NULL && !ctx->is_consented)
             plan_note(ctx->plan, "line %d: \"allow opaque\" is not needed: there is a recipe", stmt->line);
         return TRUE;
     }

@@ -9,11 +9,12 @@
 #include "sql/script.h"
 
 /* What the planner needs to know. `relations`, `functions`, `types` are lists of char * as FactRequest takes them;
- * `candidates` are (table schema or NULL, table, new name) in groups of three. */
+ * `objects` are fact_object_key(), `candidates` are (table schema or NULL, table, new name) in groups of three. */
 typedef struct Wishes {
     GPtrArray *relations;
     GPtrArray *functions;
     GPtrArray *types;
+    GPtrArray *objects;
     GPtrArray *candidates;
     GPtrArray *schemas; /* names of schemas whose tables are all wanted */
 } Wishes;

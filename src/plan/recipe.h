@@ -44,6 +44,8 @@ typedef struct PlanContext {
     GHashTable *constraint_names; /* quoted "schema.table.name" of constraints that the file adds */
     GHashTable *stmts;            /* Step -> its Stmt */
     GPtrArray *generated;         /* Stmt that the planner has made itself */
+    struct Objects *objects;      /* what the file does to views, functions ...: objects.h */
+    gboolean is_consented;        /* the recipe asked for consent, and had it */
 } PlanContext;
 
 /* The table a statement names, with what is true for every recipe checked: it exists, is an ordinary table without
@@ -152,6 +154,8 @@ gboolean recipe_reindex(PlanContext *ctx, GError **error);
 gboolean recipe_refresh(PlanContext *ctx, GError **error);
 gboolean recipe_dml(PlanContext *ctx, GError **error);
 gboolean recipe_transaction(PlanContext *ctx, GError **error);
+gboolean recipe_object(PlanContext *ctx, GError **error);
+gboolean recipe_utility(PlanContext *ctx, GError **error);
 gboolean recipe_none(PlanContext *ctx, GError **error);
 gboolean recipe_opaque(PlanContext *ctx, GError **error);
 

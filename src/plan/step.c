@@ -110,6 +110,22 @@ step_add_undo_lock(Step *step, const char *schema, const char *table, LockMode m
 }
 
 void
+step_merge_lock(Step *step, const StepLock *lock)
+{
+    for (guint i = 0; i < step->locks->len; i++) {
+        StepLock *known = g_ptr_array_index(step->locks, i);
+
+        if (g_strcmp0(known->schema, lock->schema) == 0 && g_strcmp0(known->table, lock->table) == 0) {
+            known->mode = MAX(known->mode, lock->mode);
+            known->hold = MAX(known->hold, lock->hold);
+            known->is_owned |= lock->is_owned;
+            return;
+        }
+    }
+    step_add_lock(step, lock->schema, lock->table, lock->mode, lock->hold, lock->is_owned);
+}
+
+void
 step_set(Step *step, const char *param, const char *value)
 {
     g_hash_table_insert(step->params, g_strdup(param), g_strdup(value));

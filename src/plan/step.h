@@ -82,8 +82,9 @@ typedef struct StepLock {
 #define PARAM_LONG        "long"   /* ddl: "true": it may take long, since its lock lets reads and writes pass */
 #define PARAM_JOINED      "joined" /* "true": it shares the transaction of the step before it: one lock serves both */
 #define PARAM_TRANSIENT   "transient" /* "true": a later step takes away again what this one makes */
-#define PARAM_UNDO        "undo"   /* ddl: what takes it back; undo2, undo3 ... follow. Absent: nothing to take back */
-#define PARAM_VERIFY      "verify" /* ddl: a query whose one boolean says that the result is there */
+#define PARAM_UNDO        "undo"    /* ddl: what takes it back; undo2, undo3 ... follow. Absent: nothing to take back */
+#define PARAM_VERIFY      "verify"  /* ddl: a query whose one boolean says that the result is there */
+#define PARAM_RENAMES     "renames" /* ddl: a relation that has another name after it; renames2 ... follow */
 
 /* partition.detach: the partition concerned, and the CHECK that DETACH leaves, to be dropped. */
 #define PARAM_PARTITION        "partition"
@@ -112,6 +113,8 @@ void step_free(Step *step);
 void step_add_lock(Step *step, const char *schema, const char *table, LockMode mode, LockHold hold, gboolean is_owned);
 /* A lock that only undo takes. */
 void step_add_undo_lock(Step *step, const char *schema, const char *table, LockMode mode, gboolean is_owned);
+/* The same, or a stronger mode for a relation that has a lock already. */
+void step_merge_lock(Step *step, const StepLock *lock);
 void step_set(Step *step, const char *param, const char *value);
 const char *step_get(const Step *step, const char *param); /* NULL if it is not set */
 /* The n-th (from 1) of a parameter that comes in a row, and one more at its end; `value` then belongs to the step. */

@@ -1,10 +1,11 @@
 /*
  * What a file makes the planner ask for.
  */
+#include "plan/wishes.h"
+
 #include "base/names.h"
 #include "base/sqltext.h"
 #include "plan/naming.h"
-#include "plan/planner.h"
 
 static void
 wish_relation(Wishes *wishes, const RelName *name)
@@ -163,6 +164,12 @@ wishes_of_stmt(Wishes *wishes, const Stmt *stmt)
         case STMT_DELETE:
             wishes_of_dml(wishes, &stmt->dml);
             break;
+        case STMT_OBJECT:
+            wishes_of_object(wishes, &stmt->object);
+            break;
+        case STMT_UTILITY:
+            wishes_of_utility(wishes, &stmt->utility);
+            break;
         default:
             break;
     }
@@ -174,6 +181,7 @@ wishes_of_script(Wishes *wishes, const Script *script)
     wishes->relations = g_ptr_array_new_with_free_func(g_free);
     wishes->functions = g_ptr_array_new_with_free_func(g_free);
     wishes->types = g_ptr_array_new_with_free_func(g_free);
+    wishes->objects = g_ptr_array_new_with_free_func(g_free);
     wishes->candidates = g_ptr_array_new_with_free_func(g_free);
     wishes->schemas = g_ptr_array_new_with_free_func(g_free);
     for (guint i = 0; i < script->stmts->len; i++)
@@ -186,6 +194,7 @@ wishes_clear(Wishes *wishes)
     g_ptr_array_unref(wishes->relations);
     g_ptr_array_unref(wishes->functions);
     g_ptr_array_unref(wishes->types);
+    g_ptr_array_unref(wishes->objects);
     g_ptr_array_unref(wishes->candidates);
     g_ptr_array_unref(wishes->schemas);
 }

@@ -370,13 +370,14 @@ journal_set_step(DbConn *conn, gint64 migration, int step, StepStatus status, GE
 }
 
 gboolean
-journal_check_names(DbConn *conn, gint64 migration, GError **error)
+journal_check_names(DbConn *conn, gint64 migration, const GPtrArray *renames, GError **error)
 {
     char id[32];
+    g_autofree char *own = db_array_text(renames);
     g_autoptr(DbResult) renamed = NULL;
 
     id_text(id, migration);
-    renamed = db_query(conn, QUERY_RENAMED, DB_ARGS(id), error);
+    renamed = db_query(conn, QUERY_RENAMED, DB_ARGS(id, own), error);
     if (renamed == NULL || db_rows(renamed) == 0)
         return renamed != NULL;
     seam_error_set(error, SEAM_ERROR_DRIFT, "table %s has been renamed to %s meanwhile",

@@ -92,8 +92,8 @@ gboolean journal_step_status(DbConn *conn, gint64 migration, int step, StepStatu
 gboolean journal_set_step(DbConn *conn, gint64 migration, int step, StepStatus status, GError **error);
 
 /* That the names of the migration's tables still mean the tables they meant at its beginning: SEAM_ERROR_DRIFT
- * otherwise. */
-gboolean journal_check_names(DbConn *conn, gint64 migration, GError **error);
+ * otherwise. `renames` are quoted names that it changes itself. */
+gboolean journal_check_names(DbConn *conn, gint64 migration, const GPtrArray *renames, GError **error);
 
 /* One line of history. */
 gboolean journal_event(DbConn *conn, gint64 migration, int step, const char *kind, const char *message, GError **error);

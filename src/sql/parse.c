@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "sql/tree.h"
+#include "sql/tree_object.h"
 
 /* Node kinds that have a typed form, and how it is filled. */
 void
@@ -53,6 +54,8 @@ tree_fill_stmt(Stmt *stmt, const PgQuery__Node *node, const Tokens *tokens)
         default:
             break;
     }
+    if (stmt->kind == STMT_OTHER && !tree_create_object(stmt, node) && !tree_change_object(stmt, node, tokens))
+        tree_utility(stmt, node);
 }
 
 /* The leading keywords of a statement, as people name it: "CREATE VIEW", "ALTER TYPE". */

@@ -104,6 +104,12 @@ stmt_free(Stmt *stmt)
         case STMT_DELETE:
             dml_clear(&stmt->dml);
             break;
+        case STMT_OBJECT:
+            object_stmt_clear(&stmt->object);
+            break;
+        case STMT_UTILITY:
+            utility_stmt_clear(&stmt->utility);
+            break;
         default:
             break;
     }

@@ -10,6 +10,7 @@
 #include <glib.h>
 
 #include "sql/bound.h"
+#include "sql/object.h"
 
 typedef enum StmtKind {
     STMT_ALTER_TABLE,
@@ -21,6 +22,8 @@ typedef enum StmtKind {
     STMT_UPDATE,
     STMT_DELETE,
     STMT_TRANSACTION, /* BEGIN, COMMIT and the like */
+    STMT_OBJECT,      /* views, functions, types, triggers, grants ...: CREATE, ALTER, DROP, COMMENT */
+    STMT_UTILITY,     /* SET, LOCK, ANALYZE, DO ...: changes no schema by itself */
     STMT_OTHER,       /* understood by the grammar, no recipe yet: `what` names it */
     STMT_UNKNOWN,     /* not understood by the grammar: `what` is the grammar's complaint */
 } StmtKind;
@@ -228,6 +231,8 @@ typedef struct Stmt {
         ReindexStmt reindex;
         RefreshStmt refresh;
         DmlStmt dml;
+        ObjectStmt object;
+        UtilityStmt utility;
     };
 } Stmt;
 

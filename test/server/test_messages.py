@@ -102,7 +102,7 @@ def test_syntax_error_has_file_line_column_and_caret(tiny, pgseam, case):
 
 def test_every_bad_statement_is_told_at_once(tiny, pgseam):
     said = refused(tiny, pgseam, "ALTER TABLE users ADD COLUMN a nosuch;\nALTER TABLE users ADD COLUMN b int;\n"
-                   "ALTER TABLE nosuch ADD COLUMN a int;\nGRANT SELECT ON users TO public;\n")
+                   "ALTER TABLE nosuch ADD COLUMN a int;\nVACUUM users;\n")
     for place in ("bad.sql:1:", "bad.sql:3:", "bad.sql:4:"):
         assert place in said
     assert "bad.sql:2:" not in said
@@ -193,8 +193,8 @@ DIRECTIVES = {
     "allow without a reason": ("-- pgseam: allow opaque\nDROP TABLE orders;", "1:", "because"),
     "allow with an empty reason": ("-- pgseam: allow opaque because   \nDROP TABLE orders;", "1:", "because"),
     "allow of an unknown rule": ("-- pgseam: allow murder because he asked\nDROP TABLE orders;", "1:", "murder"),
-    "allow of the statement before": ("-- pgseam: allow opaque because x\nCOMMENT ON TABLE users IS 'x';\nDROP TABLE orders;",
-                                      "3:1", "not yet"),
+    "allow of the statement before": ("-- pgseam: allow opaque because x\nDO '';\nTRUNCATE orders;",
+                                      "3:1", "takes away all rows"),
 }
 
 
@@ -208,7 +208,7 @@ def test_directive_or_meta_command_that_is_not_understood_is_refused(tiny, pgsea
 
 def test_opaque_statement_runs_by_consent_and_the_plan_says_so(any_cluster, tiny, pgseam):
     file = pgseam.file("grant.sql", "-- pgseam: allow opaque because the reports need it\n"
-                       "GRANT SELECT ON users TO public;\n")
+                       "DO $$ BEGIN GRANT SELECT ON users TO public; END $$;\n")
     plan = pgseam.run("plan", file)
     assert "the reports need it" in plan.out
     assert "opaque" in plan.out

@@ -63,7 +63,7 @@ KINDS = {
     "index.reindex": ("REINDEX INDEX t_c", "SELECT pg_relation_filenode('t_c') <> (SELECT n FROM aside.filenode)", False),
     "partition.detach": ("ALTER TABLE pt DETACH PARTITION pt_1", "SELECT NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = 'pt_1'::regclass)",
                          True),
-    "opaque.run": ("-- pgseam: allow opaque because it is a test\nCOMMENT ON TABLE t IS 'seen'",
+    "opaque.run": ("-- pgseam: allow opaque because it is a test\nDO $$ BEGIN COMMENT ON TABLE t IS 'seen'; END $$",
                    "SELECT obj_description('t'::regclass) IS NOT NULL", False),
 }
 # What a rollback does not take back: once done it is refused, or the rows stay as they are.

@@ -68,12 +68,12 @@ test_slices_beside_the_unknown(void)
     g_autoptr(Script) script = read_sql("SELECT 'ä'; -- one\n  FROB 'x;y' ; ALTER TABLE t\n ADD a int;\nSELECT $$;$$");
 
     g_assert_cmpuint(script->stmts->len, ==, 4);
-    g_assert_cmpstr(stmt_of_kind(script, 0, STMT_OTHER)->text, ==, "SELECT 'ä'");
+    g_assert_cmpstr(stmt_of_kind(script, 0, STMT_UTILITY)->text, ==, "SELECT 'ä'");
     g_assert_cmpstr(stmt_of_kind(script, 1, STMT_UNKNOWN)->text, ==, "FROB 'x;y'");
     g_assert_cmpstr(stmt_of_kind(script, 2, STMT_ALTER_TABLE)->text, ==, "ALTER TABLE t\n ADD a int");
     g_assert_cmpint(stmt_of_kind(script, 2, STMT_ALTER_TABLE)->line, ==, 2);
     g_assert_cmpint(stmt_of_kind(script, 2, STMT_ALTER_TABLE)->column, ==, 16);
-    g_assert_cmpstr(stmt_of_kind(script, 3, STMT_OTHER)->text, ==, "SELECT $$;$$");
+    g_assert_cmpstr(stmt_of_kind(script, 3, STMT_UTILITY)->text, ==, "SELECT $$;$$");
 }
 
 static void
@@ -108,7 +108,7 @@ test_a_body_is_one_statement(void)
 
     g_assert_cmpuint(script->stmts->len, ==, 2);
     g_assert_cmpuint(broken->stmts->len, ==, 3);
-    stmt_of_kind(broken, 0, STMT_OTHER);
+    stmt_of_kind(broken, 0, STMT_OBJECT);
 }
 
 static void
@@ -157,23 +157,23 @@ test_what(void)
         StmtKind kind;
         const char *what;
     } cases[] = {
-        {"CREATE OR REPLACE VIEW v AS SELECT 1", STMT_OTHER, "CREATE VIEW"},
-        {"create materialized view v as select 1", STMT_OTHER, "CREATE MATERIALIZED VIEW"},
-        {"ALTER TYPE t ADD VALUE 'x'", STMT_OTHER, "ALTER TYPE"},
-        {"ALTER INDEX i SET (fillfactor = 70)", STMT_OTHER, "ALTER INDEX"},
-        {"ALTER VIEW v ALTER a SET DEFAULT 1", STMT_OTHER, "ALTER VIEW"},
-        {"DROP TABLE t", STMT_OTHER, "DROP TABLE"},
+        {"CREATE OR REPLACE VIEW v AS SELECT 1", STMT_OBJECT, "CREATE VIEW"},
+        {"create materialized view v as select 1", STMT_OBJECT, "CREATE MATERIALIZED VIEW"},
+        {"ALTER TYPE t ADD VALUE 'x'", STMT_OBJECT, "ALTER TYPE"},
+        {"ALTER INDEX i SET (fillfactor = 70)", STMT_OBJECT, "ALTER INDEX"},
+        {"ALTER VIEW v ALTER a SET DEFAULT 1", STMT_OBJECT, "ALTER VIEW"},
+        {"DROP TABLE t", STMT_OBJECT, "DROP TABLE"},
         {"INSERT INTO t SELECT 1", STMT_OTHER, "INSERT INTO"},
-        {"GRANT SELECT ON t TO x", STMT_OTHER, "GRANT SELECT"},
-        {"TRUNCATE t", STMT_OTHER, "TRUNCATE"},
+        {"GRANT SELECT ON t TO x", STMT_OBJECT, "GRANT SELECT"},
+        {"TRUNCATE t", STMT_OBJECT, "TRUNCATE"},
         {"BEGIN", STMT_TRANSACTION, "BEGIN"},
         {"COMMIT WORK", STMT_TRANSACTION, "COMMIT WORK"},
         {"UPDATE t SET a = 1", STMT_UPDATE, "UPDATE"},
         {"DELETE FROM t", STMT_DELETE, "DELETE FROM"},
         {"ALTER TABLE t ADD a int", STMT_ALTER_TABLE, "ALTER TABLE"},
         {"DROP INDEX i", STMT_DROP_INDEX, "DROP INDEX"},
-        {"ALTER TABLE t RENAME a TO b", STMT_OTHER, "ALTER TABLE"},
-        {"VACUUM t", STMT_OTHER, "VACUUM"},
+        {"ALTER TABLE t RENAME a TO b", STMT_OBJECT, "ALTER TABLE"},
+        {"VACUUM t", STMT_UTILITY, "VACUUM"},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -292,7 +292,7 @@ test_copy_data(void)
     /* Refused here, or at least nothing that a recipe would take. */
     for (guint i = 0; script != NULL && i < script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(script->stmts, i);
-        g_assert_true(stmt->kind == STMT_OTHER || stmt->kind == STMT_UNKNOWN);
+        g_assert_true(stmt->kind == STMT_OTHER || stmt->kind == STMT_UTILITY || stmt->kind == STMT_UNKNOWN);
     }
     if (script == NULL)
         g_assert_true(seam_error_is(error, SEAM_ERROR_REFUSED));
