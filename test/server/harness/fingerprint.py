@@ -1,16 +1,17 @@
 """A schema as text from the catalogs alone, for servers no pg_dump here can read."""
 
 # PostgreSQL 15.20 stores a number of its own, pg_attver, among the options of every column; pg_dump leaves it out too.
+# Privileges that are stored though they are the built-in ones are no others: pg_dump writes nothing for them.
 # Everything is named, never numbered: oids differ between two databases that are the same.
 HERE = "n.nspname NOT IN ('pgseam', 'information_schema') AND n.nspname !~ '^pg_'"
 
 QUERIES = {
     "schema": f"""
-        SELECT n.nspname, pg_get_userbyid(n.nspowner), n.nspacl::text
+        SELECT n.nspname, pg_get_userbyid(n.nspowner), coalesce(n.nspacl, acldefault('n', n.nspowner))::text
         FROM pg_namespace n WHERE {HERE}""",
     "relation": f"""
         SELECT c.oid::regclass::text, c.relkind::text, c.relpersistence::text, pg_get_userbyid(c.relowner),
-               c.relacl::text, c.reloptions::text, c.relrowsecurity, c.relforcerowsecurity, c.relreplident::text,
+               coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))::text, c.reloptions::text, c.relrowsecurity, c.relforcerowsecurity, c.relreplident::text,
                am.amname, s.spcname, pg_get_partkeydef(c.oid), pg_get_expr(c.relpartbound, c.oid),
                (SELECT string_agg(i.inhparent::regclass::text, ',' ORDER BY i.inhseqno)
                 FROM pg_inherits i WHERE i.inhrelid = c.oid)
@@ -60,7 +61,7 @@ QUERIES = {
                 AND d.objid = format('%I.%I', s.schemaname, s.sequencename)::regclass)
         FROM pg_sequences s WHERE s.schemaname <> 'pgseam'""",
     "function": f"""
-        SELECT p.oid::regprocedure::text, pg_get_userbyid(p.proowner), p.proacl::text,
+        SELECT p.oid::regprocedure::text, pg_get_userbyid(p.proowner), coalesce(p.proacl, acldefault('f', p.proowner))::text,
                CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END
         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {HERE}""",
     "type": f"""
