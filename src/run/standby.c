@@ -142,6 +142,9 @@ standby_open(Standby *standby, GError **error)
         seam_error_set(error, SEAM_ERROR_FAILED, "standby %s cannot be asked: %s", label_of(standby), standby->why_not);
         return FALSE;
     }
+    /* Connecting does not tick: several that are down must not add up to a silence. */
+    if (!run_tick(standby->run, error))
+        return FALSE;
     standby->conn = db_open_standby(standby->target, name, &why);
     if (standby->conn == NULL) {
         set_not_asked(standby, why, error);

@@ -359,3 +359,52 @@ def test_give_up_for_an_autovacuum(vacuuming):
         pid = vacuumed(db)
         late = pgseam.run("start", pgseam.file("a.sql", ADD), "--on-blocker", "autovacuum=give-up", timeout=60, expect=4)
         assert str(pid) in late.err
+
+
+def test_two_autovacuums_do_not_make_the_first_table_wait_for_the_second(vacuuming):
+    """While one of two tables is awaited, nothing is held on the other for longer than the budget."""
+    with vacuuming.database() as db, Pgseam(db) as pgseam:
+        init_shop(db, users=20000)
+        quiet(db)
+        db.execute("CREATE TABLE notes AS SELECT id, id AS user_id FROM users")
+        for table in ("users", "notes"):
+            vacuum_slowly(db, table)
+        pids = [vacuumed(db, "users"), vacuumed(db, "notes")]
+        assert None not in pids
+        longest = Longest(db, "'notes'::regclass, 'users'::regclass")
+        with Load(db, old=3, rate=800) as load:
+            pgseam.run("start", pgseam.file("c.sql", "ALTER TABLE notes ADD FOREIGN KEY (user_id) REFERENCES users;"), timeout=90)
+            load.stop().assert_clean()
+        assert longest.stop() < 0.6
+        for pid in pids:
+            assert db.scalar("SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND query LIKE '%%VACUUM%%'", [pid]) == 0
+
+
+class Longest(Thread):
+    """How long at a time a pgseam has held one of the relations while it waited for another one."""
+
+    def __init__(self, db, relations):
+        super().__init__()
+        self.conn = db.connect()
+        self.relations = relations
+        self.seconds = 0
+        self.ended = False
+        self.start()
+
+    def run(self):
+        since = None
+        while not self.ended:
+            both = self.conn.execute(
+                "SELECT count(*) FILTER (WHERE granted) > 0 AND count(*) FILTER (WHERE NOT granted) > 0 FROM pg_locks l"
+                " JOIN pg_stat_activity a USING (pid) WHERE a.application_name LIKE 'pgseam/%' AND l.relation IN"
+                f" ({self.relations}) AND l.mode <> 'AccessShareLock'").fetchone()[0]
+            now = time.monotonic()
+            since = (since or now) if both else None
+            self.seconds = max(self.seconds, now - since if since else 0)
+            time.sleep(0.01)
+
+    def stop(self):
+        self.ended = True
+        self.join()
+        self.conn.close()
+        return self.seconds
