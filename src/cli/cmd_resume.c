@@ -33,8 +33,7 @@ run_resume(const CommonOptions *common, const RunOptions *options, char **args, 
             return FALSE;
         progress_say(run.progress, "migration %s is no longer paused", migration->name);
         if (migration->runner != NULL)
-            return throttle_check(&run, error) &&
-                   settings_store(run.control, migration->id, &run.options, error) &&
+            return throttle_check(&run, error) && settings_store(run.control, migration->id, &run.options, error) &&
                    driver_print_status(run.control, common, migration->name, error);
     }
     return go_on(&run, common, migration->stage, error);

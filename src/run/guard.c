@@ -17,6 +17,7 @@
 #define BACKOFF_MS        100
 #define BACKOFF_CAP_MS    5000
 #define STAGING_MARGIN_MS 1500
+#define SHORT_STAGINGS    3
 #define RETELL_MS         5000
 
 typedef struct Attempt {
@@ -309,7 +310,19 @@ staging_order(const Attempt *attempt)
 }
 
 /* PostgreSQL cancels an autovacuum for us after deadlock_timeout. That long only the first lock is awaited; the others,
- * with the first in hand, for the budget. A second autovacuum costs one more attempt, which begins with it. */
+ * with the first in hand, for the budget. A second autovacuum costs one more attempt, which begins with it. Only where
+ * one comes back faster than the other gives way, so that this never ends, the others are awaited for long, too: the
+ * application does not feel this lock, only other DDL and VACUUM do. */
+static int
+staging_timeout(const Attempt *attempt, guint place)
+{
+    const Run *run = attempt->run;
+
+    if (place == 0)
+        return run->deadlock_ms + STAGING_MARGIN_MS;
+    return attempt->number <= SHORT_STAGINGS ? run_lock_timeout(run, 5) : run->deadlock_ms + run_lock_timeout(run, 5);
+}
+
 static gboolean
 stage(Attempt *attempt, GError **error)
 {
@@ -317,9 +330,7 @@ stage(Attempt *attempt, GError **error)
     g_autoptr(GPtrArray) order = staging_order(attempt);
 
     for (guint i = 0; i < order->len; i++) {
-        int timeout = i == 0 ? run->deadlock_ms + STAGING_MARGIN_MS : run_lock_timeout(run, 5);
-
-        if (!db_set_local_ms(run->work, "lock_timeout", timeout, error) ||
+        if (!db_set_local_ms(run->work, "lock_timeout", staging_timeout(attempt, i), error) ||
             !lock_one(attempt, g_ptr_array_index(order, i), LOCK_SHARE_UPDATE_EXCLUSIVE, error))
             return FALSE;
     }

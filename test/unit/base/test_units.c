@@ -11,10 +11,17 @@ test_bytes(void)
     static const struct {
         const char *text;
         gint64 bytes;
-    } good[] = {{"0", 0},        {"7", 7},         {"512kB", 512 * KB},      {"512KB", 512 * KB},        {"64MB", 64 * KB * KB},
-                {"64 MB", 64 * KB * KB}, {"1gb", KB * KB * KB}, {"2TB", 2 * KB * KB * KB * KB}, {"10B", 10}};
-    static const char *const bad[] = {"",       "MB",        "-1",     "1XB",     "1.5GB",         " 1",
-                                      "1MB x",  "1M",        "0x10",   "9999999999TB", "99999999999999999999"};
+    } good[] = {{"0", 0},
+                {"7", 7},
+                {"512kB", 512 * KB},
+                {"512KB", 512 * KB},
+                {"64MB", 64 * KB * KB},
+                {"64 MB", 64 * KB * KB},
+                {"1gb", KB * KB * KB},
+                {"2TB", 2 * KB * KB * KB * KB},
+                {"10B", 10}};
+    static const char *const bad[] = {
+        "", "MB", "-1", "1XB", "1.5GB", " 1", "1MB x", "1M", "0x10", "9999999999TB", "99999999999999999999"};
 
     for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
         gint64 bytes = -1;
