@@ -108,6 +108,7 @@ typedef struct FactTable {
     GPtrArray *constraints;    /* FactConstraint */
     GPtrArray *dependents;     /* FactDependent */
     GPtrArray *triggers;       /* names of user triggers, as text */
+    gboolean fires_on_update;  /* an enabled trigger of the user fires for an UPDATE of any column */
     GPtrArray *trigger_states; /* pg_trigger.tgenabled of each: "O", "D", "R", "A" */
     GPtrArray *options;        /* storage parameters: "fillfactor=70", "toast.autovacuum_enabled=false" */
     char replica_identity;     /* pg_class.relreplident: d, n, f, i */

@@ -164,6 +164,7 @@ load_triggers(DbConn *conn, FactTable *table, const char *oid, GError **error)
     for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
         g_ptr_array_add(table->triggers, g_strdup(db_text(rows, i, "name")));
         g_ptr_array_add(table->trigger_states, g_strdup(db_text(rows, i, "state")));
+        table->fires_on_update |= db_bool(rows, i, "fires_on_update");
     }
     return rows != NULL;
 }

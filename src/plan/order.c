@@ -58,6 +58,30 @@ may_need(const FactTable *table, const Step *step, const Stmt *change)
     return TRUE;
 }
 
+/* The same for a foreign key of another table that references this one: a DELETE, or a new key value, may need it gone.
+ */
+static gboolean
+may_need_inbound(const FactTable *table, const Step *step, const Stmt *change)
+{
+    const char *name = step_get(step, PARAM_CONSTRAINT);
+
+    for (guint i = 0; step->kind == STEP_DDL_FINAL && name != NULL && i < table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
+
+        if (constraint->is_inbound && strcmp(constraint->name, name) == 0 &&
+            g_strcmp0(constraint->other_table, step->table) == 0 &&
+            g_strcmp0(constraint->other_schema, step->schema) == 0)
+            return change->kind == STMT_DELETE || assigns_any(&change->dml, constraint->columns);
+    }
+    return FALSE;
+}
+
+static gboolean
+is_of(const Step *step, const FactTable *table)
+{
+    return g_strcmp0(step->table, table->name) == 0 && g_strcmp0(step->schema, table->schema) == 0;
+}
+
 static gboolean
 is_before(const Script *script, const Stmt *a, const Stmt *b)
 {
@@ -80,8 +104,8 @@ check_change(PlanContext *ctx, const Stmt *change, GError **error)
     for (guint i = 0; table != NULL && i < ctx->phases[PHASE_CONTRACT]->len; i++) {
         const Step *step = g_ptr_array_index(ctx->phases[PHASE_CONTRACT], i);
 
-        if (g_strcmp0(step->table, table->name) != 0 || g_strcmp0(step->schema, table->schema) != 0 ||
-            !is_before(ctx->script, g_hash_table_lookup(ctx->stmts, step), change) || !may_need(table, step, change))
+        if (!is_before(ctx->script, g_hash_table_lookup(ctx->stmts, step), change) ||
+            !(is_of(step, table) ? may_need(table, step, change) : may_need_inbound(table, step, change)))
             continue;
         ctx->offset = change->offset;
         context_refuse(error, "put it into a migration of its own, after this one",

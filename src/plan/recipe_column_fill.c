@@ -195,11 +195,33 @@ fill_default(PlanContext *ctx, const Target *target, const ColumnDef *column, St
            (!column->is_not_null || recipe_not_null_in(ctx, target, column->name, NULL, PHASE_BACKFILL, error));
 }
 
+/* A plain ADD COLUMN fires no trigger; an UPDATE of each row would. */
+static gboolean
+check_triggers(const Target *target, const ColumnDef *column, GError **error)
+{
+    g_autofree char *name = sql_quote_ident(column->name);
+    g_autofree char *hint = NULL;
+
+    if (!target->table->fires_on_update)
+        return TRUE;
+    hint = g_strdup_printf(
+        "write it out, if the triggers may fire: ADD COLUMN %s, ALTER COLUMN %s SET DEFAULT ..., UPDATE "
+        "... SET %s = ... WHERE %s IS NULL",
+        name, name, name, name);
+    context_refuse(error, hint,
+                   "table %s has triggers on UPDATE: they would fire for each row that column %s is filled in, which a "
+                   "plain ADD COLUMN does not do",
+                   target->name, name);
+    return FALSE;
+}
+
 gboolean
 column_fill(PlanContext *ctx, const Target *target, const AlterCmd *cmd, Step *add, GError **error)
 {
     const ColumnDef *column = &cmd->definition;
 
+    if (!check_triggers(target, column, error))
+        return FALSE;
     if (context_is_serial(column->type_name))
         return fill_serial(ctx, target, column, add, error);
     if (column_identity(column) != NULL)

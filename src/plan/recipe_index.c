@@ -43,9 +43,10 @@ check_name(PlanContext *ctx, const Target *target, const char *name, gboolean if
         plan_note(ctx->plan, "line %d: index %s is there already, nothing to do", ctx->stmt->line, qualified);
         return FALSE;
     }
-    context_refuse(
-        error, is_dropped ? "its DROP runs in the contract phase, after this; give the new index another name" : NULL,
-        "relation %s exists already", qualified);
+    context_refuse(error,
+                   is_dropped ? "its DROP runs in the contract phase, after this; give the new index another name"
+                              : "give the index another name, or leave the statement out",
+                   "relation %s exists already", qualified);
     return FALSE;
 }
 
@@ -149,6 +150,21 @@ check_droppable(const PlanContext *ctx, const FactTable *table, const char *name
     return TRUE;
 }
 
+/* TRUE if an earlier statement of the file makes an index of this name: what it drops again it need not make. */
+static gboolean
+is_made_here(const PlanContext *ctx, const RelName *name)
+{
+    for (guint i = 0; i < ctx->targets->len; i++) {
+        const Target *target = g_ptr_array_index(ctx->targets, i);
+        const char *schema = name->schema != NULL ? name->schema : target->schema;
+        g_autofree char *qualified = sql_quote_name(schema, name->name);
+
+        if (g_hash_table_contains(ctx->index_names, qualified))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean
 drop_one(PlanContext *ctx, const RelName *name, GError **error)
 {
@@ -158,6 +174,11 @@ drop_one(PlanContext *ctx, const RelName *name, GError **error)
     const Target *target;
     Step *step;
 
+    if (table == NULL && is_made_here(ctx, name)) {
+        context_refuse(error, "leave both statements out", "index \"%s\" is made by this same file and dropped again",
+                       name->name);
+        return FALSE;
+    }
     if (table == NULL) {
         if (drop->if_exists) {
             plan_note(ctx->plan, "line %d: there is no index \"%s\", nothing to do", ctx->stmt->line, name->name);

@@ -20,6 +20,9 @@ CREATE INDEX t_a ON t (a);
 CREATE INDEX t_partial ON t (a) WHERE note IS NULL;
 CREATE TABLE nokey (x int, y text);
 CREATE TABLE empty (id int);
+CREATE TABLE triggered (id int PRIMARY KEY);
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TRIGGER touch BEFORE UPDATE ON triggered FOR EACH ROW EXECUTE FUNCTION nothing();
 ALTER TABLE t ADD CONSTRAINT t_ref_fk FOREIGN KEY (ref) REFERENCES parent (code);
 INSERT INTO parent SELECT g, 'c' || g, 'label' FROM generate_series(1, 100) g;
 INSERT INTO other SELECT g, g FROM generate_series(1, 50) g;
@@ -210,6 +213,10 @@ def test_duplicates_are_shown_before_the_index_is_built(db, pgseam):
     "ALTER TABLE parent DROP CONSTRAINT parent_code_key": "is needed by foreign key t_ref_fk of public.t",
     "ALTER TABLE t DISABLE TRIGGER USER; UPDATE t SET a = 1; ALTER TABLE t ENABLE TRIGGER USER": "another phase",
     "ALTER TABLE t DROP CONSTRAINT a_small; UPDATE t SET a = 2000000": "it would run before it",
+    "ALTER TABLE t DROP CONSTRAINT t_ref_fk; DELETE FROM parent WHERE id < 10": "it would run before it",
+    "ALTER TABLE t ALTER name TYPE varchar(90); UPDATE t SET name = repeat('x', 80)": "it would run before it",
+    "CREATE INDEX i ON t (b); DROP INDEX IF EXISTS i": "is made by this same file and dropped again",
+    "ALTER TABLE triggered ADD COLUMN u uuid DEFAULT gen_random_uuid()": "has triggers on UPDATE",
     "ALTER TABLE t ADD COLUMN c int NOT NULL": "fails on a table with rows",
 }.items())
 def test_refused_with_nothing_changed(db, pgseam, sql, said):

@@ -89,7 +89,7 @@ test_twice_in_one_file(void)
     assert_refusal(NULL, "ALTER TABLE users ADD a int; ALTER TABLE users ADD a int",
                    "\"a\" of table users exists already", NULL);
     assert_refusal(NULL, "CREATE INDEX i ON users (n); CREATE INDEX i ON orders (id)", "relation shop.i exists already",
-                   NULL);
+                   "another name");
     assert_refusal(NULL, "ALTER TABLE users DROP email; ALTER TABLE users DROP email",
                    "is dropped by an earlier statement", "put this statement before");
     assert_refusal(NULL, "DROP INDEX users_email_idx; DROP INDEX users_email_idx", "is dropped by an earlier statement",
@@ -204,9 +204,9 @@ test_indexes(void)
 {
     static const Refusal cases[] = {
         {"CREATE INDEX ON users (zzz)", "column \"zzz\" of table shop.users does not exist", NULL},
-        {"CREATE INDEX users_email_idx ON users (n)", "relation shop.users_email_idx exists already", NULL},
-        {"CREATE INDEX orders ON users (n)", "relation shop.orders exists already", NULL},
-        {"CREATE INDEX IF NOT EXISTS orders ON users (n)", "relation shop.orders exists already", NULL},
+        {"CREATE INDEX users_email_idx ON users (n)", "relation shop.users_email_idx exists already", "another name"},
+        {"CREATE INDEX orders ON users (n)", "relation shop.orders exists already", "another name"},
+        {"CREATE INDEX IF NOT EXISTS orders ON users (n)", "relation shop.orders exists already", "another name"},
         {"CREATE INDEX users_broken ON users (n)", "it is INVALID", "DROP INDEX CONCURRENTLY"},
         {"CREATE INDEX IF NOT EXISTS users_broken ON users (n)", "it is INVALID", "DROP INDEX CONCURRENTLY"},
         {"DROP INDEX zzz", "index \"zzz\" does not exist (search_path: shop, public)", NULL},
