@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/sqltext.h"
+#include "plan/objects.h"
 #include "plan/recipe.h"
 
 void
@@ -19,26 +20,47 @@ context_note_prepared(PlanContext *ctx, const Target *target)
         plan_note(ctx->plan, "%s", note);
 }
 
+/* TRUE if an earlier statement of the file takes it away: a view that it drops or makes anew, a constraint. All of that
+ * runs before the column goes. */
+static gboolean
+is_gone(const PlanContext *ctx, const char *what)
+{
+    const GPtrArray *steps = ctx->phases[PHASE_CONTRACT];
+
+    for (guint i = 0; i < steps->len; i++) {
+        const Step *step = g_ptr_array_index(steps, i);
+        g_autofree char *table = sql_quote_name(step->schema, step->table);
+        g_autofree char *described = NULL;
+
+        if (step->kind != STEP_DDL_FINAL || step_get(step, PARAM_CONSTRAINT) == NULL)
+            continue;
+        described = g_strdup_printf("constraint %s on table %s", step_get(step, PARAM_CONSTRAINT), table);
+        if (strcmp(described, what) == 0)
+            return TRUE;
+    }
+    return objects_is_gone(ctx, what);
+}
+
 /* Everything of other objects that a plain DROP COLUMN would stop at. */
 static void
-append_obstacles(GString *out, const FactTable *table, const char *column)
+append_obstacles(GString *out, const PlanContext *ctx, const FactTable *table, const char *column)
 {
     for (guint i = 0; i < table->dependents->len; i++) {
         const FactDependent *dependent = g_ptr_array_index(table->dependents, i);
 
-        if (strcmp(dependent->column, column) == 0)
+        if (strcmp(dependent->column, column) == 0 && !is_gone(ctx, dependent->what))
             g_string_append_printf(out, "%s%s", out->len > 0 ? ", " : "", dependent->what);
     }
 }
 
 static char *
-obstacles_of(const FactTable *table, const char *column)
+obstacles_of(const PlanContext *ctx, const FactTable *table, const char *column)
 {
     GString *out = g_string_new(NULL);
 
-    append_obstacles(out, table, column);
+    append_obstacles(out, ctx, table, column);
     for (guint i = 0; i < table->descendants->len; i++)
-        append_obstacles(out, g_ptr_array_index(table->descendants, i), column);
+        append_obstacles(out, ctx, g_ptr_array_index(table->descendants, i), column);
     return g_string_free(out, FALSE);
 }
 
@@ -98,9 +120,9 @@ recipe_column_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
                        cmd->column);
         return FALSE;
     }
-    obstacles = obstacles_of(target->table, cmd->column);
+    obstacles = obstacles_of(ctx, target->table, cmd->column);
     if (obstacles[0] != '\0') {
-        context_refuse(error, "drop or change these first, in a migration of their own", "column \"%s\" is used by %s",
+        context_refuse(error, "drop or change these first: before it, in this same file", "column \"%s\" is used by %s",
                        cmd->column, obstacles);
         return FALSE;
     }

@@ -326,15 +326,16 @@ recipe_validate_constraint(PlanContext *ctx, const Target *target, const AlterCm
 
 /* Foreign keys of other tables that rest on a key of this one. */
 static char *
-inbound_of(const FactTable *table, const FactConstraint *constraint)
+inbound_of(const PlanContext *ctx, const FactTable *table, const FactConstraint *constraint)
 {
     GString *out = g_string_new(NULL);
 
     for (guint i = 0; i < table->constraints->len; i++) {
         const FactConstraint *other = g_ptr_array_index(table->constraints, i);
+        Target child = {other->other_schema, other->other_table, NULL, NULL};
 
         if ((constraint->kind == 'p' || constraint->kind == 'u') && other->is_inbound &&
-            g_strcmp0(other->index, constraint->index) == 0)
+            g_strcmp0(other->index, constraint->index) == 0 && !is_dropped(ctx, &child, other->name))
             g_string_append_printf(out, "%sforeign key %s of %s.%s", out->len > 0 ? ", " : "", other->name,
                                    other->other_schema, other->other_table);
     }
@@ -345,7 +346,7 @@ static gboolean
 check_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const FactConstraint *constraint,
            GError **error)
 {
-    g_autofree char *inbound = inbound_of(target->table, constraint);
+    g_autofree char *inbound = inbound_of(ctx, target->table, constraint);
     const FactIndex *index = constraint->index != NULL ? facts_index(target->table, constraint->index) : NULL;
 
     if (inbound[0] != '\0') {
