@@ -173,6 +173,27 @@ context_is_dropped(const PlanContext *ctx, const Target *target, const char *col
     return find_change(ctx->dropped, target, column) != NULL;
 }
 
+/* A column that a table of the file has from its parents or by LIKE. */
+static gboolean
+takes_column(const PlanContext *ctx, const Target *target, const char *column)
+{
+    for (int k = 0; target->created != NULL && k < 2; k++) {
+        const GPtrArray *names = k == 0 ? target->created->parents : target->created->sources;
+
+        for (guint i = 0; i < names->len; i++) {
+            const RelName *name = g_ptr_array_index(names, i);
+            const FactTable *source = facts_find(ctx->facts, name->schema, name->name);
+            const Target *made =
+                find_target(ctx, name->schema != NULL ? name->schema : ctx->facts->creation_schema, name->name);
+
+            if ((source != NULL && facts_column(source, column) != NULL) ||
+                (source == NULL && made != NULL && made != target && context_has_column(ctx, made, column)))
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 gboolean
 context_has_column(const PlanContext *ctx, const Target *target, const char *column)
 {
@@ -184,7 +205,7 @@ context_has_column(const PlanContext *ctx, const Target *target, const char *col
         if (strcmp(definition->name, column) == 0)
             return TRUE;
     }
-    return context_added(ctx, target, column) != NULL;
+    return context_added(ctx, target, column) != NULL || takes_column(ctx, target, column);
 }
 
 /* A hint like psql's: a column of the same name in another case, or one that shares most of its letters from the start.

@@ -149,3 +149,49 @@ family_check(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError
             ctx->stmt->line, table->descendants->len + 1);
     return TRUE;
 }
+
+/* The name of a table that an earlier statement of the file makes, alters, or gives an index, a partition or a child.
+ */
+static gboolean
+changes(const PlanContext *ctx, const Stmt *stmt, const FactTable *table)
+{
+    switch (stmt->kind) {
+        case STMT_ALTER_TABLE:
+            return facts_find(ctx->facts, stmt->alter_table.relation.schema, stmt->alter_table.relation.name) == table;
+        case STMT_CREATE_INDEX:
+            return facts_find(ctx->facts, stmt->create_index.relation.schema, stmt->create_index.relation.name) ==
+                   table;
+        case STMT_CREATE_TABLE:
+            for (guint i = 0; i < stmt->create_table.parents->len; i++) {
+                const RelName *name = g_ptr_array_index(stmt->create_table.parents, i);
+
+                if (facts_find(ctx->facts, name->schema, name->name) == table)
+                    return TRUE;
+            }
+            return FALSE;
+        default:
+            return FALSE;
+    }
+}
+
+gboolean
+family_check_unchanged(PlanContext *ctx, const FactTable *table, const char *what, GError **error)
+{
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+        gboolean is_changed;
+
+        if (stmt == ctx->stmt)
+            return TRUE;
+        is_changed = changes(ctx, stmt, table);
+        for (guint k = 0; k < table->descendants->len; k++)
+            is_changed |= changes(ctx, stmt, g_ptr_array_index(table->descendants, k));
+        if (!is_changed)
+            continue;
+        context_refuse(error, "put it before that statement, or into a migration of its own",
+                       "%s rests on what %s.%s is now, and line %d changes that or its family", what, table->schema,
+                       table->name, stmt->line);
+        return FALSE;
+    }
+    return TRUE;
+}

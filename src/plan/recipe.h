@@ -121,6 +121,10 @@ gboolean repeatable_decide(const PlanContext *ctx, const Target *target, const S
  * undo reach all of them alike. */
 gboolean family_check(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error);
 
+/* Refuse if an earlier statement of the file changes the table or its family: its columns, indexes or partitions would
+ * not be those that the facts tell. */
+gboolean family_check_unchanged(PlanContext *ctx, const FactTable *table, const char *what, GError **error);
+
 /* What a bound of a partition of `parent` means, as a condition that ATTACH takes for a proof; NULL where it cannot be
  * said. The caller frees. */
 char *bound_condition(const FactTable *parent, const PartitionBound *bound);
@@ -132,6 +136,8 @@ void recipe_partition_locks(Step *step, const FactTable *parent, LockMode refere
 
 /* The recipes. */
 gboolean recipe_attach(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error);
+/* What a new table takes from its parents (INHERITS, PARTITION OF): their locks go to the step that creates it. */
+gboolean recipe_inherit(PlanContext *ctx, const Target *target, Step *step, GError **error);
 gboolean recipe_detach(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error);
 gboolean recipe_alter_table(PlanContext *ctx, GError **error);
 gboolean recipe_column_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,
@@ -149,6 +155,8 @@ gboolean recipe_drop_index(PlanContext *ctx, GError **error);
 /* The same for a partitioned table, partition by partition. The name is free and chosen. */
 gboolean recipe_create_partitioned_index(PlanContext *ctx, const Target *target, const char *name, Phase phase,
                                          GError **error);
+/* The same for a partitioned table that the file makes: nobody uses it yet. */
+void recipe_create_index_of_new(PlanContext *ctx, const Target *target, const char *name, Phase phase);
 void recipe_drop_partitioned_index(PlanContext *ctx, const Target *target, const char *name);
 gboolean recipe_reindex(PlanContext *ctx, GError **error);
 gboolean recipe_refresh(PlanContext *ctx, GError **error);

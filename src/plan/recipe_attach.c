@@ -1,6 +1,7 @@
 /*
- * ATTACH PARTITION without a scan and without a build under its locks (research: recipe R6, rows 45 to 48): the bound
- * and the foreign keys are proven on the new partition first, its indexes are built, and what is left is an instant.
+ * CREATE TABLE ... PARTITION OF and INHERITS, and ATTACH PARTITION without a scan and without a build under its locks
+ * (research: recipe R6, rows 45 to 48): the bound and the foreign keys are proven on the new partition first, its
+ * indexes are built, and what is left is an instant.
  */
 #include <string.h>
 
@@ -145,45 +146,60 @@ prove_bound(const Attach *attach, const Target *target, const char *condition, c
                                              sql_name(target->schema, target->name), sql_ident(constraint)));
 }
 
+/* The default partition holds no row of the new range. */
+static gboolean
+prove_default(const Attach *attach, const PartitionBound *bound, GError **error)
+{
+    g_autofree char *condition = bound_condition(attach->parent->table, bound);
+    g_autofree char *opposite = NULL;
+    Target fallback = {attach->fallback->schema, attach->fallback->name, attach->fallback, NULL};
+
+    if (condition == NULL && attach->fallback->bytes == 0)
+        return TRUE;
+    if (condition == NULL) {
+        context_refuse(
+            error, "write the bound with constants, of one column",
+            "every row of the default partition %s would be read under ACCESS EXCLUSIVE: no constraint can be "
+            "made of the bound %s",
+            attach->fallback->name, bound->text);
+        return FALSE;
+    }
+    opposite = sql_build("NOT (?)", sql_raw(condition));
+    prove_bound(attach, &fallback, opposite, "proves that the default partition holds no row of the new one");
+    plan_note(
+        attach->ctx->plan,
+        "line %d: from then on the default partition %s takes no rows of the new range: until the new partition is "
+        "there, which follows, an INSERT of one fails",
+        attach->ctx->stmt->line, attach->fallback->name);
+    return TRUE;
+}
+
 /* Without a condition that says what the bound does, the rows would be read under ACCESS EXCLUSIVE. */
 static gboolean
 prove_rows(const Attach *attach, GError **error)
 {
     const FactTable *parent = attach->parent->table;
+    const FactTable *child = attach->child->table;
     g_autofree char *condition = bound_condition(parent, &attach->cmd->bound);
     g_autofree char *whole = NULL;
-    Target fallback;
 
-    if (condition == NULL && (attach->child->table == NULL || attach->child->table->bytes == 0) &&
-        attach->fallback == NULL)
-        return TRUE;
-    if (condition == NULL) {
+    if (condition == NULL && child != NULL && child->bytes > 0) {
         context_refuse(
             error,
             "write the bound with constants; a default partition, or one of several range columns, can be "
             "attached while it is empty",
-            "ATTACH PARTITION would read every row of %s%s%s under ACCESS EXCLUSIVE: no constraint can be made "
-            "of the bound %s",
-            attach->child->name, attach->fallback != NULL ? " and " : "",
-            attach->fallback != NULL ? attach->fallback->name : "", attach->cmd->bound.text);
+            "ATTACH PARTITION would read every row of %s under ACCESS EXCLUSIVE: no constraint can be made of "
+            "the bound %s",
+            child->name, attach->cmd->bound.text);
         return FALSE;
     }
-    whole = parent->partition_constraint != NULL
-                ? sql_build("(?) AND (?)", sql_raw(condition), sql_raw(parent->partition_constraint))
-                : g_strdup(condition);
-    prove_bound(attach, attach->child, whole, "proves that the rows fit, so that ATTACH need not read them");
-    if (attach->fallback == NULL)
-        return TRUE;
-    fallback = (Target){attach->fallback->schema, attach->fallback->name, attach->fallback, NULL};
-    g_free(g_steal_pointer(&whole));
-    whole = sql_build("NOT (?)", sql_raw(condition));
-    prove_bound(attach, &fallback, whole, "proves that the default partition holds no row of the new one");
-    plan_note(
-        attach->ctx->plan,
-        "line %d: from then on the default partition %s takes no rows of the new range: until ATTACH, which follows, "
-        "an INSERT of one fails",
-        attach->ctx->stmt->line, attach->fallback->name);
-    return TRUE;
+    if (condition != NULL) {
+        whole = parent->partition_constraint != NULL
+                    ? sql_build("(?) AND (?)", sql_raw(condition), sql_raw(parent->partition_constraint))
+                    : g_strdup(condition);
+        prove_bound(attach, attach->child, whole, "proves that the rows fit, so that ATTACH need not read them");
+    }
+    return attach->fallback == NULL || prove_default(attach, &attach->cmd->bound, error);
 }
 
 /* The index of the new table that ATTACH will take for one of the parent's. */
@@ -204,24 +220,30 @@ index_alike(const FactTable *child, const FactIndex *ours, const GPtrArray *used
 
 /* As generateClonedIndexStmt() and ChooseIndexName() name it. */
 static char *
-index_name(const Attach *attach, const FactIndex *ours)
+index_name(PlanContext *ctx, const char *schema, const char *table, const FactIndex *ours)
 {
-    const FactTable *child = attach->child->table;
     g_autoptr(GString) stem = g_string_new(NULL);
     const char *label = ours->is_primary ? "pkey" : ours->constraint != NULL ? "key" : "idx";
 
-    for (guint i = 0; i < ours->attributes->len; i++)
+    for (guint i = 0; ours->attributes != NULL && i < ours->attributes->len; i++)
         g_string_append_printf(stem, "%s%s", i > 0 ? "_" : "", (const char *)g_ptr_array_index(ours->attributes, i));
     for (unsigned number = 0;; number++) {
-        g_autofree char *name = name_default(child->name, ours->is_primary ? NULL : stem->str, label, number);
-        g_autofree char *qualified = sql_quote_name(child->schema, name);
+        g_autofree char *name = name_default(table, ours->is_primary ? NULL : stem->str, label, number);
+        g_autofree char *qualified = sql_quote_name(schema, name);
 
-        if (!facts_is_taken(attach->ctx->facts, child->schema, name) &&
-            !g_hash_table_contains(attach->ctx->index_names, qualified)) {
-            g_hash_table_add(attach->ctx->index_names, g_steal_pointer(&qualified));
+        if (!facts_is_taken(ctx->facts, schema, name) && !g_hash_table_contains(ctx->index_names, qualified)) {
+            g_hash_table_add(ctx->index_names, g_steal_pointer(&qualified));
             return g_steal_pointer(&name);
         }
     }
+}
+
+/* The names that the indexes of a new partition get, so that the file's own do not clash with them. */
+static void
+claim_index_names(PlanContext *ctx, const Target *target, const FactTable *ancestor)
+{
+    for (guint i = 0; i < ancestor->indexes->len; i++)
+        g_free(index_name(ctx, target->schema, target->name, g_ptr_array_index(ancestor->indexes, i)));
 }
 
 static void
@@ -254,7 +276,7 @@ build_index(const Attach *attach, const FactIndex *ours, GError **error)
                        child->name, ours->name);
         return FALSE;
     }
-    name = index_name(attach, ours);
+    name = index_name(attach->ctx, child->schema, child->name, ours);
     step = begin_step(attach, STEP_INDEX_CREATE, child);
     step->sql = sql_build("CREATE ?INDEX CONCURRENTLY ? ON ? ?", sql_raw(ours->is_unique ? "UNIQUE " : ""),
                           sql_ident(name), sql_name(child->schema, child->name), sql_raw(ours->tail));
@@ -264,6 +286,54 @@ build_index(const Attach *attach, const FactIndex *ours, GError **error)
     step_add_lock(step, child->schema, child->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_BUILD, TRUE);
     if (ours->constraint != NULL)
         make_constraint(attach, ours, name);
+    return TRUE;
+}
+
+/* One that an earlier statement of the file makes. */
+static gboolean
+is_made_before(const Attach *attach, const FactIndex *ours)
+{
+    const PlanContext *ctx = attach->ctx;
+
+    for (guint i = 0; i < ctx->script->stmts->len && g_ptr_array_index(ctx->script->stmts, i) != ctx->stmt; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+        const CreateIndexStmt *create = &stmt->create_index;
+
+        if (stmt->kind == STMT_CREATE_INDEX && ours->constraint == NULL && create->is_unique == ours->is_unique &&
+            g_strcmp0(create->plain, ours->tail) == 0 &&
+            facts_find(ctx->facts, create->relation.schema, create->relation.name) == attach->child->table)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Keys that the file adds to the new partition first are not among its facts. */
+static gboolean
+check_keys(const Attach *attach, GError **error)
+{
+    const PlanContext *ctx = attach->ctx;
+
+    for (guint i = 0; i < ctx->script->stmts->len && g_ptr_array_index(ctx->script->stmts, i) != ctx->stmt; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+        const AlterTableStmt *alter = &stmt->alter_table;
+
+        if (stmt->kind != STMT_ALTER_TABLE ||
+            facts_find(ctx->facts, alter->relation.schema, alter->relation.name) != attach->child->table)
+            continue;
+        for (guint k = 0; k < alter->cmds->len; k++) {
+            const AlterCmd *cmd = g_ptr_array_index(alter->cmds, k);
+
+            if (cmd->kind != ALTER_ADD_CONSTRAINT || cmd->constraint->kind == CONSTRAINT_CHECK)
+                continue;
+            context_refuse(
+                error,
+                "leave that constraint out: ATTACH PARTITION makes it online where the parent has one; or put "
+                "ATTACH into a migration of its own",
+                "line %d adds a constraint to %s, which ATTACH PARTITION would have to know", stmt->line,
+                attach->child->name);
+            return FALSE;
+        }
+    }
     return TRUE;
 }
 
@@ -279,7 +349,7 @@ build_indexes(const Attach *attach, GError **error)
 
         if (theirs != NULL)
             g_ptr_array_add(used, (gpointer)theirs);
-        else if (!build_index(attach, ours, error))
+        else if (!is_made_before(attach, ours) && !build_index(attach, ours, error))
             return FALSE;
     }
     return TRUE;
@@ -375,6 +445,16 @@ recipe_partition_locks(Step *step, const FactTable *parent, LockMode referenced,
 }
 
 static void
+lock_default(const Attach *attach, Step *step)
+{
+    if (attach->fallback != NULL) {
+        Target fallback = {attach->fallback->schema, attach->fallback->name, attach->fallback, NULL};
+
+        context_lock(step, &fallback, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+    }
+}
+
+static void
 add_attach(const Attach *attach, const char *sql)
 {
     const Target *parent = attach->parent;
@@ -395,11 +475,7 @@ add_attach(const Attach *attach, const char *sql)
     step_set(step, PARAM_VERIFY, verify);
     step_add_lock(step, parent->schema, parent->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_INSTANT, TRUE);
     context_lock(step, child, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
-    if (attach->fallback != NULL) {
-        Target fallback = {attach->fallback->schema, attach->fallback->name, attach->fallback, NULL};
-
-        context_lock(step, &fallback, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
-    }
+    lock_default(attach, step);
     recipe_partition_locks(step, parent->table, LOCK_ACCESS_EXCLUSIVE, LOCK_SHARE_ROW_EXCLUSIVE, FALSE);
     step_add_undo_lock(step, parent->schema, parent->name, LOCK_ACCESS_EXCLUSIVE, TRUE);
     recipe_partition_locks(step, parent->table, LOCK_ACCESS_EXCLUSIVE, LOCK_ACCESS_EXCLUSIVE, TRUE);
@@ -409,6 +485,72 @@ static const FactTable *
 default_of(const PlanContext *ctx, const FactTable *parent)
 {
     return parent->default_name != NULL ? facts_find(ctx->facts, parent->default_schema, parent->default_name) : NULL;
+}
+
+/* A new partition is empty, but a default partition is read for rows that would now belong to it. */
+static gboolean
+add_partition(PlanContext *ctx, const Target *parent, const Target *target, Step *step, GError **error)
+{
+    const PartitionBound *bound = &ctx->stmt->create_table.bound;
+    g_autoptr(GPtrArray) drops = g_ptr_array_new_with_free_func(g_free);
+    const FactTable *fallback = default_of(ctx, parent->table);
+    Attach attach = {ctx, parent, target, fallback, NULL, PHASE_EXPAND, drops};
+    guint place = ctx->phases[PHASE_EXPAND]->len - 1;
+
+    claim_index_names(ctx, target, parent->table);
+    step_add_lock(step, parent->schema, parent->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    recipe_partition_locks(step, parent->table, LOCK_SHARE_ROW_EXCLUSIVE, LOCK_SHARE_ROW_EXCLUSIVE, FALSE);
+    recipe_partition_locks(step, parent->table, LOCK_ACCESS_EXCLUSIVE, LOCK_ACCESS_EXCLUSIVE, TRUE);
+    if (fallback == NULL)
+        return TRUE;
+    if (!prove_default(&attach, bound, error))
+        return FALSE;
+    /* The proof comes before the table. */
+    g_ptr_array_add(ctx->phases[PHASE_EXPAND], g_ptr_array_steal_index(ctx->phases[PHASE_EXPAND], place));
+    lock_default(&attach, step);
+    for (guint i = 0; i < drops->len; i++)
+        step_append(step, PARAM_MORE, g_strdup(g_ptr_array_index(drops, i)));
+    return TRUE;
+}
+
+/* A partition of a table that the file makes has the foreign keys of the first one that was there before. */
+static void
+lock_beyond(PlanContext *ctx, const Target *parent, const Target *target, Step *step)
+{
+    step_add_lock(step, parent->schema, parent->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    while (parent != NULL && parent->table == NULL && parent->created->bound.text != NULL)
+        parent = context_target_of(ctx, g_ptr_array_index(parent->created->parents, 0), "rp", NULL);
+    if (parent == NULL || parent->table == NULL)
+        return;
+    claim_index_names(ctx, target, parent->table);
+    recipe_partition_locks(step, parent->table, LOCK_SHARE_ROW_EXCLUSIVE, LOCK_SHARE_ROW_EXCLUSIVE, FALSE);
+    recipe_partition_locks(step, parent->table, LOCK_ACCESS_EXCLUSIVE, LOCK_ACCESS_EXCLUSIVE, TRUE);
+}
+
+gboolean
+recipe_inherit(PlanContext *ctx, const Target *target, Step *step, GError **error)
+{
+    const CreateTableStmt *create = &ctx->stmt->create_table;
+
+    for (guint i = 0; i < create->parents->len; i++) {
+        const Target *parent = context_target_of(ctx, g_ptr_array_index(create->parents, i), "rp", error);
+
+        if (parent == NULL)
+            return FALSE;
+        if (create->bound.text != NULL)
+            step_append(step, PARAM_UNDO,
+                        sql_build("ALTER TABLE ? DETACH PARTITION ?", sql_name(parent->schema, parent->name),
+                                  sql_name(target->schema, target->name)));
+        if (parent->table == NULL) {
+            lock_beyond(ctx, parent, target, step);
+            continue;
+        }
+        if (create->bound.text == NULL)
+            step_add_lock(step, parent->schema, parent->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_INSTANT, TRUE);
+        else if (!add_partition(ctx, parent, target, step, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 gboolean
@@ -431,9 +573,10 @@ recipe_attach(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const
         return FALSE;
     attach.fallback = default_of(ctx, target->table);
     attach.phase = ctx->phases[PHASE_BACKFILL]->len > 0 ? PHASE_BACKFILL : PHASE_EXPAND;
-    if (!check_child(&attach, error))
+    if (!family_check_unchanged(ctx, target->table, "ATTACH PARTITION", error) || !check_child(&attach, error))
         return FALSE;
-    if (attach.child->table != NULL && (!build_indexes(&attach, error) || !prove_foreign_keys(&attach, error)))
+    if (attach.child->table != NULL &&
+        (!check_keys(&attach, error) || !build_indexes(&attach, error) || !prove_foreign_keys(&attach, error)))
         return FALSE;
     if (!prove_rows(&attach, error))
         return FALSE;

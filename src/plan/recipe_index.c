@@ -109,6 +109,10 @@ recipe_create_index(PlanContext *ctx, GError **error)
         g_propagate_error(error, g_steal_pointer(&why));
         return FALSE;
     }
+    if (target->created != NULL && target->created->is_partitioned) {
+        recipe_create_index_of_new(ctx, target, name, phase);
+        return TRUE;
+    }
     if (target->table != NULL && target->table->kind == 'p')
         return recipe_create_partitioned_index(ctx, target, name, phase, error);
     add_create(ctx, target, name, phase);

@@ -227,6 +227,29 @@ add_steps(PlanContext *ctx, Phase phase, const GPtrArray *tree)
     }
 }
 
+/* A partition that comes earlier in the file would not be among those that are planned for, and the whole never be
+ * valid. */
+static gboolean
+check_partitions(PlanContext *ctx, const FactTable *table, GError **error)
+{
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+        gboolean brings = stmt->kind == STMT_CREATE_TABLE && stmt->create_table.bound.text != NULL;
+
+        for (guint k = 0; stmt->kind == STMT_ALTER_TABLE && k < stmt->alter_table.cmds->len; k++)
+            brings |= ((const AlterCmd *)g_ptr_array_index(stmt->alter_table.cmds, k))->kind == ALTER_ATTACH_PARTITION;
+        if (stmt == ctx->stmt)
+            return TRUE;
+        if (!brings)
+            continue;
+        context_refuse(error, "put the index before that statement, or into a migration of its own",
+                       "line %d brings a partition: the index of %s.%s could not be planned for it", stmt->line,
+                       table->schema, table->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 recipe_create_partitioned_index(PlanContext *ctx, const Target *target, const char *name, Phase phase, GError **error)
 {
@@ -241,11 +264,30 @@ recipe_create_partitioned_index(PlanContext *ctx, const Target *target, const ch
         g_hash_table_add(ctx->index_names, sql_quote_name(target->schema, name));
         return TRUE;
     }
+    if (!check_partitions(ctx, target->table, error))
+        return FALSE;
     tree = grow(ctx, target, name, error);
     if (tree == NULL)
         return FALSE;
     add_steps(ctx, phase, tree);
     return TRUE;
+}
+
+void
+recipe_create_index_of_new(PlanContext *ctx, const Target *target, const char *name, Phase phase)
+{
+    const CreateIndexStmt *create = &ctx->stmt->create_index;
+    Step *step = context_step(ctx, phase, STEP_DDL_RUN, target);
+    g_autofree char *index = sql_quote_name(target->schema, name);
+
+    step->sql = sql_build("CREATE ?INDEX ? ON ???", sql_raw(create->is_unique ? "UNIQUE " : ""), sql_ident(name),
+                          sql_raw(create->is_only ? "ONLY " : ""), sql_name(target->schema, target->name),
+                          sql_raw(ctx->stmt->text + create->table_end));
+    step->why = g_strdup("the table is made by this file: nobody uses it yet");
+    step_append(step, PARAM_UNDO, sql_build("DROP INDEX IF EXISTS ?", sql_raw(index)));
+    step_add_lock(step, target->schema, target->name, LOCK_SHARE, HOLD_INSTANT, TRUE);
+    step_add_undo_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, TRUE);
+    g_hash_table_add(ctx->index_names, g_steal_pointer(&index));
 }
 
 void

@@ -132,7 +132,7 @@ without(const Stmt *stmt, const GPtrArray *split)
     return g_string_free(out, FALSE);
 }
 
-static void
+static Step *
 add_create(PlanContext *ctx, const Target *target, const GPtrArray *split)
 {
     const CreateTableStmt *create = &ctx->stmt->create_table;
@@ -149,6 +149,7 @@ add_create(PlanContext *ctx, const Target *target, const GPtrArray *split)
         if (source != NULL)
             step_add_lock(step, source->schema, source->name, LOCK_ACCESS_SHARE, HOLD_INSTANT, FALSE);
     }
+    return step;
 }
 
 static gboolean
@@ -171,7 +172,8 @@ create_steps(PlanContext *ctx, const Target *target, GError **error)
 {
     g_autoptr(GPtrArray) split = split_off(ctx, target, &ctx->stmt->create_table);
 
-    add_create(ctx, target, split);
+    if (!recipe_inherit(ctx, target, add_create(ctx, target, split), error))
+        return FALSE;
     for (guint i = 0; i < split->len; i++) {
         if (!recipe_foreign_key(ctx, target, g_ptr_array_index(split, i), error))
             return FALSE;

@@ -132,6 +132,8 @@ wishes_of_create(Wishes *wishes, const CreateTableStmt *create)
         wish_constraint(wishes, &create->relation, g_ptr_array_index(create->constraints, i));
     for (guint i = 0; i < create->sources->len; i++)
         wish_relation(wishes, g_ptr_array_index(create->sources, i));
+    for (guint i = 0; i < create->parents->len; i++)
+        wish_relation(wishes, g_ptr_array_index(create->parents, i));
 }
 
 static void

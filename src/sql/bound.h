@@ -24,4 +24,8 @@ typedef struct PartitionBound {
     int remainder;
 } PartitionBound;
 
+/* Release what they hold. */
+void bound_value_free(gpointer value);
+void bound_clear(PartitionBound *bound);
+
 #endif

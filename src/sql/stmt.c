@@ -81,6 +81,8 @@ stmt_free(Stmt *stmt)
             g_clear_pointer(&stmt->create_table.columns, g_ptr_array_unref);
             g_clear_pointer(&stmt->create_table.constraints, g_ptr_array_unref);
             g_clear_pointer(&stmt->create_table.sources, g_ptr_array_unref);
+            g_clear_pointer(&stmt->create_table.parents, g_ptr_array_unref);
+            bound_clear(&stmt->create_table.bound);
             g_clear_pointer(&stmt->create_table.elements, g_array_unref);
             break;
         case STMT_CREATE_INDEX:

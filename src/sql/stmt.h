@@ -171,6 +171,9 @@ typedef struct CreateTableStmt {
     GPtrArray *columns;      /* ColumnDef */
     GPtrArray *constraints;  /* ConstraintDef: those of the table, not the inline ones of its columns */
     GPtrArray *sources;      /* RelName: the tables of LIKE */
+    GPtrArray *parents;      /* RelName: INHERITS, or the one of PARTITION OF */
+    PartitionBound bound;    /* PARTITION OF */
+    gboolean is_partitioned; /* PARTITION BY */
     GArray *elements;        /* Slice of each column, constraint and LIKE in the parentheses */
     const char *unsupported; /* "PARTITION OF", "INHERITS", "TEMPORARY", ... or NULL */
 } CreateTableStmt;

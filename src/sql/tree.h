@@ -31,7 +31,8 @@ void tree_expr_add(Expr *expr, const PgQuery__Node *node);
 /* FOR VALUES ... or DEFAULT: the tokens from `first` to before `last`. */
 void tree_bound(PartitionBound *bound, const PgQuery__PartitionBoundSpec *tree, const char *text, const Tokens *tokens,
                 guint first, guint last);
-void tree_bound_clear(PartitionBound *bound);
+/* INHERITS and PARTITION OF. */
+void tree_parents(Stmt *stmt, const PgQuery__CreateStmt *tree, const Tokens *tokens);
 void tree_partition_cmd(AlterCmd *cmd, const PgQuery__PartitionCmd *tree, const char *text, const Tokens *tokens,
                         guint first, guint last);
 

@@ -5,23 +5,6 @@
 
 #include "sql/tree.h"
 
-static void
-bound_value_free(gpointer data)
-{
-    BoundValue *value = data;
-
-    g_free(value->text);
-    g_free(value);
-}
-
-void
-tree_bound_clear(PartitionBound *bound)
-{
-    g_free(bound->text);
-    g_clear_pointer(&bound->lower, g_ptr_array_unref);
-    g_clear_pointer(&bound->upper, g_ptr_array_unref);
-}
-
 /* Of one kind for every version of the server, whatever its functions say: nothing but constants and casts of them. */
 static gboolean
 is_constant(const PgQuery__Node *node)
@@ -105,4 +88,26 @@ tree_partition_cmd(AlterCmd *cmd, const PgQuery__PartitionCmd *tree, const char 
         at++;
     if (tree->bound != NULL)
         tree_bound(&cmd->bound, tree->bound, text, tokens, at, last);
+}
+
+void
+tree_parents(Stmt *stmt, const PgQuery__CreateStmt *tree, const Tokens *tokens)
+{
+    CreateTableStmt *create = &stmt->create_table;
+    guint at = 0;
+
+    create->is_partitioned = tree->partspec != NULL;
+    create->parents = g_ptr_array_new_with_free_func(stmt_rel_name_free);
+    for (size_t i = 0; i < tree->n_inh_relations; i++) {
+        RelName name = tree_rel_name(tree->inh_relations[i]->range_var);
+
+        g_ptr_array_add(create->parents, g_memdup2(&name, sizeof(name)));
+    }
+    if (tree->partbound == NULL)
+        return;
+    while (at < tokens->tokens->len &&
+           (tokens_at(tokens, at)->depth > 0 ||
+            (!tokens_is(tokens, stmt->text, at, "FOR") && !tokens_is(tokens, stmt->text, at, "DEFAULT"))))
+        at++;
+    tree_bound(&create->bound, tree->partbound, stmt->text, tokens, at, tokens->tokens->len);
 }

@@ -279,7 +279,7 @@ alter_cmd_free(gpointer data)
     stmt_constraint_free(cmd->constraint);
     g_free(cmd->partition.schema);
     g_free(cmd->partition.name);
-    tree_bound_clear(&cmd->bound);
+    bound_clear(&cmd->bound);
     g_free(cmd);
 }
 
@@ -327,10 +327,6 @@ tree_alter_table(Stmt *stmt, const PgQuery__AlterTableStmt *tree, const Tokens *
 static const char *
 table_unsupported(const PgQuery__CreateStmt *tree)
 {
-    if (tree->partbound != NULL)
-        return "PARTITION OF";
-    if (tree->n_inh_relations > 0)
-        return "INHERITS";
     if (tree->of_typename != NULL)
         return "OF type";
     if (strcmp(tree->relation->relpersistence, "t") == 0)
@@ -368,6 +364,7 @@ tree_create_table(Stmt *stmt, const PgQuery__CreateStmt *tree, const Tokens *tok
     create->constraints = g_ptr_array_new_with_free_func(stmt_constraint_free);
     create->sources = g_ptr_array_new_with_free_func(stmt_rel_name_free);
     create->elements = g_array_new(FALSE, FALSE, sizeof(Slice));
+    tree_parents(stmt, tree, tokens);
     create->unsupported = table_unsupported(tree);
     while (at < tokens->tokens->len && tokens_at(tokens, at)->depth == 0)
         at++;

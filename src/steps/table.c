@@ -21,7 +21,9 @@ probe_table(Run *run, const Step *step, StepState *ret_state, GError **error)
 static gboolean
 drop_table(Run *run, const Step *step, GError **error)
 {
-    return common_run_built(run, sql_build("DROP TABLE ?", sql_name(step->schema, step->table)), error);
+    /* A partition that a foreign key refers to must leave first. */
+    return common_run_all(run, step, PARAM_UNDO, error) &&
+           common_run_built(run, sql_build("DROP TABLE ?", sql_name(step->schema, step->table)), error);
 }
 
 static gboolean

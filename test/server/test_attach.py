@@ -253,3 +253,56 @@ def test_detach_killed_while_pending(any_cluster, db, pgseam):
     reader.close()
     pgseam.run("resume", "m")
     assert db.dump_schema() == after
+
+
+# ---- CREATE TABLE ... PARTITION OF, INHERITS
+
+CREATE = [
+    "CREATE TABLE m_2026 PARTITION OF m FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
+    "CREATE TABLE m_2026 PARTITION OF m (a DEFAULT 5, CONSTRAINT small CHECK (a < 100)) FOR VALUES FROM ('2026-01-01') TO"
+    " ('2027-01-01') PARTITION BY HASH (id); CREATE TABLE m_2026_0 PARTITION OF m_2026 FOR VALUES WITH (MODULUS 1, REMAINDER 0);"
+    " CREATE INDEX ON m_2026_0 (a)",
+    "CREATE TABLE heir (extra int, zone_id bigint REFERENCES zone) INHERITS (zone); CREATE INDEX ON heir (id)",
+    "CREATE TABLE alike (LIKE m INCLUDING ALL)",
+    "CREATE TABLE fresh (id int, k int) PARTITION BY LIST (k); CREATE TABLE fresh_1 PARTITION OF fresh FOR VALUES IN (1);"
+    " CREATE INDEX ON fresh (id); CREATE TABLE fresh_rest PARTITION OF fresh DEFAULT; ALTER TABLE fresh ADD COLUMN x int DEFAULT 5",
+]
+
+
+@pytest.mark.parametrize("extra", ["", WITH_DEFAULT], ids=["plain", "default"])
+@pytest.mark.parametrize("sql", CREATE)
+def test_new_members_are_as_plain_sql(any_cluster, sql, extra):
+    check_forward(any_cluster, sql, extra)
+
+
+@pytest.mark.parametrize("extra", ["", WITH_DEFAULT], ids=["plain", "default"])
+@pytest.mark.parametrize("sql", CREATE)
+def test_new_members_are_taken_back(any_cluster, db, pgseam, sql, extra):
+    db.execute(SETUP + extra)
+    before = db.dump_schema(), db.data_digest("m")
+    pgseam.run("start", pgseam.file("m.sql", sql), env={"PGSEAM_FAULT": "phase.end:error:1"}, expect=1)
+    pgseam.run("rollback", "m")
+    assert (db.dump_schema(), db.data_digest("m")) == before
+
+
+@pytest.mark.parametrize("sql", CREATE[:3])
+def test_locks_of_new_members_are_declared(any_cluster, sql):
+    with any_cluster.database() as db, Pgseam(db) as pgseam:
+        db.execute(SETUP + WITH_DEFAULT)
+        steps = pgseam.run("plan", "--format", "json", pgseam.file("m.sql", sql)).json()["steps"]
+    guarded = [step for step in steps if step["kind"] != "index.create"]
+    for place, step in enumerate(guarded, 1):
+        with any_cluster.database() as db, Pgseam(db) as pgseam:
+            db.execute(SETUP + WITH_DEFAULT)
+            case = Frozen(db, pgseam, pgseam.file("m.sql", sql), step, False)
+            observed = frozen_locks(case, "guard.locked", place)
+            assert undeclared(observed, [lock for lock in step["locks"] if not lock.get("undo")]) == [], step["sql"]
+
+
+def test_orders_that_cannot_be_planned_are_refused(cluster, db, pgseam):
+    db.execute(SETUP)
+    refused(pgseam, "CREATE TABLE m_2026 PARTITION OF m FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');\nCREATE INDEX ON m (b);",
+            "line 1 brings a partition", "put the index before")
+    refused(pgseam, f"CREATE INDEX ON m (b);\n{M};", "line 1 changes that", "put it before")
+    refused(pgseam, f"ALTER TABLE m_new ADD PRIMARY KEY (id, at);\n{M};", "leave that constraint out")
+    pgseam.run("plan", pgseam.file("m.sql", f"CREATE INDEX mine ON m_new (a);\n{M};"))
