@@ -21,6 +21,7 @@ facts_new(void)
     facts->relations = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     facts->tables = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     facts->volatility = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    facts->aggregates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     facts->types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, type_free);
     facts->objects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)fact_object_free);
     facts->taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -138,6 +139,7 @@ facts_free(Facts *facts)
     g_hash_table_unref(facts->relations);
     g_hash_table_unref(facts->tables);
     g_hash_table_unref(facts->volatility);
+    g_hash_table_unref(facts->aggregates);
     g_hash_table_unref(facts->types);
     g_hash_table_unref(facts->objects);
     g_hash_table_unref(facts->taken);
@@ -227,15 +229,54 @@ is_usable_key(const FactTable *table, const FactIndex *index)
     return TRUE;
 }
 
+gboolean
+facts_is_aggregate(const Facts *facts, const char *name)
+{
+    return g_hash_table_contains(facts->aggregates, name);
+}
+
+static gboolean
+is_changed(const FactIndex *index, const GPtrArray *changed)
+{
+    for (guint i = 0; changed != NULL && i < index->columns->len; i++) {
+        if (g_ptr_array_find_with_equal_func((GPtrArray *)changed, g_ptr_array_index(index->columns, i), g_str_equal,
+                                             NULL))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 const FactIndex *
 facts_key(const FactTable *table)
+{
+    return facts_key_without(table, NULL);
+}
+
+/* A row comparison has one operator: all columns of the key must share it. */
+static gboolean
+shares_operators(const FactTable *table, const FactIndex *index)
+{
+    const FactColumn *first = facts_column(table, g_ptr_array_index(index->columns, 0));
+
+    for (guint i = 1; i < index->columns->len; i++) {
+        const FactColumn *column = facts_column(table, g_ptr_array_index(index->columns, i));
+
+        if (strcmp(column->greater_operator, first->greater_operator) != 0 ||
+            strcmp(column->at_most_operator, first->at_most_operator) != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+const FactIndex *
+facts_key_without(const FactTable *table, const GPtrArray *changed)
 {
     const FactIndex *best = NULL;
 
     for (guint i = 0; i < table->indexes->len; i++) {
         const FactIndex *index = g_ptr_array_index(table->indexes, i);
 
-        if (!is_usable_key(table, index))
+        if (!is_usable_key(table, index) || is_changed(index, changed) || !shares_operators(table, index))
             continue;
         if (index->is_primary)
             return index;
@@ -324,6 +365,39 @@ static int
 compare_lines(gconstpointer a, gconstpointer b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+GPtrArray *
+facts_small(const Facts *facts)
+{
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, facts->tables);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const FactTable *table = value;
+
+        if (table->is_small)
+            g_ptr_array_add(names, sql_quote_name(table->schema, table->name));
+    }
+    g_ptr_array_sort(names, compare_lines);
+    return names;
+}
+
+void
+facts_set_small(Facts *facts, const GPtrArray *names)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, facts->tables);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        FactTable *table = value;
+        g_autofree char *name = sql_quote_name(table->schema, table->name);
+
+        table->is_small = g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
+    }
 }
 
 GPtrArray *

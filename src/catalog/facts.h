@@ -103,6 +103,7 @@ typedef struct FactTable {
     gboolean is_empty;      /* it has no page at all: for certain, unlike `rows` */
     double rows;
     gint64 bytes;
+    gboolean is_small;         /* few enough rows for one statement in one short transaction; an estimate, too */
     GPtrArray *columns;        /* FactColumn, without dropped ones */
     GPtrArray *indexes;        /* FactIndex */
     GPtrArray *constraints;    /* FactConstraint */
@@ -133,6 +134,7 @@ typedef struct Facts {
     GHashTable *relations;  /* quoted name as requested -> FactTable (an index maps to its table) */
     GHashTable *tables;     /* oid (gint64) -> FactTable, owner of the tables */
     GHashTable *volatility; /* function or operator name -> "i", "s" or "v": the worst of its overloads */
+    GHashTable *aggregates; /* set of names among them that are aggregates or window functions */
     GHashTable *types;      /* type text -> FactType */
     GHashTable *schemas;    /* name of a schema that was asked for -> GPtrArray of FactTable, by name */
     GHashTable
@@ -168,6 +170,18 @@ char facts_volatility(const Facts *facts, const char *name);
 /* The best key to walk a table by: the primary key, else a valid, immediate, unique index without predicate on NOT NULL
  * columns that can be compared, the one with the fewest columns. NULL if there is none. */
 const FactIndex *facts_key(const FactTable *table);
+
+/* The same for a walk of a statement that assigns to `changed` (list of column names): no column of the key is among
+ * them. */
+const FactIndex *facts_key_without(const FactTable *table, const GPtrArray *changed);
+
+/* TRUE if an aggregate or window function has this name. */
+gboolean facts_is_aggregate(const Facts *facts, const char *name);
+
+/* The quoted qualified names of the tables that are small, sorted; and the other way round: those and no others are. A
+ * plan keeps what it was made for, since tables grow. */
+GPtrArray *facts_small(const Facts *facts);
+void facts_set_small(Facts *facts, const GPtrArray *names);
 
 /* The fingerprint of a plan: one line for each fact that the plan rests on, sorted. The caller unrefs. */
 GPtrArray *facts_fingerprint(const Facts *facts);

@@ -4,6 +4,11 @@
 #include "catalog/load_object.h"
 #include "catalog_queries.h"
 
+#define ROWS_UNKNOWN       (-1)
+#define SMALL_ROWS         1000
+#define SMALL_PAGES        64
+#define SMALL_PAGES_UNSEEN 8
+
 void
 fact_request_init(FactRequest *request)
 {
@@ -169,6 +174,16 @@ load_triggers(DbConn *conn, FactTable *table, const char *oid, GError **error)
     return rows != NULL;
 }
 
+/* By the pages that there are, and by the rows that the last ANALYZE has counted: a table that has never been analyzed
+ * has none to show, so its pages must be fewer. A partitioned table has no pages of its own. */
+static gboolean
+is_small(char kind, gint64 pages, double rows)
+{
+    if (kind != 'r' && kind != 'm')
+        return FALSE;
+    return rows == ROWS_UNKNOWN ? pages <= SMALL_PAGES_UNSEEN : rows < SMALL_ROWS && pages <= SMALL_PAGES;
+}
+
 static void
 fill_table(FactTable *table, const DbResult *row)
 {
@@ -189,6 +204,8 @@ fill_table(FactTable *table, const DbResult *row)
     table->has_row_security = db_bool(row, 0, "has_row_security");
     table->forces_row_security = db_bool(row, 0, "forces_row_security");
     table->bytes = db_int(row, 0, "bytes");
+    table->is_small =
+        is_small(table->kind, db_int(row, 0, "pages"), db_bool(row, 0, "is_analyzed") ? table->rows : ROWS_UNKNOWN);
 }
 
 static gboolean
@@ -337,6 +354,8 @@ load_volatility(DbConn *conn, Facts *facts, const GPtrArray *names, GError **err
             return FALSE;
         if (db_text(row, 0, "volatility") != NULL)
             g_hash_table_insert(facts->volatility, g_strdup(name), g_strdup(db_text(row, 0, "volatility")));
+        if (db_bool(row, 0, "is_aggregate"))
+            g_hash_table_add(facts->aggregates, g_strdup(name));
     }
     return TRUE;
 }

@@ -196,6 +196,8 @@ planning_from_plan(const char *target, const char *path, const char *text, GErro
         set_drift(path, drift, error);
         return NULL;
     }
+    if (plan->small != NULL)
+        facts_set_small(facts, plan->small);
     return check_steps(plan, script, facts, path, error) ? g_steal_pointer(&plan) : NULL;
 }
 

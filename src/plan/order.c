@@ -10,6 +10,8 @@
 static gboolean
 assigns(const DmlStmt *dml, const char *column)
 {
+    if (dml->columns != NULL)
+        return g_ptr_array_find_with_equal_func(dml->columns, column, g_str_equal, NULL);
     for (guint i = 0; i < dml->assignments->len; i++) {
         if (strcmp(((const Assignment *)g_ptr_array_index(dml->assignments, i))->column, column) == 0)
             return TRUE;
@@ -49,6 +51,8 @@ may_need(const FactTable *table, const Step *step, const Stmt *change)
 
     if ((step->kind != STEP_DDL_RUN && step->kind != STEP_DDL_FINAL) || step_is(step, PARAM_LONG))
         return FALSE;
+    if (change->kind == STMT_INSERT && change->dml.columns == NULL)
+        return TRUE;
     if (constraint != NULL)
         return assigns_any(&change->dml, constraint->columns);
     if (constraint_name != NULL)
@@ -122,8 +126,8 @@ recipe_order(PlanContext *ctx, GError **error)
     for (guint i = 0; i < ctx->script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
 
-        if ((stmt->kind == STMT_UPDATE || stmt->kind == STMT_DELETE) && stmt->consent == NULL &&
-            !check_change(ctx, stmt, error))
+        if ((stmt->kind == STMT_UPDATE || stmt->kind == STMT_DELETE || stmt->kind == STMT_INSERT) &&
+            stmt->consent == NULL && !check_change(ctx, stmt, error))
             return FALSE;
     }
     return TRUE;

@@ -28,6 +28,7 @@ plan_free(Plan *plan)
     g_free(plan->search_path);
     g_free(plan->time_zone);
     g_free(plan->date_style);
+    g_clear_pointer(&plan->small, g_ptr_array_unref);
     g_ptr_array_unref(plan->facts);
     g_ptr_array_unref(plan->notes);
     g_ptr_array_unref(plan->steps);

@@ -16,6 +16,7 @@ typedef struct Plan {
     char *search_path;  /* under which the file's names were resolved; the runner sets it again */
     char *time_zone;
     char *date_style;
+    GPtrArray *small; /* the tables that were small when it was made: facts_small(); NULL: it does not say */
     GPtrArray *facts; /* the fingerprint: facts_fingerprint() */
     GPtrArray *notes; /* char *: what the reader must know */
     GPtrArray *steps; /* Step, in the order in which they run */

@@ -90,6 +90,8 @@ put_plan(JsonBuilder *builder, const Plan *plan)
         put_step(builder, g_ptr_array_index(plan->steps, i));
     json_builder_end_array(builder);
     put_strings(builder, "notes", plan->notes);
+    if (plan->small != NULL)
+        put_strings(builder, "small_tables", plan->small);
     put_strings(builder, "facts", plan->facts);
     document_put_text(builder, "source_sha256", plan->source_sha256);
     document_put_text(builder, "source", plan->source);

@@ -180,14 +180,15 @@ may_be_without_table(StepKind kind)
 static gboolean
 is_whole(const Step *step)
 {
-    gboolean is_backfill = step_trait(step->kind)->tx == TX_BATCHED;
+    gboolean has_key = step_trait(step->kind)->tx == TX_BATCHED && step->kind != STEP_DML_ONCE &&
+                       g_strcmp0(step_get(step, PARAM_WALK), "ctid") != 0;
 
     if (step->sql == NULL || step->why == NULL)
         return FALSE;
     if (!may_be_without_table(step->kind) && (step->schema == NULL || step->table == NULL || step->locks->len == 0))
         return FALSE;
-    if (is_backfill && (step->key->len == 0 || step->key->len != step->key_types->len ||
-                        step_get(step, PARAM_GREATER) == NULL || step_get(step, PARAM_AT_MOST) == NULL))
+    if (has_key && (step->key->len == 0 || step->key->len != step->key_types->len ||
+                    step_get(step, PARAM_GREATER) == NULL || step_get(step, PARAM_AT_MOST) == NULL))
         return FALSE;
     return needed_params[step->kind] == NULL || step_get(step, needed_params[step->kind]) != NULL;
 }
@@ -238,6 +239,10 @@ get_plan(Reader *reader, JsonObject *object, Plan *plan)
     plan->source = get_string(reader, object, "source");
     get_strings(reader, object, "notes", plan->notes);
     get_strings(reader, object, "facts", plan->facts);
+    if (json_object_has_member(object, "small_tables")) {
+        plan->small = g_ptr_array_new_with_free_func(g_free);
+        get_strings(reader, object, "small_tables", plan->small);
+    }
     for (guint i = 0; steps != NULL && i < json_array_get_length(steps) && reader->missing == NULL; i++) {
         JsonObject *item = get_element(reader, steps, i, "steps");
         Step *step = item != NULL ? get_step(reader, item) : NULL;

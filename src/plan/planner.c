@@ -18,6 +18,7 @@ static const Recipe recipes[] = {
     [STMT_REFRESH] = recipe_refresh,
     [STMT_UPDATE] = recipe_dml,
     [STMT_DELETE] = recipe_dml,
+    [STMT_INSERT] = recipe_insert,
     [STMT_TRANSACTION] = recipe_transaction,
     [STMT_OBJECT] = recipe_object,
     [STMT_UTILITY] = recipe_utility,
@@ -229,6 +230,7 @@ fill_head(Plan *plan, const Script *script, const Facts *facts)
     plan->search_path = g_strdup(facts->search_path);
     plan->time_zone = g_strdup(facts->time_zone);
     plan->date_style = g_strdup(facts->date_style);
+    plan->small = facts_small(facts);
     g_ptr_array_unref(plan->facts);
     plan->facts = facts_fingerprint(facts);
 }

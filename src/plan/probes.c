@@ -136,7 +136,7 @@ can_probe(const Expr *expr, const char *alias)
 {
     static const char *const system_columns[] = {"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid", NULL};
 
-    if (expr->has_whole_row || expr->has_subquery)
+    if (expr->has_whole_row)
         return FALSE;
     for (guint i = 0; i < expr->columns->len; i++) {
         const char *column = g_ptr_array_index(expr->columns, i);
@@ -147,44 +147,72 @@ can_probe(const Expr *expr, const char *alias)
     return TRUE;
 }
 
+/* TRUE if the expression may mean a column that only the file brings. */
 static gboolean
-mentions_added(const FactTable *table, const Expr *expr)
+mentions_added(const Script *script, const Facts *facts, const FactTable *table, const Expr *expr)
 {
     for (guint i = 0; i < expr->columns->len; i++) {
-        if (facts_column(table, g_ptr_array_index(expr->columns, i)) == NULL)
+        const char *column = g_ptr_array_index(expr->columns, i);
+
+        if (facts_column(table, column) == NULL && type_of(script, facts, table, column) != NULL)
             return TRUE;
     }
     return FALSE;
 }
 
-/* TRUE if the statement can be planned by the server as it stands: it uses nothing that the file adds. */
+/* TRUE if a table is not there yet, or gets columns in this file: what is said of it can only be judged afterwards. */
 static gboolean
-is_plannable(const FactTable *table, const DmlStmt *dml)
+is_in_the_making(const Script *script, const Facts *facts, const RelName *name)
+{
+    const FactTable *table = facts_find(facts, name->schema, name->name);
+    g_autofree char *added = table != NULL ? added_columns(script, facts, table, NULL) : NULL;
+
+    return table == NULL || added[0] != '\0';
+}
+
+/* TRUE if the statement uses nothing of its table that the file adds. */
+static gboolean
+is_plannable(const Script *script, const Facts *facts, const FactTable *table, const DmlStmt *dml)
 {
     for (guint i = 0; i < dml->assignments->len; i++) {
         const Assignment *assignment = g_ptr_array_index(dml->assignments, i);
 
-        if (facts_column(table, assignment->column) == NULL || mentions_added(table, &assignment->value))
+        if (facts_column(table, assignment->column) == NULL || mentions_added(script, facts, table, &assignment->value))
             return FALSE;
     }
-    return !mentions_added(table, &dml->where);
+    for (guint i = 0; dml->columns != NULL && i < dml->columns->len; i++) {
+        if (facts_column(table, g_ptr_array_index(dml->columns, i)) == NULL)
+            return FALSE;
+    }
+    if (dml->is_values && dml->columns == NULL && is_in_the_making(script, facts, &dml->relation))
+        return FALSE;
+    return !mentions_added(script, facts, table, &dml->where);
 }
 
+static gboolean
+reads_what_is_in_the_making(const Script *script, const Facts *facts, const DmlStmt *dml)
+{
+    for (guint i = 0; i < dml->reads->len; i++) {
+        const RelName *read = g_ptr_array_index(dml->reads, i);
+        gboolean may_be_with = g_ptr_array_find_with_equal_func(dml->withs, read->name, g_str_equal, NULL);
+
+        if (!may_be_with && is_in_the_making(script, facts, read))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* The statement's expressions over a stand-in for the table as it will be. */
 static void
-probe_dml(GPtrArray *probes, const Script *script, const Facts *facts, const Stmt *stmt)
+probe_stand_in(GPtrArray *probes, const Script *script, const Facts *facts, const Stmt *stmt)
 {
     const DmlStmt *dml = &stmt->dml;
     const FactTable *table = facts_find(facts, dml->relation.schema, dml->relation.name);
     const char *alias = dml->alias != NULL ? dml->alias : dml->relation.name;
-    g_autofree char *added = NULL;
+    g_autofree char *added = added_columns(script, facts, table, stmt);
     g_autoptr(GString) values = g_string_new("1");
+    g_autofree char *from = dml->from != NULL ? g_strconcat(", ", dml->from, NULL) : g_strdup("");
 
-    if (table == NULL || dml->unsupported != NULL)
-        return;
-    if (is_plannable(table, dml)) {
-        add_probe(probes, sql_build("EXPLAIN ?", sql_raw(stmt->text)), stmt->offset);
-        return;
-    }
     if (!can_probe(&dml->where, alias))
         return;
     for (guint i = 0; i < dml->assignments->len; i++) {
@@ -194,12 +222,27 @@ probe_dml(GPtrArray *probes, const Script *script, const Facts *facts, const Stm
         if (type != NULL && assignment->is_simple && can_probe(&assignment->value, alias))
             g_string_append_printf(values, ", CAST((%s\n) AS %s)", assignment->value.text, type);
     }
-    added = added_columns(script, facts, table, stmt);
     add_probe(probes,
-              sql_build("EXPLAIN SELECT ? FROM (SELECT *? FROM ?) AS ? WHERE (?\n)", sql_raw(values->str),
-                        sql_raw(added), sql_name(table->schema, table->name), sql_ident(alias),
+              sql_build("EXPLAIN SELECT ? FROM (SELECT *? FROM ?) AS ??\nWHERE (?\n)", sql_raw(values->str),
+                        sql_raw(added), sql_name(table->schema, table->name), sql_ident(alias), sql_raw(from),
                         sql_raw(dml->where.text != NULL ? dml->where.text : "true")),
               stmt->offset);
+}
+
+static void
+probe_dml(GPtrArray *probes, const Script *script, const Facts *facts, const Stmt *stmt)
+{
+    const DmlStmt *dml = &stmt->dml;
+    const FactTable *table = facts_find(facts, dml->relation.schema, dml->relation.name);
+
+    if (dml->unsupported != NULL || reads_what_is_in_the_making(script, facts, dml))
+        return;
+    if (table != NULL && is_plannable(script, facts, table, dml))
+        add_probe(probes, sql_build("EXPLAIN ?", sql_raw(stmt->text)), stmt->offset);
+    else if (table != NULL && stmt->kind != STMT_INSERT)
+        probe_stand_in(probes, script, facts, stmt);
+    else if (stmt->kind == STMT_INSERT && dml->query != NULL)
+        add_probe(probes, sql_build("EXPLAIN ?", sql_raw(dml->query)), stmt->offset);
 }
 
 static void
@@ -236,7 +279,7 @@ planner_probes(const Script *script, const Facts *facts)
 
         if (stmt->consent != NULL)
             continue;
-        if (stmt->kind == STMT_UPDATE || stmt->kind == STMT_DELETE)
+        if (stmt->kind == STMT_UPDATE || stmt->kind == STMT_DELETE || stmt->kind == STMT_INSERT)
             probe_dml(probes, script, facts, stmt);
         else if (stmt->kind == STMT_ALTER_TABLE)
             probe_alter(probes, facts, stmt);

@@ -125,6 +125,10 @@ gboolean family_check(PlanContext *ctx, const Target *target, const AlterCmd *cm
  * not be those that the facts tell. */
 gboolean family_check_unchanged(PlanContext *ctx, const FactTable *table, const char *what, GError **error);
 
+/* Whether a row that the UPDATE has changed is not found by it again, and finding it again (since the application has
+ * made it match) would set the same values: the weaker demand, of a walk that may meet a row twice. */
+gboolean repeatable_excludes(const PlanContext *ctx, const Target *target, const Stmt *stmt);
+
 /* What a bound of a partition of `parent` means, as a condition that ATTACH takes for a proof; NULL where it cannot be
  * said. The caller frees. */
 char *bound_condition(const FactTable *parent, const PartitionBound *bound);
@@ -161,6 +165,9 @@ void recipe_drop_partitioned_index(PlanContext *ctx, const Target *target, const
 gboolean recipe_reindex(PlanContext *ctx, GError **error);
 gboolean recipe_refresh(PlanContext *ctx, GError **error);
 gboolean recipe_dml(PlanContext *ctx, GError **error);
+gboolean recipe_insert(PlanContext *ctx, GError **error);
+/* A change of rows that cannot be split and runs as one statement by consent; FALSE: it is none, or not of a table. */
+gboolean recipe_dml_by_consent(PlanContext *ctx);
 gboolean recipe_transaction(PlanContext *ctx, GError **error);
 gboolean recipe_object(PlanContext *ctx, GError **error);
 gboolean recipe_utility(PlanContext *ctx, GError **error);

@@ -1,199 +1,180 @@
 /*
- * UPDATE and DELETE, batched by key. A statement may be split if each row's fate depends on that row alone.
+ * UPDATE and DELETE.
+ *
+ * In this order: a table that this file creates, in one statement; by a key that the statement does not change (of a
+ * small table that is one batch); a small table in one statement; by blocks, where a row that it has changed is not
+ * found by it again; else it is refused, with the reason.
+ *
+ * By blocks, exactly once would need a mark that stays with the row whatever the application does to it, and there is
+ * none: an update moves the row version to any block, ours as well as the application's, and xmin then is whoever
+ * changed it last. So `SET n = n + 1` is never walked by blocks. A statement that a changed row no longer matches, and
+ * whose values do not depend on what it sets, may meet a row twice: the second time it finds nothing to do, unless the
+ * application has made the row match again, and then it does what the statement would have done at that moment. A row
+ * that moves out of the walk's way is found by the last run over the whole table (steps/backfill_ctid.c). What such a
+ * walk changes is what plain SQL, run at its end, would have changed, and rows that matched when it passed them. That
+ * is why a DELETE without a predicate is not walked by blocks: it would take rows that were written after it began.
  */
 #include <string.h>
 
-#include "base/sqltext.h"
-#include "plan/recipe.h"
-#include "sql/splice.h"
+#include "plan/dml.h"
+
+#define NO_KEY_HINT                                                                                                    \
+    "give the table a primary key or a unique index on NOT NULL columns, in a migration before this one; or -- "       \
+    "pgseam: "                                                                                                         \
+    "allow opaque because ... runs it as one statement"
 
 static gboolean
-check_expr(PlanContext *ctx, const Target *target, const Expr *expr, const char *where, GError **error)
+has_now(const Expr *expr)
 {
-    if (expr->has_subquery || expr->has_aggregate) {
-        g_autofree char *what = g_strdup_printf("a subquery in %s", where);
-        context_not_yet(error,
-                        "it cannot be proven that the statement may be split; -- pgseam: allow opaque because ... runs "
-                        "it as one statement",
-                        what);
-        return FALSE;
+    static const char *const names[] = {"now", "pg_catalog.now", "transaction_timestamp", "statement_timestamp", NULL};
+
+    for (guint i = 0; i < expr->functions->len; i++) {
+        if (g_strv_contains(names, g_ptr_array_index(expr->functions, i)))
+            return TRUE;
     }
-    if (expr->has_parameter) {
-        context_refuse(error, "write the value", "there is no parameter $n in a migration");
-        return FALSE;
-    }
-    return context_check_expr(ctx, target, expr, ctx->stmt->dml.alias, error);
-}
-
-static gboolean
-check_assignment(PlanContext *ctx, const Target *target, const FactIndex *key, const Assignment *assignment,
-                 GError **error)
-{
-    const FactColumn *column = facts_column(target->table, assignment->column);
-
-    if (!assignment->is_simple) {
-        context_not_yet(error, "write column = expression for each column",
-                        "SET of DEFAULT, of a field, or of several columns at once");
-        return FALSE;
-    }
-    if (!context_check_column(ctx, target, assignment->column, error))
-        return FALSE;
-    if (column != NULL && column->is_generated) {
-        context_refuse(error, NULL, "column \"%s\" is generated", assignment->column);
-        return FALSE;
-    }
-    if (g_ptr_array_find_with_equal_func(key->columns, assignment->column, g_str_equal, NULL)) {
-        g_autofree char *what = g_strdup_printf("changing the key column \"%s\"", assignment->column);
-        context_not_yet(error, "batches walk the table by this key: rows would be met twice or never", what);
-        return FALSE;
-    }
-    return check_expr(ctx, target, &assignment->value, "SET", error);
-}
-
-static gboolean
-check_where(PlanContext *ctx, const Target *target, GError **error)
-{
-    const DmlStmt *dml = &ctx->stmt->dml;
-    char volatility;
-
-    if (dml->where.text == NULL)
-        return TRUE;
-    if (!check_expr(ctx, target, &dml->where, "WHERE", error))
-        return FALSE;
-    volatility = context_volatility(ctx, &dml->where);
-    if (volatility == 'v') {
-        context_refuse(error, "-- pgseam: allow opaque because ... runs it as one statement",
-                       "the predicate calls a volatile function: which rows it means changes from batch to batch");
-        return FALSE;
-    }
-    if (volatility == 's')
-        plan_note(ctx->plan, "line %d: the predicate is evaluated anew in each batch (now() moves on)",
-                  ctx->stmt->line);
-    return TRUE;
-}
-
-/* A row comparison has one operator: all columns of the key must share it. */
-static gboolean
-check_operators(const FactTable *table, const FactIndex *key, GError **error)
-{
-    const FactColumn *first = facts_column(table, g_ptr_array_index(key->columns, 0));
-
-    for (guint i = 1; i < key->columns->len; i++) {
-        const FactColumn *column = facts_column(table, g_ptr_array_index(key->columns, i));
-
-        if (strcmp(column->greater_operator, first->greater_operator) == 0 &&
-            strcmp(column->at_most_operator, first->at_most_operator) == 0)
-            continue;
-        context_not_yet(error, NULL, "a backfill by a key whose columns compare with operators of different schemas");
-        return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
-check_dml(PlanContext *ctx, const Target *target, const FactIndex *key, GError **error)
-{
-    const DmlStmt *dml = &ctx->stmt->dml;
-
-    if (target->table->has_rules) {
-        context_refuse(error, "drop the rule, or write the change against what it rewrites to",
-                       "table %s has rules: what an %s of it does cannot be known", target->name, ctx->stmt->what);
-        return FALSE;
-    }
-    if (key == NULL) {
-        context_not_yet(error, "give the table a primary key or a unique index on NOT NULL columns",
-                        "a backfill of a table without a usable key");
-        return FALSE;
-    }
-    if (!check_operators(target->table, key, error))
-        return FALSE;
-    for (guint i = 0; i < dml->assignments->len; i++) {
-        if (!check_assignment(ctx, target, key, g_ptr_array_index(dml->assignments, i), error))
-            return FALSE;
-    }
-    return check_where(ctx, target, error);
-}
-
-/* ROW(t.a, t.b) > ROW(CAST($1 AS type), ...): parameters number from `first`. Where they are NULL there is no bound,
- * which the planner of the server sees before it chooses a scan. */
-static char *
-bound(const Step *step, const char *alias, const char *operator, guint first)
-{
-    g_autoptr(GString) left = g_string_new(NULL);
-    g_autoptr(GString) right = g_string_new(NULL);
-    const char *type = g_ptr_array_index(step->key_types, 0);
-
-    for (guint i = 0; i < step->key->len; i++) {
-        g_autofree char *column = sql_quote_name(alias, g_ptr_array_index(step->key, i));
-
-        g_string_append_printf(left, "%s%s", i > 0 ? ", " : "", column);
-        g_string_append_printf(right, "%sCAST($%u AS %s)", i > 0 ? ", " : "", first + i,
-                               (const char *)g_ptr_array_index(step->key_types, i));
-    }
-    return g_strdup_printf("(CAST($%u AS %s) IS NULL OR ROW(%s) %s ROW(%s))", first, type, left->str, operator,
-                           right->str);
-}
-
-/* The statement limited to one batch: greater than the key in $1.., at most the key in the parameters after them. */
-static char *
-batched(const Step *step, const Stmt *stmt, const char *still)
-{
-    const char *alias = step_get(step, PARAM_ALIAS);
-    g_autofree char *above = bound(step, alias, step_get(step, PARAM_GREATER), 1);
-    g_autofree char *up_to = bound(step, alias, step_get(step, PARAM_AT_MOST), step->key->len + 1);
-    g_autofree char *condition =
-        g_strdup_printf("%s%s%s AND %s", still != NULL ? still : "", still != NULL ? " AND " : "", above, up_to);
-
-    return splice_condition(stmt->text, stmt->dml.where_keyword, stmt->dml.where.text, condition);
-}
-
-static Step *
-add_step(PlanContext *ctx, const Target *target, const FactIndex *key, Phase phase)
-{
-    gboolean is_delete = ctx->stmt->kind == STMT_DELETE;
-    Step *step = context_step(ctx, phase, is_delete ? STEP_BACKFILL_DELETE : STEP_BACKFILL_UPDATE, target);
-    const char *alias = ctx->stmt->dml.alias;
-    const FactColumn *first;
-
-    for (guint i = 0; i < key->columns->len; i++) {
-        const char *column = g_ptr_array_index(key->columns, i);
-
-        g_ptr_array_add(step->key, g_strdup(column));
-        g_ptr_array_add(step->key_types, g_strdup(facts_column(target->table, column)->key_type));
-    }
-    first = facts_column(target->table, g_ptr_array_index(key->columns, 0));
-    step_set(step, PARAM_GREATER, first->greater_operator);
-    step_set(step, PARAM_AT_MOST, first->at_most_operator);
-    step_set(step, PARAM_ALIAS, alias != NULL ? alias : target->name);
-    step->rows = target->table->rows;
-    context_lock(step, target, LOCK_ROW_EXCLUSIVE, HOLD_BATCH);
-    return step;
+    return FALSE;
 }
 
 static void
-note_fate(PlanContext *ctx, const Target *target, gboolean repeatable)
+note_moments(PlanContext *ctx)
 {
     const DmlStmt *dml = &ctx->stmt->dml;
-    gboolean is_delete = ctx->stmt->kind == STMT_DELETE;
-    gboolean changes_old = is_delete;
+    gboolean moves = FALSE;
+
+    if (context_volatility(ctx, &dml->where) == 's')
+        plan_note(ctx->plan, "line %d: the predicate is evaluated anew in each batch (now() moves on)",
+                  ctx->stmt->line);
+    for (guint i = 0; i < dml->assignments->len; i++)
+        moves |= has_now(&((const Assignment *)g_ptr_array_index(dml->assignments, i))->value);
+    if (moves)
+        plan_note(ctx->plan, "line %d: now() in SET is the time of each batch, not one for all rows", ctx->stmt->line);
+    if (dml->reads->len > 0)
+        plan_note(ctx->plan, "line %d: each batch reads the other tables as they are then", ctx->stmt->line);
+}
+
+static void
+note_fate(PlanContext *ctx, const Target *target)
+{
+    const DmlStmt *dml = &ctx->stmt->dml;
+    gboolean changes_old = ctx->stmt->kind == STMT_DELETE;
 
     for (guint i = 0; i < dml->assignments->len; i++) {
         const Assignment *assignment = g_ptr_array_index(dml->assignments, i);
         changes_old |= facts_column(target->table, assignment->column) != NULL;
     }
-    if (!repeatable)
+    if (changes_old)
+        plan_note(ctx->plan, "line %d: rollback does not bring back what this %s changes in existing columns",
+                  ctx->stmt->line, dml_word(ctx->stmt));
+    if (target->table->triggers->len > 0)
+        plan_note(ctx->plan, "line %d: triggers of %s fire for each row, as they would for the plain statement",
+                  ctx->stmt->line, target->name);
+}
+
+static void
+note_walk(PlanContext *ctx, const DmlChoice *choice)
+{
+    if (choice->way == DML_BY_CTID)
+        plan_note(ctx->plan,
+                  "line %d: without a key that it does not change, the table is gone through by blocks, and at the end "
+                  "the statement runs once over the whole table for rows that have moved meanwhile; rows that the "
+                  "applications write while it runs, and that match, are changed, too",
+                  ctx->stmt->line);
+    else if (choice->way == DML_BY_KEY && !choice->is_repeatable)
         plan_note(
             ctx->plan,
             "line %d: this %s changes each row exactly once and is not swept: of the rows inserted while it runs, "
             "those with a key above the highest one at its beginning are left alone, those with a key that the walk "
             "has still to reach are changed; what the applications write later stays as they write it",
-            ctx->stmt->line, is_delete ? "DELETE" : "UPDATE");
-    if (changes_old)
-        plan_note(ctx->plan, "line %d: rollback does not bring back what this %s changes in existing columns",
-                  ctx->stmt->line, is_delete ? "DELETE" : "UPDATE");
-    if (target->table->triggers->len > 0)
-        plan_note(ctx->plan, "line %d: triggers of %s fire for each row, as they would for the plain statement",
-                  ctx->stmt->line, target->name);
+            ctx->stmt->line, dml_word(ctx->stmt));
+}
+
+static char *
+why_of(const DmlChoice *choice, const Target *target)
+{
+    static const char *const once = "one statement in one short transaction, exactly once: ";
+
+    if (choice->way == DML_ONCE)
+        return g_strconcat(once, target->table == NULL ? "this file creates the table" : "the table is small", NULL);
+    if (choice->way == DML_BY_CTID)
+        return g_strdup("as one statement it would lock every row until it ends; by blocks, each row is locked for one "
+                        "batch; at the end once over the whole table, given up as soon as somebody waits for it");
+    return g_strdup_printf("as one statement it would lock every row until it ends; in batches by key, each row is "
+                           "locked for one batch%s",
+                           choice->is_repeatable ? "" : ", and changed exactly once");
+}
+
+static gboolean
+may_go_by_blocks(const PlanContext *ctx, const Target *target)
+{
+    const DmlStmt *dml = &ctx->stmt->dml;
+
+    return ctx->stmt->kind == STMT_DELETE ? dml->where.text != NULL : repeatable_excludes(ctx, target, ctx->stmt);
+}
+
+/* How the statement runs; FALSE with the reason why it cannot. */
+static gboolean
+choose(PlanContext *ctx, const Target *target, DmlChoice *ret, GError **error)
+{
+    const DmlStmt *dml = &ctx->stmt->dml;
+    g_autoptr(GPtrArray) assigned = dml_assigned(dml);
+    g_autoptr(GError) why = NULL;
+    gboolean may_split;
+
+    *ret = (DmlChoice){.way = DML_ONCE, .walked = target->table};
+    if (target->table == NULL)
+        return TRUE;
+    may_split = dml_check_split(ctx, target, &why);
+    ret->key = may_split ? facts_key_without(target->table, assigned) : NULL;
+    if (ret->key != NULL)
+        ret->way = DML_BY_KEY;
+    else if (target->table->is_small)
+        ret->way = DML_ONCE;
+    else if (may_split && may_go_by_blocks(ctx, target))
+        ret->way = DML_BY_CTID;
+    else {
+        if (why == NULL)
+            context_refuse(&why, NO_KEY_HINT,
+                           "table %s has no key to walk it by%s, and without one rows would be met twice or never",
+                           target->name, facts_key(target->table) != NULL ? " that the statement does not change" : "");
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_target(PlanContext *ctx, const Target *target, GError **error)
+{
+    const DmlStmt *dml = &ctx->stmt->dml;
+
+    if (target->table != NULL && target->table->has_rules) {
+        context_refuse(error, "drop the rule, or write the change against what it rewrites to",
+                       "table %s has rules: what an %s of it does cannot be known", target->name, ctx->stmt->what);
+        return FALSE;
+    }
+    if (dml->unsupported != NULL && strcmp(dml->unsupported, "WITH") != 0) {
+        g_autofree char *what = g_strdup_printf("%s with %s", dml_word(ctx->stmt), dml->unsupported);
+        context_not_yet(error, "-- pgseam: allow opaque because ... runs it as one statement", what);
+        return FALSE;
+    }
+    return dml_check_columns(ctx, target, error);
+}
+
+/* A table that an earlier statement of the file fills in batches may be large by now. */
+static gboolean
+check_filled(PlanContext *ctx, const Target *target, GError **error)
+{
+    for (guint i = 0; target->table == NULL && i < ctx->phases[PHASE_BACKFILL]->len; i++) {
+        const Step *step = g_ptr_array_index(ctx->phases[PHASE_BACKFILL], i);
+
+        if (step->kind != STEP_BACKFILL_INSERT || strcmp(step->table, target->name) != 0)
+            continue;
+        context_refuse(error, "let the INSERT bring the right rows, or put this statement into a migration of its own",
+                       "line %d fills table %s in batches: changing its rows in one statement would take too long",
+                       step->line, target->name);
+        return FALSE;
+    }
+    return TRUE;
 }
 
 gboolean
@@ -202,150 +183,45 @@ recipe_dml(PlanContext *ctx, GError **error)
     const DmlStmt *dml = &ctx->stmt->dml;
     const Target *target = context_target(ctx, &dml->relation, error);
     g_autofree char *still = NULL;
-    const FactIndex *key;
-    gboolean repeatable;
+    DmlChoice choice;
     Step *step;
 
-    if (target == NULL)
+    if (target == NULL || !check_target(ctx, target, error) || !check_filled(ctx, target, error) ||
+        !choose(ctx, target, &choice, error))
         return FALSE;
-    if (dml->unsupported != NULL) {
-        g_autofree char *what = g_strdup_printf("%s with %s", ctx->stmt->what, dml->unsupported);
-        context_not_yet(error, "-- pgseam: allow opaque because ... runs it as one statement", what);
-        return FALSE;
-    }
-    if (target->table == NULL) {
-        context_not_yet(error, "it has no rows yet: leave the statement out",
-                        "changing rows of a table that is created in the same file");
-        return FALSE;
-    }
-    key = facts_key(target->table);
-    if (!check_dml(ctx, target, key, error))
-        return FALSE;
-    repeatable = repeatable_decide(ctx, target, ctx->stmt, &still);
-    step = add_step(ctx, target, key, PHASE_BACKFILL);
-    step->sql = batched(step, ctx->stmt, NULL);
-    step->why =
-        g_strdup_printf("as one statement it would lock every row until it ends; in batches by key, each row is "
-                        "locked for one batch%s",
-                        repeatable ? "" : ", and changed exactly once");
+    choice.is_repeatable = target->table != NULL && repeatable_decide(ctx, target, ctx->stmt, &still);
+    step = dml_step(ctx, target, PHASE_BACKFILL, &choice);
+    step->why = why_of(&choice, target);
     g_hash_table_insert(ctx->stmts, step, (gpointer)ctx->stmt);
-    if (repeatable)
-        step_set(step, PARAM_REPEATABLE, "true");
-    note_fate(ctx, target, repeatable);
-    return TRUE;
-}
-
-static gboolean
-has_contract(const PlanContext *ctx, const Step *backfill)
-{
-    for (guint i = 0; i < ctx->phases[PHASE_CONTRACT]->len; i++) {
-        const Step *step = g_ptr_array_index(ctx->phases[PHASE_CONTRACT], i);
-
-        if (g_strcmp0(step->table, backfill->table) == 0 && g_strcmp0(step->schema, backfill->schema) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-static void
-insert_sweep(PlanContext *ctx, const Stmt *stmt, gint place)
-{
-    const Target *target = context_target(ctx, &stmt->dml.relation, NULL);
-    g_autofree char *still = NULL;
-    Step *step;
-
-    g_assert(target != NULL && repeatable_decide(ctx, target, stmt, &still));
-    ctx->stmt = stmt;
-    step = add_step(ctx, target, facts_key(target->table), PHASE_CONTRACT);
-    step->sql = batched(step, stmt, still);
-    step->why =
-        g_strdup("rows that the old application has written behind the walk: again until a whole pass finds none");
-    step_set(step, PARAM_REPEATABLE, "true");
-    step_set(step, PARAM_SWEEP, "true");
-    g_ptr_array_insert(ctx->phases[PHASE_CONTRACT], place,
-                       g_ptr_array_steal_index(ctx->phases[PHASE_CONTRACT], ctx->phases[PHASE_CONTRACT]->len - 1));
-}
-
-static gboolean
-mentions(const GPtrArray *columns, const char *column)
-{
-    return columns != NULL && g_ptr_array_find_with_equal_func((GPtrArray *)columns, column, g_str_equal, NULL);
-}
-
-/* TRUE if the fate of a row under `dml` depends on `column`. */
-static gboolean
-depends_on(const DmlStmt *dml, const char *column)
-{
-    for (guint i = 0; i < dml->assignments->len; i++) {
-        const Assignment *assignment = g_ptr_array_index(dml->assignments, i);
-
-        if (strcmp(assignment->column, column) == 0 || mentions(assignment->value.columns, column) ||
-            assignment->value.has_whole_row)
-            return TRUE;
-    }
-    return mentions(dml->where.columns, column) || dml->where.has_whole_row;
-}
-
-static gboolean
-same_table(const PlanContext *ctx, const Stmt *a, const Stmt *b)
-{
-    return facts_find(ctx->facts, a->dml.relation.schema, a->dml.relation.name) ==
-           facts_find(ctx->facts, b->dml.relation.schema, b->dml.relation.name);
-}
-
-static gboolean
-check_one_later(PlanContext *ctx, const Stmt *swept, const Stmt *later, GError **error)
-{
-    for (guint i = 0; i < later->dml.assignments->len; i++) {
-        const Assignment *assignment = g_ptr_array_index(later->dml.assignments, i);
-
-        if (!depends_on(&swept->dml, assignment->column))
-            continue;
-        ctx->offset = later->offset;
-        context_refuse(error, "put this statement into a migration of its own, after this one",
-                       "this UPDATE changes column \"%s\", by which the statement on line %d is swept before contract",
-                       assignment->column, swept->line);
-        return FALSE;
-    }
-    return TRUE;
-}
-
-/* A later UPDATE that changes what a sweep goes by: the sweep would meet rows that the later statement has changed, and
- * undo or repeat it. */
-static gboolean
-check_later(PlanContext *ctx, const Stmt *swept, GError **error)
-{
-    gboolean is_later = FALSE;
-
-    for (guint i = 0; i < ctx->script->stmts->len; i++) {
-        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
-
-        if (is_later && stmt->kind == STMT_UPDATE && same_table(ctx, stmt, swept) &&
-            !check_one_later(ctx, swept, stmt, error))
-            return FALSE;
-        is_later |= stmt == swept;
-    }
+    note_walk(ctx, &choice);
+    if (choice.way != DML_ONCE)
+        note_moments(ctx);
+    if (target->table != NULL)
+        note_fate(ctx, target);
     return TRUE;
 }
 
 gboolean
-recipe_sweeps(PlanContext *ctx, GError **error)
+recipe_dml_by_consent(PlanContext *ctx)
 {
-    gint place = 0;
+    const DmlStmt *dml = &ctx->stmt->dml;
+    gboolean is_insert = ctx->stmt->kind == STMT_INSERT;
+    g_autoptr(GError) why = NULL;
+    const Target *target;
+    Step *step;
 
-    for (guint i = 0; i < ctx->phases[PHASE_BACKFILL]->len; i++) {
-        Step *step = g_ptr_array_index(ctx->phases[PHASE_BACKFILL], i);
-        const Stmt *stmt = g_hash_table_lookup(ctx->stmts, step);
-        char *why;
-
-        if (!step_is(step, PARAM_REPEATABLE) || !has_contract(ctx, step))
-            continue;
-        if (!check_later(ctx, stmt, error))
-            return FALSE;
-        insert_sweep(ctx, stmt, place++);
-        why = g_strconcat(step->why, "; rows written behind the walk are swept before contract", NULL);
-        g_free(step->why);
-        step->why = why;
-    }
+    if (ctx->stmt->kind != STMT_UPDATE && ctx->stmt->kind != STMT_DELETE && !is_insert)
+        return FALSE;
+    target = context_target_of(ctx, &dml->relation, is_insert ? "rp" : "r", &why);
+    if (target == NULL || target->table == NULL || target->table->has_rules || dml->unsupported != NULL ||
+        !dml_check_columns(ctx, target, &why))
+        return FALSE;
+    step = dml_step(ctx, target, PHASE_BACKFILL, &(DmlChoice){.way = DML_PATIENT});
+    step->why = g_strdup_printf("by consent: %s", ctx->stmt->consent);
+    plan_note(
+        ctx->plan,
+        "line %d: one statement, by consent: it takes as long as it takes, and is given up and tried again as soon "
+        "as somebody waits for a row that it has changed; rollback does not bring back what it changes",
+        ctx->stmt->line);
     return TRUE;
 }

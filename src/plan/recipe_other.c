@@ -57,6 +57,8 @@ recipe_opaque(PlanContext *ctx, GError **error)
             "an opaque statement after statements that wait for the contract phase: its order cannot be kept");
         return FALSE;
     }
+    if (recipe_dml_by_consent(ctx))
+        return TRUE;
     step = context_step(ctx, phase, STEP_OPAQUE_RUN, NULL);
     step->sql = g_strdup(ctx->stmt->text);
     step->why = g_strdup_printf("by consent: %s", ctx->stmt->consent);

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "plan/recipe.h"
+#include "plan/dml.h"
 
 static const Assignment *
 assignment_to(const DmlStmt *dml, const char *column)
@@ -22,17 +22,28 @@ assignment_to(const DmlStmt *dml, const char *column)
     return NULL;
 }
 
+/* A reference that may mean a column which the statement sets. One that is qualified with another table's name does
+ * not; one that is qualified with a column's name takes a field of it. */
+static gboolean
+reads_assigned(const DmlStmt *dml, const char *qualifier, const char *column)
+{
+    if (qualifier == NULL || strcmp(qualifier, dml_alias(dml)) == 0)
+        return assignment_to(dml, column) != NULL;
+    return assignment_to(dml, qualifier) != NULL;
+}
+
 /* TRUE if no assigned value reads an assigned column: then the second run computes what the first one did. */
 static gboolean
 values_are_independent(const DmlStmt *dml)
 {
     for (guint i = 0; i < dml->assignments->len; i++) {
         const Assignment *assignment = g_ptr_array_index(dml->assignments, i);
+        const Expr *value = &assignment->value;
 
-        if (!assignment->is_simple || assignment->value.has_whole_row)
+        if (!assignment->is_simple || value->has_whole_row)
             return FALSE;
-        for (guint k = 0; k < assignment->value.columns->len; k++) {
-            if (assignment_to(dml, g_ptr_array_index(assignment->value.columns, k)) != NULL)
+        for (guint k = 0; k < value->columns->len; k++) {
+            if (reads_assigned(dml, g_ptr_array_index(value->qualifiers, k), g_ptr_array_index(value->columns, k)))
                 return FALSE;
         }
     }
@@ -100,6 +111,19 @@ stays_as_written(const char *type, const char *literal)
     return FALSE;
 }
 
+/* TRUE if a row that the statement has changed does not satisfy the guard; `type` is that of its column. */
+static gboolean
+guard_excludes(const Assignment *assignment, const Guard *guard, const char *type)
+{
+    const char *literal = assignment->literal;
+
+    if (guard->kind == GUARD_IS_NULL)
+        return TRUE;
+    if (literal == NULL || !stays_as_written(type, literal) || !stays_as_written(type, guard->literal))
+        return FALSE;
+    return (guard->kind == GUARD_DIFFERS) == (strcmp(literal, guard->literal) == 0);
+}
+
 /*
  * Whether a guard makes the UPDATE repeatable. `ret_still` then is a further condition under which a row still needs
  * work (for IS NULL: that the value to set is not NULL itself), or NULL if the predicate alone says so. CASE keeps the
@@ -110,22 +134,18 @@ guard_holds(const PlanContext *ctx, const Target *target, const DmlStmt *dml, co
 {
     const Assignment *assignment = assignment_to(dml, guard->column);
     const ColumnChange *added = context_added(ctx, target, guard->column);
-    const char *literal = assignment != NULL ? assignment->literal : NULL;
 
     if (assignment == NULL || assignment->value.is_null_literal)
         return FALSE;
     if (guard->kind == GUARD_IS_NULL) {
         if (added == NULL && !is_set_not_null(ctx, target, guard->column))
             return FALSE;
-        if (literal == NULL)
+        if (assignment->literal == NULL)
             *ret_still = g_strdup_printf("CASE WHEN (%s\n) THEN (%s\n) IS NOT NULL ELSE false END", dml->where.text,
                                          assignment->value.text);
         return TRUE;
     }
-    if (added == NULL || literal == NULL || !stays_as_written(added->definition->type, literal) ||
-        !stays_as_written(added->definition->type, guard->literal))
-        return FALSE;
-    return (guard->kind == GUARD_DIFFERS) == (strcmp(literal, guard->literal) == 0);
+    return added != NULL && guard_excludes(assignment, guard, added->definition->type);
 }
 
 gboolean
@@ -133,10 +153,31 @@ repeatable_decide(const PlanContext *ctx, const Target *target, const Stmt *stmt
 {
     const DmlStmt *dml = &stmt->dml;
 
-    if (stmt->kind == STMT_DELETE || !values_are_independent(dml))
+    if (stmt->kind != STMT_UPDATE || !values_are_independent(dml))
         return FALSE;
     for (guint i = 0; i < dml->guards->len; i++) {
         if (guard_holds(ctx, target, dml, g_ptr_array_index(dml->guards, i), ret_still))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean
+repeatable_excludes(const PlanContext *ctx, const Target *target, const Stmt *stmt)
+{
+    const DmlStmt *dml = &stmt->dml;
+
+    if (stmt->kind != STMT_UPDATE || !values_are_independent(dml))
+        return FALSE;
+    for (guint i = 0; i < dml->guards->len; i++) {
+        const Guard *guard = g_ptr_array_index(dml->guards, i);
+        const Assignment *assignment = assignment_to(dml, guard->column);
+        const ColumnChange *added = context_added(ctx, target, guard->column);
+        const FactColumn *column = facts_column(target->table, guard->column);
+
+        if (assignment == NULL || assignment->value.is_null_literal || (added == NULL && column == NULL))
+            continue;
+        if (guard_excludes(assignment, guard, added != NULL ? added->definition->type : column->type))
             return TRUE;
     }
     return FALSE;

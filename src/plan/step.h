@@ -36,6 +36,8 @@ typedef enum TxMode { TX_WITH_JOURNAL, TX_FORBIDDEN, TX_BATCHED } TxMode;
     X(STEP_PARTITION_DETACH, "partition.detach", TX_FORBIDDEN, TRUE, "detach the partition concurrently")              \
     X(STEP_BACKFILL_UPDATE, "backfill.update", TX_BATCHED, FALSE, "update the rows in batches")                        \
     X(STEP_BACKFILL_DELETE, "backfill.delete", TX_BATCHED, FALSE, "delete the rows in batches")                        \
+    X(STEP_BACKFILL_INSERT, "backfill.insert", TX_BATCHED, FALSE, "insert the rows in batches")                        \
+    X(STEP_DML_ONCE, "dml.once", TX_BATCHED, FALSE, "run the statement once, in one short transaction")                \
     X(STEP_OPAQUE_RUN, "opaque.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, by consent")             \
     X(STEP_DDL_RUN, "ddl.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, under the guard")              \
     X(STEP_DDL_FINAL, "ddl.final", TX_WITH_JOURNAL, TRUE, "run the statement as it stands; cannot be undone")
@@ -75,12 +77,17 @@ typedef struct StepLock {
 #define PARAM_SWEEP       "sweep"       /* "true": repeat until a whole pass finds no row */
 #define PARAM_GREATER     "greater"     /* the operators by which a backfill walks its key */
 #define PARAM_AT_MOST     "at_most"
-#define PARAM_ALIAS       "alias"  /* what the statement calls its table */
-#define PARAM_COUNT       "count"  /* a query that counts the rows which keep a constraint from holding */
-#define PARAM_SHOW        "show"   /* a query that shows some of them, one text a row */
-#define PARAM_MORE        "more"   /* ddl: a further statement of the same transaction; more2, more3 ... follow */
-#define PARAM_LONG        "long"   /* ddl: "true": it may take long, since its lock lets reads and writes pass */
-#define PARAM_JOINED      "joined" /* "true": it shares the transaction of the step before it: one lock serves both */
+#define PARAM_ALIAS       "alias"       /* what the statement calls its table */
+#define PARAM_WALK        "walk"        /* backfill: "ctid": by blocks, "key" or absent: by key */
+#define PARAM_WALK_SCHEMA "walk_schema" /* the table that is gone through; absent: the step's own */
+#define PARAM_WALK_TABLE  "walk_table"
+#define PARAM_PATIENT     "patient" /* dml.once: "true": as long as it takes, given up when somebody waits for it */
+#define PARAM_SMALL       "small"   /* dml.once: "true": that table must still be small */
+#define PARAM_COUNT       "count"   /* a query that counts the rows which keep a constraint from holding */
+#define PARAM_SHOW        "show"    /* a query that shows some of them, one text a row */
+#define PARAM_MORE        "more"    /* ddl: a further statement of the same transaction; more2, more3 ... follow */
+#define PARAM_LONG        "long"    /* ddl: "true": it may take long, since its lock lets reads and writes pass */
+#define PARAM_JOINED      "joined"  /* "true": it shares the transaction of the step before it: one lock serves both */
 #define PARAM_TRANSIENT   "transient" /* "true": a later step takes away again what this one makes */
 #define PARAM_UNDO        "undo"    /* ddl: what takes it back; undo2, undo3 ... follow. Absent: nothing to take back */
 #define PARAM_VERIFY      "verify"  /* ddl: a query whose one boolean says that the result is there */

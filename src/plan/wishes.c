@@ -115,7 +115,10 @@ static void
 wishes_of_dml(Wishes *wishes, const DmlStmt *dml)
 {
     wish_relation(wishes, &dml->relation);
+    for (guint i = 0; i < dml->reads->len; i++)
+        wish_relation(wishes, g_ptr_array_index(dml->reads, i));
     wish_expr(wishes, &dml->where);
+    wish_expr(wishes, &dml->rest);
     for (guint i = 0; i < dml->assignments->len; i++)
         wish_expr(wishes, &((const Assignment *)g_ptr_array_index(dml->assignments, i))->value);
 }
@@ -164,6 +167,7 @@ wishes_of_stmt(Wishes *wishes, const Stmt *stmt)
             break;
         case STMT_UPDATE:
         case STMT_DELETE:
+        case STMT_INSERT:
             wishes_of_dml(wishes, &stmt->dml);
             break;
         case STMT_OBJECT:

@@ -119,6 +119,10 @@ static const EffectRow rows[] = {
     {"TRUNCATE", ON_TABLE, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, 0, 0, OBJECT_SOURCE},
     {"ANALYZE", ON_TABLE, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN, 0, 0, "manual section 13.3.1"},
     {"UPDATE", ON_TABLE, LOCK_ROW_EXCLUSIVE, HOLD_SCAN, 0, 0, "manual section 13.3.1; locks every row it changes"},
+    {"UPDATE", ON_REFERENCED, LOCK_ROW_SHARE, HOLD_INSTANT, 0, 0,
+     "ri_triggers.c, RI_FKey_check: SELECT ... FOR KEY SHARE, where a column of the foreign key changes"},
+    {"INSERT", ON_TABLE, LOCK_ROW_EXCLUSIVE, HOLD_INSTANT, 0, 0, "manual section 13.3.1; locks no row that is there"},
+    {"INSERT", ON_REFERENCED, LOCK_ROW_SHARE, HOLD_INSTANT, 0, 0, "ri_triggers.c, RI_FKey_check"},
     {"DELETE", ON_TABLE, LOCK_ROW_EXCLUSIVE, HOLD_SCAN, 0, 0, "manual section 13.3.1; locks every row it deletes"},
 };
 

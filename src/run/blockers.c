@@ -146,6 +146,16 @@ blockers_signal(DbConn *conn, const Blocker *blocker, gboolean terminate, gboole
     return row != NULL;
 }
 
+gboolean
+blockers_waiting_for(DbConn *watch, int pid, gint64 *ret_longest_ms, GError **error)
+{
+    g_autofree char *text = g_strdup_printf("%d", pid);
+    g_autoptr(DbResult) row = db_query(watch, QUERY_WAITING_FOR, DB_ARGS(text), error);
+
+    *ret_longest_ms = row != NULL ? db_int(row, 0, "longest_ms") : 0;
+    return row != NULL;
+}
+
 char *
 blocker_describe(const Blocker *blocker)
 {

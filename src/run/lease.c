@@ -182,15 +182,24 @@ lease_release(Run *run)
     run->is_leased = FALSE;
 }
 
+/* A limit as the server takes it; NULL leaves it as it is. */
+static char *
+limit_text(int milliseconds)
+{
+    return milliseconds == RUN_LIMIT_KEEP ? NULL : g_strdup_printf("%d", milliseconds);
+}
+
 gboolean
-lease_fence(Run *run, int idle_ms, GError **error)
+lease_fence(Run *run, const RunLimits *limits, GError **error)
 {
     Ids ids = ids_of(run);
-    g_autofree char *idle = g_strdup_printf("%d", idle_ms);
-    g_autoptr(DbResult) row = db_query(
-        run->work, QUERY_FENCE,
-        DB_ARGS(ids.migration, ids.token, run->plan->search_path, run->plan->time_zone, idle, run->plan->date_style),
-        error);
+    g_autofree char *idle = g_strdup_printf("%d", limits->idle_ms);
+    g_autofree char *lock = limit_text(limits->lock_ms);
+    g_autofree char *statement = limit_text(limits->statement_ms);
+    g_autoptr(DbResult) row = db_query(run->work, QUERY_FENCE,
+                                       DB_ARGS(ids.migration, ids.token, run->plan->search_path, run->plan->time_zone,
+                                               idle, run->plan->date_style, lock, statement),
+                                       error);
 
     return check_found(run, row, error);
 }

@@ -22,9 +22,8 @@ gboolean lease_take(Run *run, const char *command, GError **error);
 void lease_release(Run *run);
 
 /* Inside a transaction on `work`, right after BEGIN: check the token, hold it until the end, and set what the
- * transaction runs under: the plan's search_path and TimeZone, synchronous_commit = local, and an end by the server
- * after `idle_ms` of silence from us. */
-gboolean lease_fence(Run *run, int idle_ms, GError **error);
+ * transaction runs under: the plan's search_path and TimeZone, synchronous_commit = local, and the limits. */
+gboolean lease_fence(Run *run, const RunLimits *limits, GError **error);
 
 /* The same check outside of a transaction, on `work`. */
 gboolean lease_check(Run *run, GError **error);

@@ -116,9 +116,15 @@ run_name_sessions(Run *run, const Step *step, GError **error)
 }
 
 gboolean
+run_begin_limited(Run *run, const RunLimits *limits, GError **error)
+{
+    return db_run(run->work, "BEGIN", DB_NONE, error) && lease_fence(run, limits, error);
+}
+
+gboolean
 run_begin(Run *run, int idle_ms, GError **error)
 {
-    return db_run(run->work, "BEGIN", DB_NONE, error) && lease_fence(run, idle_ms, error);
+    return run_begin_limited(run, &(RunLimits){idle_ms, RUN_LIMIT_KEEP, RUN_LIMIT_KEEP}, error);
 }
 
 gboolean

@@ -55,6 +55,14 @@ gboolean run_name_sessions(Run *run, const Step *step, GError **error);
  * the transaction by itself if we freeze for longer than `idle_ms`. Errors: SEAM_ERROR_FENCED, those of db_query().
  */
 gboolean run_begin(Run *run, int idle_ms, GError **error);
+/* The same, with limits for the statements of the transaction, set in the same round trip. */
+typedef struct RunLimits {
+    int idle_ms;
+    int lock_ms;
+    int statement_ms;
+} RunLimits;
+#define RUN_LIMIT_KEEP (-1)
+gboolean run_begin_limited(Run *run, const RunLimits *limits, GError **error);
 gboolean run_commit(Run *run, GError **error);
 
 /* The same settings for a statement that may not be in a transaction; the fence is checked just before. */

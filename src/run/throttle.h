@@ -6,7 +6,7 @@
 
 #include "run/run.h"
 
-#define BATCH_ROWS_FIRST 500
+#define BATCH_ROWS_FIRST 1000
 
 /*
  * The next batch's size from how long the last one took. Grows at most by half, shrinks at most to a quarter, stays

@@ -48,6 +48,10 @@ tree_fill_stmt(Stmt *stmt, const PgQuery__Node *node, const Tokens *tokens)
             stmt->kind = STMT_DELETE;
             tree_delete(stmt, node->delete_stmt, tokens);
             break;
+        case PG_QUERY__NODE__NODE_INSERT_STMT:
+            stmt->kind = STMT_INSERT;
+            tree_insert(stmt, node->insert_stmt, tokens);
+            break;
         case PG_QUERY__NODE__NODE_TRANSACTION_STMT:
             stmt->kind = STMT_TRANSACTION;
             break;

@@ -7,9 +7,13 @@ splice_insert(const char *text, int offset, const char *insert)
 }
 
 char *
-splice_condition(const char *text, int where_keyword, const char *predicate, const char *condition)
+splice_condition(const Stmt *stmt, const char *condition)
 {
-    if (predicate == NULL)
-        return g_strdup_printf("%s\nWHERE %s", text, condition);
-    return g_strdup_printf("%.*sWHERE (%s\n) AND %s", where_keyword, text, predicate, condition);
+    const DmlStmt *dml = &stmt->dml;
+
+    if (dml->where.text == NULL)
+        return g_strdup_printf("%.*s\nWHERE %s%s%s", dml->where_keyword, stmt->text, condition,
+                               stmt->text[dml->where_end] != '\0' ? "\n" : "", stmt->text + dml->where_end);
+    return g_strdup_printf("%.*sWHERE (%s\n) AND %s%s%s", dml->where_keyword, stmt->text, dml->where.text, condition,
+                           stmt->text[dml->where_end] != '\0' ? "\n" : "", stmt->text + dml->where_end);
 }

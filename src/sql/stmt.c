@@ -12,6 +12,7 @@ stmt_expr_clear(Expr *expr)
 {
     g_free(expr->text);
     g_clear_pointer(&expr->columns, g_ptr_array_unref);
+    g_clear_pointer(&expr->qualifiers, g_ptr_array_unref);
     g_clear_pointer(&expr->functions, g_ptr_array_unref);
     g_clear_pointer(&expr->operators, g_ptr_array_unref);
 }
@@ -60,8 +61,16 @@ static void
 dml_clear(DmlStmt *dml)
 {
     rel_name_clear(&dml->relation);
+    rel_name_clear(&dml->source);
     g_free(dml->alias);
+    g_free(dml->from);
+    g_free(dml->query);
     stmt_expr_clear(&dml->where);
+    stmt_expr_clear(&dml->rest);
+    stmt_expr_clear(&dml->outer);
+    g_clear_pointer(&dml->columns, g_ptr_array_unref);
+    g_clear_pointer(&dml->reads, g_ptr_array_unref);
+    g_clear_pointer(&dml->withs, g_ptr_array_unref);
     g_clear_pointer(&dml->assignments, g_ptr_array_unref);
     g_clear_pointer(&dml->guards, g_ptr_array_unref);
 }
@@ -104,6 +113,7 @@ stmt_free(Stmt *stmt)
             break;
         case STMT_UPDATE:
         case STMT_DELETE:
+        case STMT_INSERT:
             dml_clear(&stmt->dml);
             break;
         case STMT_OBJECT:

@@ -7,7 +7,8 @@
 #ifndef PGSEAM_SQL_STMT_H
 #define PGSEAM_SQL_STMT_H
 
-#include <glib.h>
+#include "sql/expr.h"
+#include "sql/stmt_dml.h"
 
 #include "sql/bound.h"
 #include "sql/object.h"
@@ -21,59 +22,13 @@ typedef enum StmtKind {
     STMT_REFRESH,
     STMT_UPDATE,
     STMT_DELETE,
+    STMT_INSERT,
     STMT_TRANSACTION, /* BEGIN, COMMIT and the like */
     STMT_OBJECT,      /* views, functions, types, triggers, grants ...: CREATE, ALTER, DROP, COMMENT */
     STMT_UTILITY,     /* SET, LOCK, ANALYZE, DO ...: changes no schema by itself */
     STMT_OTHER,       /* understood by the grammar, no recipe yet: `what` names it */
     STMT_UNKNOWN,     /* not understood by the grammar: `what` is the grammar's complaint */
 } StmtKind;
-
-typedef struct RelName {
-    char *schema; /* NULL where the search_path decides */
-    char *name;
-} RelName;
-
-/* What an expression touches. */
-typedef struct Expr {
-    char *text;           /* exact slice; NULL where the statement has none */
-    GPtrArray *columns;   /* last parts of the column references, as far as they may mean a column */
-    GPtrArray *functions; /* names, with the schema where written ("schema.name") */
-    GPtrArray *operators; /* names of operators that are no plain PostgreSQL ones by spelling of a schema */
-    gboolean has_subquery;
-    gboolean has_parameter;
-    gboolean has_whole_row;   /* a reference to the row itself or t.* */
-    gboolean has_aggregate;   /* aggregate, window or set-returning syntax */
-    gboolean is_literal;      /* one plain constant */
-    gboolean is_null_literal; /* that constant is NULL */
-} Expr;
-
-/* A top-level AND part of a predicate that compares one column with a constant: what makes an UPDATE repeatable. */
-typedef enum GuardKind { GUARD_IS_NULL, GUARD_DIFFERS, GUARD_EQUALS } GuardKind;
-
-typedef struct Guard {
-    GuardKind kind;
-    char *column;
-    char *literal; /* canonical spelling of the constant; NULL for GUARD_IS_NULL */
-} Guard;
-
-typedef struct Assignment {
-    char *column;
-    Expr value;
-    char *literal;      /* canonical spelling where the value is a plain constant, else NULL */
-    gboolean is_simple; /* column = expression; not a.b = .., a[1] = .., (a, b) = .. or DEFAULT */
-} Assignment;
-
-typedef struct DmlStmt {
-    RelName relation;
-    char *alias;            /* what columns are qualified with; NULL: the table's own name */
-    gboolean is_only;       /* UPDATE ONLY */
-    GPtrArray *assignments; /* Assignment; empty for DELETE */
-    Expr where;
-    GPtrArray *guards; /* Guard */
-    int where_keyword; /* offset of WHERE, or of the end of the statement where it has none */
-    const char
-        *unsupported; /* "FROM", "WITH", "RETURNING", "WHERE CURRENT OF": what keeps it from being split, or NULL */
-} DmlStmt;
 
 typedef enum ConstraintKind {
     CONSTRAINT_CHECK,
@@ -239,8 +194,7 @@ typedef struct Stmt {
     };
 } Stmt;
 
-/* Release what an Expr or a ColumnDef holds. */
-void stmt_expr_clear(Expr *expr);
+/* Release what a ColumnDef holds. */
 void stmt_column_def_clear(ColumnDef *column);
 
 /* For lists: release the element, too. */

@@ -1,6 +1,5 @@
 /*
- * What an expression touches. The walk uses protobuf-c's own descriptors, so a node that a newer grammar brings is
- * walked without a line of ours; what needs judgement is a row of `interests`.
+ * What an expression touches. What needs judgement is a row of `interests`.
  */
 #include <string.h>
 
@@ -37,10 +36,12 @@ visit_column_ref(Expr *expr, const ProtobufCMessage *message)
     const PgQuery__ColumnRef *ref = (const PgQuery__ColumnRef *)message;
     const char *last = ref->n_fields > 0 ? string_of(ref->fields[ref->n_fields - 1]) : NULL;
 
-    if (last == NULL)
+    if (last == NULL) {
         expr->has_whole_row = TRUE;
-    else
-        g_ptr_array_add(expr->columns, g_strdup(last));
+        return;
+    }
+    g_ptr_array_add(expr->columns, g_strdup(last));
+    g_ptr_array_add(expr->qualifiers, ref->n_fields > 1 ? g_strdup(string_of(ref->fields[ref->n_fields - 2])) : NULL);
 }
 
 static void
@@ -101,53 +102,48 @@ static const struct {
     {&pg_query__sub_link__descriptor, visit_sub_link},     {&pg_query__param_ref__descriptor, visit_parameter},
 };
 
-static void walk(Expr *expr, const ProtobufCMessage *message);
-
-static void
-walk_field(Expr *expr, const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+static gboolean
+visit(gpointer data, const ProtobufCMessage *message)
 {
-    const char *base = (const char *)message;
-
-    if (field->type != PROTOBUF_C_TYPE_MESSAGE)
-        return;
-    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        size_t n = *(const size_t *)(const void *)(base + field->quantifier_offset);
-        ProtobufCMessage *const *items = *(ProtobufCMessage *const *const *)(const void *)(base + field->offset);
-
-        for (size_t i = 0; i < n; i++)
-            walk(expr, items[i]);
-        return;
+    for (gsize i = 0; i < G_N_ELEMENTS(interests); i++) {
+        if (interests[i].descriptor == message->descriptor)
+            interests[i].visit(data, message);
     }
-    /* Members of a oneof share one offset; only the chosen one is there. */
-    if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 &&
-        *(const uint32_t *)(const void *)(base + field->quantifier_offset) != field->id)
-        return;
-    walk(expr, *(ProtobufCMessage *const *)(const void *)(base + field->offset));
+    return TRUE;
+}
+
+/* The same without what is within a subquery. */
+static gboolean
+visit_outer(gpointer data, const ProtobufCMessage *message)
+{
+    return message->descriptor != &pg_query__select_stmt__descriptor && visit(data, message);
 }
 
 static void
-walk(Expr *expr, const ProtobufCMessage *message)
+prepare(Expr *expr)
 {
-    if (message == NULL)
+    if (expr->columns != NULL)
         return;
-    for (gsize i = 0; i < G_N_ELEMENTS(interests); i++) {
-        if (interests[i].descriptor == message->descriptor)
-            interests[i].visit(expr, message);
-    }
-    for (unsigned i = 0; i < message->descriptor->n_fields; i++)
-        walk_field(expr, message, &message->descriptor->fields[i]);
+    expr->columns = g_ptr_array_new_with_free_func(g_free);
+    expr->qualifiers = g_ptr_array_new_with_free_func(g_free);
+    expr->functions = g_ptr_array_new_with_free_func(g_free);
+    expr->operators = g_ptr_array_new_with_free_func(g_free);
 }
 
 void
 tree_expr_add(Expr *expr, const PgQuery__Node *node)
 {
-    if (expr->columns == NULL) {
-        expr->columns = g_ptr_array_new_with_free_func(g_free);
-        expr->functions = g_ptr_array_new_with_free_func(g_free);
-        expr->operators = g_ptr_array_new_with_free_func(g_free);
-    }
+    prepare(expr);
     if (node != NULL)
-        walk(expr, &node->base);
+        tree_walk(&node->base, visit, expr);
+}
+
+void
+tree_expr_add_outer(Expr *expr, const PgQuery__Node *node)
+{
+    prepare(expr);
+    if (node != NULL)
+        tree_walk(&node->base, visit_outer, expr);
 }
 
 void

@@ -59,7 +59,8 @@ def test_each_row_is_met_exactly_once(types, pgseam, key):
 
 
 def test_without_a_usable_key_it_is_refused(db, pgseam):
-    db.execute("CREATE TABLE t (a int, b int UNIQUE, c int NOT NULL); CREATE UNIQUE INDEX ON t (c) WHERE b > 0")
+    db.execute("CREATE TABLE t (a int, b int UNIQUE, c int NOT NULL); CREATE UNIQUE INDEX ON t (c) WHERE b > 0;"
+               f" INSERT INTO t SELECT i, i, i FROM generate_series(1, {ROWS}) i")
     refused = pgseam.run("start", pgseam.file("1.sql", "UPDATE t SET a = 1;"), expect=3)
     assert "key" in refused.err
 

@@ -16,11 +16,12 @@ CREATE TABLE parent (id bigint PRIMARY KEY);
 CREATE TABLE t (id bigint PRIMARY KEY, a int DEFAULT 7, b int NOT NULL DEFAULT 1, c int, gone text,
                 parent_id bigint REFERENCES parent);
 CREATE INDEX t_c ON t (c);
+CREATE TABLE filled (id bigserial PRIMARY KEY, t_id bigint);
 CREATE TABLE child (id bigint PRIMARY KEY, t_id bigint REFERENCES t);
 CREATE TABLE pt (id bigint) PARTITION BY RANGE (id);
 CREATE TABLE pt_1 PARTITION OF pt FOR VALUES FROM (0) TO (10);
 INSERT INTO parent SELECT g FROM generate_series(1, 10) g;
-INSERT INTO t SELECT g, 1, 1, g, 'x', g % 10 + 1 FROM generate_series(1, 3000) g;
+INSERT INTO t SELECT g, 1, 1, g, 'x', g % 9 + 1 FROM generate_series(1, 3000) g;
 INSERT INTO child SELECT g, g FROM generate_series(1, 100) g;
 CREATE SCHEMA aside;
 CREATE TABLE aside.filenode AS SELECT pg_relation_filenode('t_c')::bigint AS n;
@@ -56,7 +57,10 @@ KINDS = {
     "index.create": ("CREATE INDEX t_a ON t (a)", INDEX.format("t_a"), False),
     "index.drop": ("DROP INDEX t_c", INDEX.format("t_c").replace("EXISTS", "NOT EXISTS"), True),
     "backfill.update": ("UPDATE t SET a = a + 1 WHERE id % 2 = 0", "SELECT sum(a) = 3000 + 1500 FROM t", False),
-    "backfill.delete": ("DELETE FROM t WHERE id > 2000", "SELECT count(*) = 2000 FROM t", False),
+    "backfill.delete": ("DELETE FROM t WHERE id > 200", "SELECT count(*) = 200 FROM t", False),
+    "backfill.insert": ("INSERT INTO filled (t_id) SELECT id FROM t WHERE id % 3 > 0", "SELECT count(*) = 2000 FROM filled", False),
+    "dml.once": ("UPDATE parent SET id = id + 100 WHERE id > (SELECT max(id) - 1 FROM parent)", "SELECT max(id) = 110 FROM parent",
+                 False),
     "ddl.run": ("ALTER TABLE t SET (fillfactor = 70)", "SELECT reloptions IS NOT NULL FROM pg_class WHERE oid = 't'::regclass", False),
     "ddl.final": ("ALTER TABLE t DROP CONSTRAINT t_parent_id_fkey", CONSTRAINT.format("t_parent_id_fkey", "true").replace("EXISTS", "NOT EXISTS"),
                   True),
@@ -68,7 +72,7 @@ KINDS = {
 }
 # What a rollback does not take back: once done it is refused, or the rows stay as they are.
 FINAL = {"column.drop", "index.drop", "partition.detach", "ddl.final"}
-KEPT = {"backfill.update", "backfill.delete", "opaque.run", "index.reindex"}
+KEPT = {"backfill.update", "backfill.delete", "backfill.insert", "dml.once", "opaque.run", "index.reindex"}
 
 MODES = [
     "ACCESS SHARE", "ROW SHARE", "ROW EXCLUSIVE", "SHARE UPDATE EXCLUSIVE", "SHARE", "SHARE ROW EXCLUSIVE", "EXCLUSIVE",
@@ -257,7 +261,7 @@ def frozen_locks(case, point, place):
 def test_no_lock_beyond_the_declared(any_cluster, db, pgseam, kind):
     """index.* are measured by test_lock_table.py; nobody knows what an opaque statement locks."""
     case = Case(db, pgseam, kind)
-    observed = frozen_locks(case, "batch.work" if kind.startswith("backfill.") else "guard.locked", case.guarded_place())
+    observed = frozen_locks(case, "batch.work" if kind.startswith(("backfill.", "dml.")) else "guard.locked", case.guarded_place())
     assert undeclared(observed, case.step["locks"]) == []
     declared = {lock["relation"] for lock in case.step["locks"] if not lock.get("undo")}
     assert declared <= set(observed) | {"public.fresh"}

@@ -11,7 +11,8 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind A
                                                    FROM pg_catalog.pg_class AS t, pg_catalog.unnest(t.reloptions) AS o
                                                   WHERE t.oid = c.reltoastrelid), '{}') AS options,
        c.relkind = 'r' AND pg_catalog.pg_relation_size(c.oid) = 0 AS is_empty,
-       greatest(c.reltuples, 0)::double precision AS rows,
+       greatest(c.reltuples, 0)::double precision AS rows, c.reltuples >= 0 AS is_analyzed,
+       coalesce(pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint, 0) AS pages,
        c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint AS bytes
   FROM pg_catalog.pg_class AS c
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

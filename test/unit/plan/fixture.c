@@ -43,6 +43,9 @@ fixture_facts(void)
     add_volatility(facts, "i", "= <> < > <= >= + - * / || ~~ lower upper coalesce length pg_catalog.btrim");
     add_volatility(facts, "s", "now pg_catalog.now current_setting");
     add_volatility(facts, "v", "random nextval gen_random_uuid clock_timestamp");
+    add_volatility(facts, "i", "max count");
+    g_hash_table_add(facts->aggregates, g_strdup("max"));
+    g_hash_table_add(facts->aggregates, g_strdup("count"));
     for (guint i = 0; i < G_N_ELEMENTS(types); i++)
         add_type(facts, types[i], FALSE);
     add_type(facts, "positive", TRUE);

@@ -224,26 +224,14 @@ static void
 test_dml(void)
 {
     static const Refusal cases[] = {
-        {"UPDATE nokey SET b = 'x'", "a backfill of a table without a usable key is not yet supported",
-         "give the table a primary key"},
-        {"UPDATE users SET id = id + 1", "changing the key column \"id\" is not yet supported", "rows would be met"},
-        {"UPDATE pair SET \"Odd\" = 'x'", "changing the key column \"Odd\"", "rows would be met"},
         {"UPDATE users SET shown = 'x'", "column \"shown\" is generated", NULL},
         {"UPDATE users SET zzz = 1", "column \"zzz\" of table shop.users does not exist", NULL},
         {"UPDATE users SET n = zzz", "column \"zzz\" of table shop.users does not exist", NULL},
         {"UPDATE users SET n = 1 WHERE zzz", "column \"zzz\" of table shop.users does not exist", NULL},
-        {"UPDATE users SET n = (SELECT 1)", "a subquery in SET is not yet supported", "allow opaque"},
-        {"UPDATE users SET n = 1 WHERE id IN (SELECT 1)", "a subquery in WHERE is not yet supported", "allow opaque"},
         {"UPDATE users SET n = $1", "there is no parameter $n in a migration", "write the value"},
         {"UPDATE users SET n = 1 WHERE n = $1", "there is no parameter $n in a migration", "write the value"},
         {"UPDATE users SET n = 1 WHERE random() > amount", "calls a volatile function", "allow opaque"},
         {"DELETE FROM users WHERE unheard(n)", "calls a volatile function", "allow opaque"},
-        {"UPDATE users SET n = DEFAULT", "SET of DEFAULT", "write column = expression"},
-        {"UPDATE users SET n = 1 FROM orders", "UPDATE with FROM is not yet supported", "allow opaque"},
-        {"DELETE FROM users USING orders", "with USING is not yet supported", "allow opaque"},
-        {"UPDATE users SET n = 1 RETURNING n", "UPDATE with RETURNING is not yet supported", "allow opaque"},
-        {"CREATE TABLE new (a int); UPDATE new SET a = 1", "a table that is created in the same file",
-         "leave the statement out"},
         {"ALTER TABLE users ADD a int; UPDATE users SET a = 1 WHERE a IS NULL; UPDATE users SET a = NULL WHERE a = 1; "
          "ALTER TABLE users DROP email",
          "changes column \"a\", by which the statement on line 1 is swept", "a migration of its own"},
@@ -291,7 +279,8 @@ test_other(void)
         {"COMMENT ON TABLE nosuch IS 'x'", "table nosuch does not exist", "check the name"},
         {"GRANT SELECT ON nosuch TO x", "table nosuch does not exist", "check the name"},
         {"ALTER VIEW nosuch SET (security_barrier)", "view nosuch does not exist", NULL},
-        {"INSERT INTO users SELECT 1", "INSERT INTO is not yet supported", "allow opaque"},
+        {"MERGE INTO users USING orders ON true WHEN MATCHED THEN DELETE", "MERGE INTO is not yet supported",
+         "allow opaque"},
         {"ROLLBACK", "ROLLBACK is not yet supported", "pgseam rollback"},
         {"SAVEPOINT x", "SAVEPOINT", "leave it out"},
     };

@@ -48,7 +48,7 @@ dml_of(const Script *script)
     const Stmt *stmt = g_ptr_array_index(script->stmts, 0);
 
     g_assert_cmpuint(script->stmts->len, ==, 1);
-    g_assert_true(stmt->kind == STMT_UPDATE || stmt->kind == STMT_DELETE);
+    g_assert_true(stmt->kind == STMT_UPDATE || stmt->kind == STMT_DELETE || stmt->kind == STMT_INSERT);
     return &stmt->dml;
 }
 
@@ -176,24 +176,156 @@ test_unsupported(void)
         const char *sql;
         const char *what;
     } cases[] = {
-        {"UPDATE t SET a = u.a FROM u WHERE u.id = t.id", "FROM"},
+        {"UPDATE t SET a = u.a FROM u WHERE u.id = t.id", NULL},
         {"WITH w AS (SELECT 1) UPDATE t SET a = 1", "WITH"},
-        {"WITH w AS (UPDATE u SET b = 1 WHERE c RETURNING b) UPDATE t SET a = 1 FROM w", "WITH"},
-        {"UPDATE t SET a = 1 RETURNING *", "RETURNING"},
+        {"WITH w AS (UPDATE u SET b = 1 WHERE c RETURNING b) UPDATE t SET a = 1 FROM w",
+         "a WITH query that changes data"},
+        {"UPDATE t SET a = 1 RETURNING *", NULL},
         {"UPDATE t SET a = 1 WHERE CURRENT OF c", "WHERE CURRENT OF"},
-        {"UPDATE t SET (a, b) = (1, 2)", "SET (columns) = (values)"},
-        {"UPDATE t SET (a, b) = (1, 2), c = 3 WHERE d", "SET (columns) = (values)"},
-        {"UPDATE t SET (a, b) = (SELECT 1, 2)", "SET (columns) = (values)"},
-        {"UPDATE t SET c = 3, (a, b) = (1, 2)", "SET (columns) = (values)"},
-        {"DELETE FROM t USING u WHERE u.id = t.id", "USING"},
-        {"DELETE FROM t WHERE a = 1 RETURNING a", "RETURNING"},
+        {"DELETE FROM t USING u WHERE u.id = t.id", NULL},
         {"WITH w AS (SELECT 1) DELETE FROM t", "WITH"},
+        {"WITH w AS (SELECT 1) INSERT INTO t SELECT * FROM w", "WITH"},
+        {"INSERT INTO t VALUES (1)", NULL},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(Script) script = read_sql(cases[i].sql);
         g_assert_cmpstr(dml_of(script)->unsupported, ==, cases[i].what);
     }
+}
+
+/* Several columns at once: each has its own value where the source is a row, else they share it. */
+static void
+test_multi_assignment(void)
+{
+    g_autoptr(Script) script =
+        read_sql("UPDATE t SET (a, b) = (x, random()), c = DEFAULT, (d, e) = (SELECT y, z FROM u), f.g = 1, h[2] = 3");
+    const DmlStmt *dml = dml_of(script);
+    static const struct {
+        const char *column;
+        const char *first; /* column that the value reads */
+        gboolean has_subquery;
+        guint functions;
+    } expected[] = {{"a", "x", FALSE, 0}, {"b", NULL, FALSE, 1}, {"c", NULL, FALSE, 0}, {"d", "y", TRUE, 0},
+                    {"e", "y", TRUE, 0},  {"f", NULL, FALSE, 0}, {"h", NULL, FALSE, 0}};
+
+    g_assert_cmpuint(dml->assignments->len, ==, G_N_ELEMENTS(expected));
+    for (guint i = 0; i < G_N_ELEMENTS(expected); i++) {
+        const Assignment *assignment = g_ptr_array_index(dml->assignments, i);
+
+        g_assert_cmpstr(assignment->column, ==, expected[i].column);
+        g_assert_false(assignment->is_simple);
+        g_assert_cmpint(assignment->value.has_subquery, ==, expected[i].has_subquery);
+        g_assert_cmpuint(assignment->value.functions->len, ==, expected[i].functions);
+        g_assert_cmpstr(assignment->value.columns->len > 0 ? g_ptr_array_index(assignment->value.columns, 0) : NULL, ==,
+                        expected[i].first);
+    }
+}
+
+/* What is read besides the row in hand, and what would come out otherwise in batches. */
+typedef struct Reading {
+    const char *sql;
+    const char *reads;
+    const char *hazard; /* how it begins; NULL: none */
+} Reading;
+
+static void
+assert_readings(const Reading *cases, gsize n)
+{
+    for (guint i = 0; i < n; i++) {
+        g_autoptr(Script) script = read_sql(cases[i].sql);
+        const DmlStmt *dml = dml_of(script);
+        g_autoptr(GString) reads = g_string_new(NULL);
+
+        for (guint k = 0; k < dml->reads->len; k++) {
+            const RelName *read = g_ptr_array_index(dml->reads, k);
+            g_string_append_printf(reads, "%s%s%s%s", k > 0 ? " " : "", read->schema != NULL ? read->schema : "",
+                                   read->schema != NULL ? "." : "", read->name);
+        }
+        g_test_message("%s: %s", cases[i].sql, dml->hazard != NULL ? dml->hazard : "no hazard");
+        g_assert_cmpstr(reads->str, ==, cases[i].reads);
+        g_assert_cmpint(dml->hazard != NULL, ==, cases[i].hazard != NULL);
+        g_assert_true(dml->hazard == NULL || g_str_has_prefix(dml->hazard, cases[i].hazard));
+    }
+}
+
+static void
+test_reads(void)
+{
+    static const Reading cases[] = {
+        {"UPDATE t SET a = 1 WHERE b", "", NULL},
+        {"UPDATE t SET a = u.a FROM s.u JOIN v ON true WHERE u.id = t.id", "s.u v", NULL},
+        {"UPDATE t SET a = (SELECT max(x) FROM u), (b, c) = (SELECT 1, 2 FROM v) WHERE d IN (SELECT e FROM w)", "u v w",
+         NULL},
+        {"DELETE FROM t USING u WHERE u.id = t.id AND EXISTS (SELECT FROM t AS other)", "u t", NULL},
+        {"DELETE FROM t WHERE id IN (SELECT id FROM u LIMIT 10)", "u", "LIMIT"},
+        {"DELETE FROM t WHERE id IN (SELECT id FROM u OFFSET 10)", "u", "LIMIT"},
+        {"UPDATE t SET a = (SELECT u.a FROM u WHERE u.id = t.id ORDER BY u.b LIMIT 1)", "u", NULL},
+        {"UPDATE t AS x SET a = (SELECT u.a FROM u WHERE u.id = x.id FETCH FIRST ROW ONLY)", "u", NULL},
+        {"UPDATE t AS x SET a = (SELECT u.a FROM u WHERE u.id = x.id AND u.k IN (SELECT k FROM v LIMIT 1))", "u v",
+         "LIMIT"},
+        {"UPDATE t SET a = (SELECT a FROM u FOR UPDATE)", "u", "FOR UPDATE"},
+        {"UPDATE t SET a = n FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM u) AS s WHERE s.id = t.id", "u",
+         "a window function"},
+        {"DELETE FROM t USING u TABLESAMPLE system (10)", "u", "TABLESAMPLE"},
+        {"WITH w AS (SELECT * FROM u) UPDATE t SET a = 1 FROM w", "u w", NULL},
+        {"UPDATE t SET a = 1 RETURNING (SELECT count(*) FROM u)", "u", NULL},
+    };
+
+    assert_readings(cases, G_N_ELEMENTS(cases));
+}
+
+static void
+test_insert_reads(void)
+{
+    static const Reading cases[] = {
+        {"INSERT INTO t SELECT * FROM s", "s", NULL},
+        {"INSERT INTO t SELECT s.a, (SELECT max(x) FROM v) FROM s JOIN u ON true WHERE EXISTS (SELECT FROM w)",
+         "v s u w", NULL},
+        {"INSERT INTO t SELECT a FROM s LEFT JOIN u ON true", "s u", NULL},
+        {"INSERT INTO t SELECT a FROM s RIGHT JOIN u ON true", "s u", "a RIGHT"},
+        {"INSERT INTO t SELECT a FROM s FULL JOIN u ON true", "s u", "a RIGHT"},
+        {"INSERT INTO t SELECT a FROM (s JOIN u ON true) AS j", "s u", "a RIGHT"},
+        {"INSERT INTO t SELECT a FROM (SELECT 1 AS a) AS s", "", "FROM"},
+        {"INSERT INTO t SELECT x FROM s AS s(x)", "s", "FROM"},
+        {"INSERT INTO t SELECT a FROM generate_series(1, 3) AS a", "", "FROM"},
+        {"INSERT INTO t SELECT DISTINCT a FROM s", "s", "DISTINCT"},
+        {"INSERT INTO t SELECT DISTINCT ON (a) a FROM s", "s", "DISTINCT"},
+        {"INSERT INTO t SELECT a FROM s GROUP BY a", "s", "GROUP BY"},
+        {"INSERT INTO t SELECT 1 FROM s HAVING true", "s", "GROUP BY"},
+        {"INSERT INTO t SELECT a FROM s ORDER BY a", "s", "ORDER BY"},
+        {"INSERT INTO t SELECT a FROM s LIMIT 5", "s", "LIMIT"},
+        {"INSERT INTO t SELECT a FROM s FOR SHARE", "s", "FOR UPDATE"},
+        {"INSERT INTO t SELECT row_number() OVER () FROM s", "s", "a window function"},
+        {"INSERT INTO t SELECT a FROM s UNION SELECT a FROM u", "s u", "UNION"},
+        {"INSERT INTO t VALUES (1), ((SELECT max(a) FROM u))", "u", NULL},
+        {"INSERT INTO t SELECT 1, now()", "", NULL},
+        {"INSERT INTO t DEFAULT VALUES", "", NULL},
+    };
+
+    assert_readings(cases, G_N_ELEMENTS(cases));
+}
+
+static void
+test_insert(void)
+{
+    g_autoptr(Script) script =
+        read_sql("INSERT INTO s.t AS x (a, \"B\") SELECT o.a, lower(o.b), (SELECT max(y) FROM u) "
+                 "FROM orders AS o WHERE o.c > 1 ON CONFLICT (a) DO UPDATE SET a = f(1)");
+    const DmlStmt *dml = dml_of(script);
+
+    g_assert_cmpstr(dml->relation.schema, ==, "s");
+    g_assert_cmpstr(dml->relation.name, ==, "t");
+    g_assert_cmpstr(dml->source.name, ==, "orders");
+    g_assert_cmpstr(dml->alias, ==, "o");
+    g_assert_cmpuint(dml->columns->len, ==, 2);
+    g_assert_cmpstr(g_ptr_array_index(dml->columns, 1), ==, "B");
+    g_assert_cmpstr(dml->where.text, ==, "o.c > 1");
+    g_assert_cmpstr(dml->query, ==, "SELECT o.a, lower(o.b), (SELECT max(y) FROM u) FROM orders AS o WHERE o.c > 1");
+    g_assert_true(dml->is_upsert);
+    g_assert_false(dml->is_values);
+    g_assert_cmpuint(dml->outer.functions->len, ==, 1);
+    g_assert_cmpuint(dml->rest.functions->len, ==, 3);
 }
 
 static void
@@ -260,14 +392,27 @@ test_splice_condition(void)
         "DELETE FROM \"WHERE\" WHERE a OR b",
         "DELETE FROM t WHERE a = $$x -- y$$",
         "UPDATE t SET a = b IS DISTINCT FROM c WHERE d IS DISTINCT FROM e",
+        "UPDATE t SET a = b IS DISTINCT FROM c FROM u -- u\n, v WHERE t.a = u.a RETURNING t.a IS DISTINCT FROM 1",
+        "UPDATE t SET a = 1 FROM u RETURNING *",
+        "UPDATE t SET (a, b) = (1, 2), c = DEFAULT, d[1] = 3 WHERE (e) = (f) -- the end\n RETURNING a",
+        "UPDATE t SET a = (SELECT b FROM u WHERE u.c = t.c) WHERE EXISTS (SELECT FROM v WHERE v.x = t.x)",
+        "DELETE FROM t USING u WHERE u.id = t.id RETURNING t.*",
+        "DELETE FROM t USING u RETURNING 1",
+        "INSERT INTO t SELECT a FROM s",
+        "INSERT INTO t (a) SELECT a FROM s WHERE b OR c",
+        "INSERT INTO t (a) (SELECT a FROM s WHERE b OR c)",
+        "INSERT INTO t (a) (SELECT a FROM s) ON CONFLICT DO NOTHING",
+        "INSERT INTO t AS x (a) SELECT a FROM s JOIN u ON conflict WHERE b -- c\n ON CONFLICT (a) WHERE b DO UPDATE "
+        "SET "
+        "a = 1 WHERE x.b RETURNING a",
+        "INSERT INTO t (a) OVERRIDING SYSTEM VALUE SELECT count(x) FILTER (WHERE x) FROM s ON CONFLICT DO NOTHING",
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_autoptr(Script) script = read_sql(texts[i]);
         const Stmt *stmt = g_ptr_array_index(script->stmts, 0);
         const DmlStmt *dml = dml_of(script);
-        g_autofree char *spliced =
-            splice_condition(stmt->text, dml->where_keyword, dml->where.text, "id > 5 AND id <= 9");
+        g_autofree char *spliced = splice_condition(stmt, "id > 5 AND id <= 9");
         g_autoptr(Script) again = read_sql(spliced);
         g_autofree char *before = assignments_text(dml);
         g_autofree char *after = assignments_text(dml_of(again));
@@ -301,6 +446,10 @@ main(int argc, char **argv)
     g_test_add_func("/sql/dml/guards", test_guards);
     g_test_add_func("/sql/dml/names", test_names);
     g_test_add_func("/sql/dml/unsupported", test_unsupported);
+    g_test_add_func("/sql/dml/multi_assignment", test_multi_assignment);
+    g_test_add_func("/sql/dml/reads", test_reads);
+    g_test_add_func("/sql/dml/insert_reads", test_insert_reads);
+    g_test_add_func("/sql/dml/insert", test_insert);
     g_test_add_func("/sql/dml/expressions", test_expressions);
     g_test_add_func("/sql/dml/literals", test_literals);
     g_test_add_func("/sql/dml/splice_condition", test_splice_condition);

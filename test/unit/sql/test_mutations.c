@@ -104,11 +104,13 @@ use(const Stmt *stmt)
 {
     gsize length = strlen(stmt->text);
 
-    if (stmt->kind == STMT_UPDATE || stmt->kind == STMT_DELETE) {
+    if (stmt->kind == STMT_UPDATE || stmt->kind == STMT_DELETE ||
+        (stmt->kind == STMT_INSERT && stmt->dml.query != NULL)) {
         g_autofree char *spliced = NULL;
 
-        g_assert_cmpint(stmt->dml.where_keyword, <=, (int)length);
-        spliced = splice_condition(stmt->text, stmt->dml.where_keyword, stmt->dml.where.text, "true");
+        g_assert_cmpint(stmt->dml.where_keyword, <=, stmt->dml.where_end);
+        g_assert_cmpint(stmt->dml.where_end, <=, (int)length);
+        spliced = splice_condition(stmt, "true");
         g_assert_cmpuint(strlen(spliced), >=, length);
     } else if (stmt->kind == STMT_CREATE_INDEX) {
         g_assert_cmpint(stmt->create_index.index_end, <=, (int)length);
