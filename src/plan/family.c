@@ -20,7 +20,9 @@ static const struct {
     [ALTER_ADD_COLUMN] = {TRUE, TRUE, FALSE, TRUE},       [ALTER_DROP_COLUMN] = {TRUE, TRUE, FALSE, FALSE},
     [ALTER_SET_DEFAULT] = {TRUE, TRUE, TRUE, TRUE},       [ALTER_DROP_DEFAULT] = {TRUE, TRUE, TRUE, TRUE},
     [ALTER_ATTACH_PARTITION] = {TRUE, TRUE, TRUE, FALSE}, [ALTER_DETACH_PARTITION] = {TRUE, TRUE, TRUE, FALSE},
-    [ALTER_SET_NOT_NULL] = {TRUE, TRUE, TRUE, TRUE},      [ALTER_DROP_NOT_NULL] = {TRUE, TRUE, FALSE, FALSE},
+    [ALTER_ADD_CONSTRAINT] = {TRUE, TRUE, TRUE, TRUE},    [ALTER_VALIDATE_CONSTRAINT] = {TRUE, TRUE, TRUE, TRUE},
+    [ALTER_DROP_CONSTRAINT] = {TRUE, TRUE, TRUE, TRUE},   [ALTER_SET_NOT_NULL] = {TRUE, TRUE, TRUE, TRUE},
+    [ALTER_DROP_NOT_NULL] = {TRUE, TRUE, FALSE, FALSE},
 };
 
 static gboolean
@@ -123,6 +125,38 @@ check_not_in_key(const FactTable *table, const char *column, GError **error)
     return TRUE;
 }
 
+/* A constraint that comes from the parent goes with the parent's; one that recurses needs its name free on all. */
+static gboolean
+check_constraints(const FactTable *table, const AlterCmd *cmd, GError **error)
+{
+    const char *name = cmd->kind == ALTER_ADD_CONSTRAINT ? cmd->constraint->name : cmd->column;
+    Target target = {table->schema, table->name, table, NULL};
+    const FactConstraint *own = name != NULL ? context_constraint(&target, name) : NULL;
+
+    if (cmd->kind == ALTER_DROP_CONSTRAINT && own != NULL && own->is_clone) {
+        context_refuse(error, "drop it there: it goes everywhere", "constraint \"%s\" of %s.%s comes from %s.%s", name,
+                       table->schema, table->name, table->parent_schema, table->parent_name);
+        return FALSE;
+    }
+    if (cmd->kind == ALTER_ADD_CONSTRAINT && table->kind != 'p' && table->has_children &&
+        cmd->constraint->kind != CONSTRAINT_CHECK)
+        return TRUE;
+    for (guint i = 0; cmd->kind == ALTER_ADD_CONSTRAINT && name != NULL && i < table->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(table->descendants, i);
+        Target below = {member->schema, member->name, member, NULL};
+
+        if (context_constraint(&below, name) == NULL &&
+            (member->kind != 'f' || cmd->constraint->kind != CONSTRAINT_CHECK))
+            continue;
+        context_refuse(error, "give the constraint another name, or take that one away first", "%s.%s %s",
+                       member->schema, member->name,
+                       member->kind == 'f' ? "is a foreign table, whose rows cannot be proven"
+                                           : "has a constraint of that name already");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 family_check(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error)
 {
@@ -138,7 +172,7 @@ family_check(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError
                        "ONLY %s would leave its %s behind", shown, table->kind == 'p' ? "partitions" : "children");
         return FALSE;
     }
-    if (!check_alike(table, shown, cmd, error) ||
+    if (!check_alike(table, shown, cmd, error) || !check_constraints(table, cmd, error) ||
         (cmd->kind == ALTER_DROP_COLUMN && !check_not_in_key(table, cmd->column, error)))
         return FALSE;
     if (table->descendants->len >= MANY_RELATIONS)

@@ -159,6 +159,9 @@ gboolean recipe_drop_index(PlanContext *ctx, GError **error);
 /* The same for a partitioned table, partition by partition. The name is free and chosen. */
 gboolean recipe_create_partitioned_index(PlanContext *ctx, const Target *target, const char *name, Phase phase,
                                          GError **error);
+/* UNIQUE and PRIMARY KEY of a partitioned table; the columns of a primary key are NOT NULL by then. */
+gboolean recipe_unique_partitioned(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, Phase phase,
+                                   const char *name, GError **error);
 /* The same for a partitioned table that the file makes: nobody uses it yet. */
 void recipe_create_index_of_new(PlanContext *ctx, const Target *target, const char *name, Phase phase);
 void recipe_drop_partitioned_index(PlanContext *ctx, const Target *target, const char *name);

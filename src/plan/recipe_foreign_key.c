@@ -203,6 +203,12 @@ lock_both(Step *step, const Target *target, const Other *other, LockMode mode, L
     if (strcmp(target->name, other->name) != 0 || strcmp(target->schema, other->schema) != 0)
         step_add_lock(step, other->schema, other->name, other_mode, hold,
                       other->table == NULL || other->table->is_owned);
+    for (guint i = 0; other->table != NULL && i < other->table->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(other->table->descendants, i);
+
+        if (other->table->kind == 'p')
+            step_add_lock(step, member->schema, member->name, other_mode, hold, member->is_owned);
+    }
 }
 
 static void
@@ -233,6 +239,55 @@ add_steps(PlanContext *ctx, const Target *target, const ConstraintDef *constrain
     lock_both(step, target, other, LOCK_SHARE_UPDATE_EXCLUSIVE, LOCK_ROW_SHARE, HOLD_SCAN);
 }
 
+/* A leaf has it under the same name already, or another constraint of that name: its own could not be adopted. */
+static gboolean
+check_leaves(const Target *target, const char *name, GError **error)
+{
+    for (guint i = 0; i < target->table->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(target->table->descendants, i);
+        Target leaf = {member->schema, member->name, member, NULL};
+
+        if (member->kind != 'f' && context_constraint(&leaf, name) == NULL)
+            continue;
+        context_refuse(error, "give the constraint another name",
+                       "partition %s.%s %s: the foreign key could not be made on it beforehand", member->schema,
+                       member->name,
+                       member->kind == 'f' ? "is a foreign table" : "has a constraint of that name already");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Before 18 a partitioned table takes no NOT VALID foreign key: each leaf gets its own, proven, and the parent's adopts
+ * them without a look at the rows (research: recipe R3p). */
+static void
+add_partitioned(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, const Other *other,
+                Phase phase, const char *name)
+{
+    SqlArg table = sql_name(target->schema, target->name);
+    Step *step;
+
+    for (guint i = 0; i < target->table->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(target->table->descendants, i);
+        Target leaf = {member->schema, member->name, member, NULL};
+
+        if (member->kind != 'p')
+            add_steps(ctx, &leaf, constraint, other, phase, name);
+    }
+    step = context_step(ctx, phase, STEP_DDL_RUN, target);
+    step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? ?", table, sql_ident(name), sql_raw(constraint->body));
+    step->why = g_strdup("all partitions have it, proven: only catalog rows change");
+    step_set(step, PARAM_CONSTRAINT, name);
+    step_append(step, PARAM_UNDO, sql_build("ALTER TABLE ? DROP CONSTRAINT IF EXISTS ?", table, sql_ident(name)));
+    lock_both(step, target, other, LOCK_SHARE_ROW_EXCLUSIVE, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+    step_add_undo_lock(step, target->schema, target->name, LOCK_ACCESS_EXCLUSIVE, TRUE);
+    for (guint i = 0; i < target->table->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(target->table->descendants, i);
+
+        step_add_undo_lock(step, member->schema, member->name, LOCK_ACCESS_EXCLUSIVE, member->is_owned);
+    }
+}
+
 gboolean
 recipe_foreign_key(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, GError **error)
 {
@@ -248,7 +303,17 @@ recipe_foreign_key(PlanContext *ctx, const Target *target, const ConstraintDef *
     if (name == NULL)
         return FALSE;
     phase = context_phase_after(ctx, target, old_writers_may_violate(ctx, target, constraint));
-    add_steps(ctx, target, constraint, &other, MAX(phase, key_phase), name);
+    if (target->table != NULL && target->table->kind == 'p' && ctx->facts->server_version < 180000) {
+        if (constraint->is_not_valid) {
+            context_refuse(error, "leave NOT VALID out",
+                           "PostgreSQL takes no NOT VALID foreign key for a partitioned table");
+            return FALSE;
+        }
+        if (!check_leaves(target, name, error))
+            return FALSE;
+        add_partitioned(ctx, target, constraint, &other, MAX(phase, key_phase), name);
+    } else
+        add_steps(ctx, target, constraint, &other, MAX(phase, key_phase), name);
     note_index(ctx, target, constraint);
     return TRUE;
 }

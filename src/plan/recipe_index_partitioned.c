@@ -1,6 +1,7 @@
 /*
- * Indexes of partitioned tables: an empty one on the parent alone, each partition's own concurrently, then attached
- * (research: recipe R7, measured on 12 to 18). PostgreSQL has no CREATE INDEX CONCURRENTLY for them.
+ * Indexes of partitioned tables, and the UNIQUE and PRIMARY KEY constraints that rest on them (R4p): an empty one on
+ * the parent alone, each partition's own concurrently, then attached (research: recipe R7, measured on 12 to 18).
+ * PostgreSQL has no CREATE INDEX CONCURRENTLY for them.
  *
  * Names are those that PostgreSQL would choose when it cascades (DefineIndex of src/backend/commands/indexcmds.c), so
  * that the schema is the one that the plain statement makes.
@@ -10,6 +11,16 @@
 #include "base/names.h"
 #include "base/sqltext.h"
 #include "plan/recipe.h"
+
+/* The index that is wanted, on each table of the tree. */
+typedef struct Wanted {
+    gboolean is_unique;
+    const char *tail;                /* of its definition: what follows the table's name */
+    const char *plain;               /* the same as the server prints it; NULL where nobody can tell */
+    const char *stem;                /* of default names */
+    const char *label;               /* ... and their end: idx, key, pkey */
+    const ConstraintDef *constraint; /* it belongs to one; or NULL */
+} Wanted;
 
 /* One table of the tree and the index it gets. */
 typedef struct Branch {
@@ -44,23 +55,26 @@ branch_of(const GPtrArray *tree, const char *schema, const char *name)
 /* An index that PostgreSQL would attach instead of making a new one. Of those with more than plain columns nobody can
  * tell from the text. */
 static const FactIndex *
-index_alike(const FactTable *table, const CreateIndexStmt *create)
+index_alike(const FactTable *table, const Wanted *wanted)
 {
-    for (guint i = 0; create->plain != NULL && i < table->indexes->len; i++) {
+    gboolean is_primary = wanted->constraint != NULL && wanted->constraint->kind == CONSTRAINT_PRIMARY;
+
+    for (guint i = 0; wanted->plain != NULL && i < table->indexes->len; i++) {
         const FactIndex *index = g_ptr_array_index(table->indexes, i);
 
-        if (index->is_valid && index->parent_name == NULL && index->constraint == NULL &&
-            index->is_unique == create->is_unique && g_strcmp0(index->tail, create->plain) == 0)
+        if (index->is_valid && index->parent_name == NULL &&
+            (index->constraint != NULL) == (wanted->constraint != NULL) && index->is_primary == is_primary &&
+            index->is_unique == wanted->is_unique && g_strcmp0(index->tail, wanted->plain) == 0)
             return index;
     }
     return NULL;
 }
 
 static char *
-free_name(PlanContext *ctx, const FactTable *table, const char *stem)
+free_name(PlanContext *ctx, const FactTable *table, const Wanted *wanted)
 {
     for (unsigned number = 0;; number++) {
-        g_autofree char *name = name_default_index(table->name, stem, number);
+        g_autofree char *name = name_default(table->name, wanted->stem, wanted->label, number);
         g_autofree char *qualified = sql_quote_name(table->schema, name);
 
         if (!facts_is_taken(ctx->facts, table->schema, name) && !g_hash_table_contains(ctx->index_names, qualified)) {
@@ -88,9 +102,8 @@ check_member(const FactTable *table, GError **error)
 
 /* The head first, parents before their partitions. NULL with an error. */
 static GPtrArray *
-grow(PlanContext *ctx, const Target *target, const char *name, GError **error)
+grow(PlanContext *ctx, const Target *target, const char *name, const Wanted *wanted, GError **error)
 {
-    const CreateIndexStmt *create = &ctx->stmt->create_index;
     g_autoptr(GPtrArray) tree = g_ptr_array_new_with_free_func(branch_free);
     Branch *head = g_new0(Branch, 1);
 
@@ -100,7 +113,7 @@ grow(PlanContext *ctx, const Target *target, const char *name, GError **error)
     g_hash_table_add(ctx->index_names, sql_quote_name(target->schema, name));
     for (guint i = 0; i < target->table->descendants->len; i++) {
         const FactTable *table = g_ptr_array_index(target->table->descendants, i);
-        const FactIndex *alike = index_alike(table, create);
+        const FactIndex *alike = index_alike(table, wanted);
         Branch *branch;
 
         if (!check_member(table, error))
@@ -112,7 +125,7 @@ grow(PlanContext *ctx, const Target *target, const char *name, GError **error)
         branch->is_there = !branch->is_below && alike != NULL;
         branch->index = branch->is_there   ? g_strdup(alike->name)
                         : branch->is_below ? NULL
-                                           : free_name(ctx, table, create->column_stem);
+                                           : free_name(ctx, table, wanted);
         g_ptr_array_add(tree, branch);
     }
     return g_steal_pointer(&tree);
@@ -134,24 +147,40 @@ is_under(const Branch *branch, const Branch *head)
     return branch == head;
 }
 
+/* "ALTER TABLE ONLY p ADD CONSTRAINT k UNIQUE (a) DEFERRABLE" */
+static char *
+head_sql(const Wanted *wanted, const Branch *head)
+{
+    SqlArg table = sql_name(head->table->schema, head->table->name);
+
+    if (wanted->constraint != NULL)
+        return sql_build("ALTER TABLE ONLY ? ADD CONSTRAINT ? ?", table, sql_ident(head->index),
+                         sql_raw(wanted->constraint->body));
+    return sql_build("CREATE ?INDEX ? ON ONLY ??", sql_raw(wanted->is_unique ? "UNIQUE " : ""), sql_ident(head->index),
+                     table, sql_raw(wanted->tail));
+}
+
 /* An index of a partitioned table alone: catalog rows, not valid before all its partitions' are attached. Dropping it
  * takes the attached ones with it. */
 static void
-add_head(PlanContext *ctx, Phase phase, const GPtrArray *tree, const Branch *head)
+add_head(PlanContext *ctx, Phase phase, const GPtrArray *tree, const Wanted *wanted, const Branch *head)
 {
-    const CreateIndexStmt *create = &ctx->stmt->create_index;
     const FactTable *table = head->table;
     g_autofree char *index = sql_quote_name(table->schema, head->index);
     g_autofree char *verify = sql_build("SELECT pg_catalog.to_regclass(?) IS NOT NULL", sql_literal(index));
     Step *step = begin_step(ctx, phase, STEP_DDL_RUN, table);
 
-    step->sql =
-        sql_build("CREATE ?INDEX ? ON ONLY ??", sql_raw(create->is_unique ? "UNIQUE " : ""), sql_ident(head->index),
-                  sql_name(table->schema, table->name), sql_raw(ctx->stmt->text + create->table_end));
+    step->sql = head_sql(wanted, head);
     step->why = g_strdup("only catalog rows: it becomes valid when the index of each partition is attached");
-    step_append(step, PARAM_UNDO, sql_build("DROP INDEX IF EXISTS ?", sql_raw(index)));
+    if (wanted->constraint != NULL)
+        step_append(step, PARAM_UNDO,
+                    sql_build("ALTER TABLE ? DROP CONSTRAINT IF EXISTS ?", sql_name(table->schema, table->name),
+                              sql_ident(head->index)));
+    else
+        step_append(step, PARAM_UNDO, sql_build("DROP INDEX IF EXISTS ?", sql_raw(index)));
     step_set(step, PARAM_VERIFY, verify);
-    step_add_lock(step, table->schema, table->name, LOCK_SHARE, HOLD_INSTANT, TRUE);
+    step_add_lock(step, table->schema, table->name, wanted->constraint != NULL ? LOCK_ACCESS_EXCLUSIVE : LOCK_SHARE,
+                  HOLD_INSTANT, TRUE);
     for (guint i = 0; i < tree->len; i++) {
         const Branch *branch = g_ptr_array_index(tree, i);
 
@@ -161,15 +190,14 @@ add_head(PlanContext *ctx, Phase phase, const GPtrArray *tree, const Branch *hea
 }
 
 static void
-add_leaf(PlanContext *ctx, Phase phase, const Branch *leaf)
+add_leaf(PlanContext *ctx, Phase phase, const Wanted *wanted, const Branch *leaf)
 {
-    const CreateIndexStmt *create = &ctx->stmt->create_index;
     g_autofree char *plain = effect_describe("CREATE INDEX", ctx->facts->server_version);
+    SqlArg table = sql_name(leaf->table->schema, leaf->table->name);
     Step *step = begin_step(ctx, phase, STEP_INDEX_CREATE, leaf->table);
 
-    step->sql = sql_build("CREATE ?INDEX CONCURRENTLY ? ON ??", sql_raw(create->is_unique ? "UNIQUE " : ""),
-                          sql_ident(leaf->index), sql_name(leaf->table->schema, leaf->table->name),
-                          sql_raw(ctx->stmt->text + create->table_end));
+    step->sql = sql_build("CREATE ?INDEX CONCURRENTLY ? ON ??", sql_raw(wanted->is_unique ? "UNIQUE " : ""),
+                          sql_ident(leaf->index), table, sql_raw(wanted->tail));
     step->why =
         g_strdup_printf("as it stands it takes %s, on all partitions at once; concurrently, one after the other, "
                         "it blocks neither reads nor writes",
@@ -177,6 +205,16 @@ add_leaf(PlanContext *ctx, Phase phase, const Branch *leaf)
     step->rows = leaf->table->rows;
     step_set(step, PARAM_INDEX, leaf->index);
     step_add_lock(step, leaf->table->schema, leaf->table->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_BUILD, TRUE);
+    if (wanted->constraint == NULL)
+        return;
+    step = begin_step(ctx, phase, STEP_CONSTRAINT_ADD, leaf->table);
+    step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? ? USING INDEX ???", table, sql_ident(leaf->index),
+                          sql_raw(wanted->constraint->kind == CONSTRAINT_PRIMARY ? "PRIMARY KEY" : "UNIQUE"),
+                          sql_ident(leaf->index), sql_raw(wanted->constraint->attributes != NULL ? " " : ""),
+                          sql_raw(wanted->constraint->attributes != NULL ? wanted->constraint->attributes : ""));
+    step->why = g_strdup("the index is there: only catalog rows change");
+    step_set(step, PARAM_CONSTRAINT, leaf->index);
+    step_add_lock(step, leaf->table->schema, leaf->table->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
 }
 
 /* There is no statement that takes an ATTACH of an index back: one that was there before waits behind the gate. */
@@ -203,22 +241,39 @@ add_attach(PlanContext *ctx, Phase phase, const Branch *branch)
     step_add_lock(step, parent->schema, parent->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_INSTANT, TRUE);
 }
 
-/* From the leaves up, so that what is taken back first is the head, with all that was attached to it. */
 static void
-add_steps(PlanContext *ctx, Phase phase, const GPtrArray *tree)
+add_heads(PlanContext *ctx, Phase phase, const GPtrArray *tree, const Wanted *wanted)
 {
     for (guint i = tree->len; i > 0; i--) {
         const Branch *branch = g_ptr_array_index(tree, i - 1);
 
         if (branch->table->kind == 'p' && !branch->is_there && !branch->is_below)
-            add_head(ctx, phase, tree, branch);
+            add_head(ctx, phase, tree, wanted, branch);
     }
+}
+
+static void
+add_leaves(PlanContext *ctx, Phase phase, const GPtrArray *tree, const Wanted *wanted)
+{
     for (guint i = 0; i < tree->len; i++) {
         const Branch *branch = g_ptr_array_index(tree, i);
 
         if (branch->table->kind != 'p' && !branch->is_there && !branch->is_below)
-            add_leaf(ctx, phase, branch);
+            add_leaf(ctx, phase, wanted, branch);
     }
+}
+
+/* What is taken back first is the head, with all that was attached to it. An index on the head comes before those of
+ * the partitions: a partition that somebody else makes meanwhile then has one. A constraint of a partition cannot be
+ * dropped once it is attached: so the head comes after them, and takes them with it. */
+static void
+add_steps(PlanContext *ctx, Phase phase, const GPtrArray *tree, const Wanted *wanted)
+{
+    if (wanted->constraint == NULL)
+        add_heads(ctx, phase, tree, wanted);
+    add_leaves(ctx, phase, tree, wanted);
+    if (wanted->constraint != NULL)
+        add_heads(ctx, phase, tree, wanted);
     for (guint i = tree->len; i > 1; i--) {
         const Branch *branch = g_ptr_array_index(tree, i - 1);
 
@@ -253,23 +308,127 @@ check_partitions(PlanContext *ctx, const FactTable *table, GError **error)
 gboolean
 recipe_create_partitioned_index(PlanContext *ctx, const Target *target, const char *name, Phase phase, GError **error)
 {
+    const CreateIndexStmt *create = &ctx->stmt->create_index;
+    Wanted wanted = {
+        create->is_unique, ctx->stmt->text + create->table_end, create->plain, create->column_stem, "idx", NULL};
     g_autoptr(GPtrArray) tree = NULL;
 
-    if (ctx->stmt->create_index.is_only) {
+    if (create->is_only) {
         Branch head = {target->table, NULL, (char *)name, FALSE, FALSE};
         g_autoptr(GPtrArray) alone = g_ptr_array_new();
 
         g_ptr_array_add(alone, &head);
-        add_head(ctx, phase, alone, &head);
+        add_head(ctx, phase, alone, &wanted, &head);
         g_hash_table_add(ctx->index_names, sql_quote_name(target->schema, name));
         return TRUE;
     }
     if (!check_partitions(ctx, target->table, error))
         return FALSE;
-    tree = grow(ctx, target, name, error);
+    tree = grow(ctx, target, name, &wanted, error);
     if (tree == NULL)
         return FALSE;
-    add_steps(ctx, phase, tree);
+    add_steps(ctx, phase, tree, &wanted);
+    return TRUE;
+}
+
+static const FactIndex *
+index_primary(const FactTable *table)
+{
+    for (guint i = 0; i < table->indexes->len; i++) {
+        if (((const FactIndex *)g_ptr_array_index(table->indexes, i))->is_primary)
+            return g_ptr_array_index(table->indexes, i);
+    }
+    return NULL;
+}
+
+static gboolean
+same_list(const GPtrArray *a, const GPtrArray *b)
+{
+    g_autofree char *one = sql_quote_list(a);
+    g_autofree char *other = sql_quote_list(b);
+
+    return strcmp(one, other) == 0;
+}
+
+/* The columns of the index, INCLUDE among them, joined as PostgreSQL does it for names. */
+static char *
+name_stem(const ConstraintDef *constraint)
+{
+    GString *stem = g_string_new(NULL);
+
+    for (guint i = 0; i < constraint->columns->len + constraint->included->len; i++)
+        g_string_append_printf(
+            stem, "%s%s", i > 0 ? "_" : "",
+            (const char *)(i < constraint->columns->len
+                               ? g_ptr_array_index(constraint->columns, i)
+                               : g_ptr_array_index(constraint->included, i - constraint->columns->len)));
+    return g_string_free(stem, FALSE);
+}
+
+/* PostgreSQL wants the whole partition key of each level among the columns. */
+static gboolean
+check_keys(const FactTable *table, const ConstraintDef *constraint, GError **error)
+{
+    for (guint i = 0; i <= table->descendants->len; i++) {
+        const FactTable *member = i == 0 ? table : g_ptr_array_index(table->descendants, i - 1);
+        g_autofree char *columns = sql_quote_list(constraint->columns);
+        g_auto(GStrv) names = g_strsplit(columns, ", ", -1);
+
+        for (guint k = 0; member->kind == 'p' && (member->key_types == NULL || k < member->key_parts->len); k++) {
+            if (member->key_types != NULL &&
+                g_strv_contains((const char *const *)names, g_ptr_array_index(member->key_parts, k)))
+                continue;
+            context_refuse(error, "add the partition key's columns to the constraint",
+                           "a unique constraint of %s.%s must have all columns of its partition key: %s",
+                           member->schema, member->name, member->partition_key);
+            return FALSE;
+        }
+        for (guint k = 0; constraint->kind == CONSTRAINT_PRIMARY && k < constraint->columns->len; k++) {
+            const FactColumn *ours = facts_column(table, g_ptr_array_index(constraint->columns, k));
+            const FactColumn *theirs = facts_column(member, g_ptr_array_index(constraint->columns, k));
+
+            if (ours == NULL || theirs == NULL || ours->is_not_null == theirs->is_not_null)
+                continue;
+            context_refuse(
+                error, "SET NOT NULL, or DROP NOT NULL, so that all partitions are alike: in a migration before",
+                "column \"%s\" %s NULL in partition %s.%s, unlike in %s.%s", ours->name,
+                theirs->is_not_null ? "forbids" : "allows", member->schema, member->name, table->schema, table->name);
+            return FALSE;
+        }
+        if (i > 0 && constraint->kind == CONSTRAINT_PRIMARY && member->kind != 'p' && index_primary(member) != NULL &&
+            !same_list(index_primary(member)->columns, constraint->columns)) {
+            context_refuse(error, "drop it first, in a migration of its own",
+                           "partition %s.%s has a primary key of its own", member->schema, member->name);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+gboolean
+recipe_unique_partitioned(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, Phase phase,
+                          const char *name, GError **error)
+{
+    gboolean is_primary = constraint->kind == CONSTRAINT_PRIMARY;
+    g_autofree char *columns = sql_quote_list(constraint->columns);
+    g_autofree char *plain = g_strdup_printf("USING btree (%s)", columns);
+    g_autofree char *tail = g_strdup_printf(" (%s)%s%s", columns, constraint->index_tail != NULL ? " " : "",
+                                            constraint->index_tail != NULL ? constraint->index_tail : "");
+    g_autofree char *stem = name_stem(constraint);
+    Wanted wanted = {TRUE,
+                     tail,
+                     constraint->index_tail == NULL ? plain : NULL,
+                     is_primary ? NULL : stem,
+                     is_primary ? "pkey" : "key",
+                     constraint};
+    g_autoptr(GPtrArray) tree = NULL;
+
+    if (!check_partitions(ctx, target->table, error) || !check_keys(target->table, constraint, error))
+        return FALSE;
+    tree = grow(ctx, target, name, &wanted, error);
+    if (tree == NULL)
+        return FALSE;
+    add_steps(ctx, phase, tree, &wanted);
     return TRUE;
 }
 

@@ -235,6 +235,11 @@ recipe_unique(PlanContext *ctx, const Target *target, const ConstraintDef *const
 
     if (!check_primary(ctx, target, constraint, &drop, error))
         return FALSE;
+    if (target->table->kind == 'p' && (drop != NULL || constraint->index != NULL)) {
+        context_refuse(error, "write ADD ... (columns), and drop the old key in a migration of its own",
+                       "PostgreSQL takes no index that is there for a constraint of a partitioned table");
+        return FALSE;
+    }
     if (constraint->index != NULL && drop == NULL)
         return recipe_using_index(ctx, target, constraint, error);
     if (constraint->index != NULL) {
@@ -250,6 +255,8 @@ recipe_unique(PlanContext *ctx, const Target *target, const ConstraintDef *const
     name = context_constraint_name(ctx, target, constraint, error);
     if (name == NULL || !add_not_null(ctx, target, constraint, phase, error))
         return FALSE;
+    if (target->table->kind == 'p')
+        return recipe_unique_partitioned(ctx, target, constraint, phase, name, error);
     add_index(ctx, target, constraint, phase, name);
     add_constraint(ctx, target, constraint, phase, name);
     return TRUE;

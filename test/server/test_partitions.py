@@ -269,3 +269,87 @@ def check_killed(cluster, sql, point, end, action, extra="", psql=None):
                 pgseam.run("complete", "m")
             assert db.dump_schema() == after, (point, number)
             assert db.scalar("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == 0
+
+
+# ---- constraints
+
+CONSTRAINTS = [
+    "ALTER TABLE m ADD CONSTRAINT few CHECK (a >= 0)",
+    "ALTER TABLE m ADD CHECK (b > 0) NOT VALID; ALTER TABLE m VALIDATE CONSTRAINT m_b_check",
+    "ALTER TABLE base ADD CHECK (a >= 0)",
+    "ALTER TABLE m_2024 ADD CONSTRAINT mine CHECK (a >= 0); ALTER TABLE m_2024 ADD UNIQUE (id)",
+    "ALTER TABLE m ADD FOREIGN KEY (zone_id) REFERENCES zone",
+    "ALTER TABLE m_2024 ADD CONSTRAINT z FOREIGN KEY (zone_id) REFERENCES zone (id) ON DELETE CASCADE",
+    "ALTER TABLE m ADD UNIQUE (at, id)",
+    "ALTER TABLE m ADD CONSTRAINT once UNIQUE (id, at) INCLUDE (a) DEFERRABLE",
+    "CREATE TABLE child (id bigint PRIMARY KEY, m_id bigint, m_at date); ALTER TABLE child ADD FOREIGN KEY (m_id, m_at) REFERENCES m",
+]
+BARE = """CREATE TABLE bare (id bigint, k int) PARTITION BY RANGE (id);
+CREATE TABLE bare_1 PARTITION OF bare FOR VALUES FROM (0) TO (1000) PARTITION BY LIST (k); CREATE TABLE bare_1_1 PARTITION OF bare_1 DEFAULT;
+CREATE TABLE bare_2 PARTITION OF bare FOR VALUES FROM (1000) TO (9000);
+INSERT INTO bare SELECT g, 1 FROM generate_series(1, 5000) g;"""
+PRIMARY = "ALTER TABLE bare ADD PRIMARY KEY (id, k)"
+OWN_KEYS = "CREATE UNIQUE INDEX x ON bare_2 (id, k); ALTER TABLE bare_2 ADD CONSTRAINT x UNIQUE USING INDEX x;"
+
+
+@pytest.mark.parametrize("sql", CONSTRAINTS)
+def test_constraint_is_as_plain_sql(any_cluster, sql):
+    check_forward(any_cluster, sql)
+
+
+@pytest.mark.parametrize("sql", CONSTRAINTS)
+def test_constraint_is_taken_back(any_cluster, sql):
+    check_back(any_cluster, sql)
+
+
+def test_primary_key_of_a_family(any_cluster):
+    check_forward(any_cluster, PRIMARY, BARE)
+    check_back(any_cluster, PRIMARY, BARE)
+
+
+def test_a_key_that_a_partition_has_is_taken_as_it_is(any_cluster):
+    check_forward(any_cluster, "ALTER TABLE bare ADD UNIQUE (id, k)", BARE + OWN_KEYS)
+    check_back(any_cluster, "ALTER TABLE bare ADD UNIQUE (id, k)", BARE + OWN_KEYS, complete=False)
+
+
+@pytest.mark.parametrize("sql", ["ALTER TABLE m ADD FOREIGN KEY (zone_id) REFERENCES zone", "ALTER TABLE m ADD UNIQUE (at, id)"])
+def test_locks_of_constraints_are_declared(any_cluster, db, pgseam, sql):
+    check_locks(db, pgseam, sql)
+
+
+@pytest.mark.parametrize("sql", ["ALTER TABLE m DROP CONSTRAINT k", "ALTER TABLE m DROP CONSTRAINT u", "ALTER TABLE m DROP CONSTRAINT c"])
+def test_drop_of_a_constraint_of_a_family(any_cluster, sql):
+    check_forward(any_cluster, sql, "ALTER TABLE m ADD CONSTRAINT k FOREIGN KEY (zone_id) REFERENCES zone, ADD CONSTRAINT u UNIQUE"
+                  " (at, id), ADD CONSTRAINT c CHECK (a > -1);")
+
+
+@pytest.mark.parametrize("end", ["resume", "rollback"])
+@pytest.mark.parametrize("sql", ["ALTER TABLE m ADD CONSTRAINT z FOREIGN KEY (zone_id) REFERENCES zone", PRIMARY])
+def test_constraints_killed(cluster, sql, end):
+    for point in ("alone.after", "guard.locked", "guard.committed"):
+        check_killed_in_contract(cluster, sql, point, end)
+
+
+def check_killed_in_contract(cluster, sql, point, end):
+    with cluster.database() as twin:
+        prepare(twin, BARE)
+        before = twin.dump_schema()
+        plain(twin, sql)
+        after = twin.dump_schema()
+    for number in (1, 3, 6):
+        with cluster.database() as db, Pgseam(db) as pgseam:
+            prepare(db, BARE)
+            pgseam.run("start", pgseam.file("m.sql", sql))
+            hit = pgseam.run("complete", "m", env={"PGSEAM_FAULT": f"{point}:kill:{number}"}, expect=None)
+            if hit.rc != 0:
+                pgseam.run(end, "m")
+            assert db.dump_schema() == (before if hit.rc != 0 and end == "rollback" else after), (point, number)
+
+
+def test_constraints_that_cannot_be_are_refused(db, pgseam):
+    prepare(db, BARE + "ALTER TABLE m ADD CONSTRAINT c CHECK (a > -1); ALTER TABLE m_2024 ADD CONSTRAINT z CHECK (a > -5);")
+    refused(pgseam, "ALTER TABLE m ADD UNIQUE (id)", "public.m must have all columns", "RANGE (at)")
+    refused(pgseam, "ALTER TABLE bare ADD PRIMARY KEY (id)", "bare_1 must have all columns", "LIST (k)")
+    refused(pgseam, "ALTER TABLE m_2024 DROP CONSTRAINT c", "comes from public.m")
+    refused(pgseam, "ALTER TABLE m ADD CONSTRAINT z CHECK (a > 0)", "m_2024 has a constraint of that name already")
+    refused(pgseam, "ALTER TABLE m ADD EXCLUDE USING btree (id WITH =, at WITH =)", "EXCLUDE")

@@ -2,7 +2,7 @@
 -- pg_constraint from 18 on, are facts of their columns.
 -- $1 oid
 SELECT k.conname AS name, k.contype AS kind, pg_catalog.pg_get_constraintdef(k.oid) AS definition,
-       k.convalidated AS is_valid, false AS is_inbound, k.conparentid <> 0 AS is_clone,
+       k.convalidated AS is_valid, false AS is_inbound, k.conparentid <> 0 OR k.coninhcount > 0 AS is_clone,
        (SELECT pg_catalog.array_agg(a.attname ORDER BY p.place)
           FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS p(number, place)
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = p.number)::text[] AS columns,
