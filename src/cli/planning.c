@@ -57,13 +57,34 @@ place_probe_error(const Script *script, const PlanProbe *probe, GError **error)
     }
 }
 
+/* What a statement of the file may make before it is needed: a type, a function, a table, a schema. */
+static gboolean
+is_undefined(const GError *why)
+{
+    static const char *const states[] = {"42704", "42883", "42P01", "3F000", "42725"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(states); i++) {
+        if (seam_error_has_sqlstate(why, states[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean
 check_probe(DbConn *conn, const PlanProbe *probe, GError **error)
 {
-    g_autoptr(DbResult) row = db_query(conn, probe->sql, DB_NONE, error);
+    g_autoptr(GError) why = NULL;
+    g_autoptr(DbResult) row = NULL;
 
-    if (row == NULL)
+    if (!db_run(conn, "SAVEPOINT probe", DB_NONE, error))
         return FALSE;
+    row = db_query(conn, probe->sql, DB_NONE, &why);
+    if (row == NULL && probe->is_early && is_undefined(why))
+        return db_run(conn, "ROLLBACK TO SAVEPOINT probe", DB_NONE, error);
+    if (row == NULL) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
     if (probe->must_hold == NULL || (db_rows(row) == 1 && g_strcmp0(db_text_at(row, 0, 0), "t") == 0))
         return TRUE;
     seam_error_set(error, SEAM_ERROR_SQL, "%s", probe->must_hold);

@@ -33,8 +33,9 @@ Plan *planner_build(const Script *script, const Facts *facts, GError **error);
  * after expand. A list of Probe; the caller unrefs. */
 typedef struct PlanProbe {
     char *sql;
-    char *must_hold; /* what is wrong if the query's one boolean is false; NULL: the query only has to be accepted */
-    int offset;      /* of the statement in the file, for the message */
+    char *must_hold;   /* what is wrong if the query's one boolean is false; NULL: the query only has to be accepted */
+    gboolean is_early; /* the file makes things before it: what does not exist now may exist then */
+    int offset;        /* of the statement in the file, for the message */
 } PlanProbe;
 GPtrArray *planner_probes(const Script *script, const Facts *facts);
 

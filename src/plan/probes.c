@@ -269,20 +269,32 @@ probe_alter(GPtrArray *probes, const Facts *facts, const Stmt *stmt)
     }
 }
 
+static void
+mark_early(GPtrArray *probes, guint first)
+{
+    for (guint i = first; i < probes->len; i++)
+        ((PlanProbe *)g_ptr_array_index(probes, i))->is_early = TRUE;
+}
+
 GPtrArray *
 planner_probes(const Script *script, const Facts *facts)
 {
     GPtrArray *probes = g_ptr_array_new_with_free_func(probe_free);
+    gboolean makes_things = FALSE;
 
     for (guint i = 0; i < script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+        guint first = probes->len;
 
+        makes_things |= stmt->kind == STMT_OBJECT || stmt->consent != NULL;
         if (stmt->consent != NULL)
             continue;
         if (stmt->kind == STMT_UPDATE || stmt->kind == STMT_DELETE || stmt->kind == STMT_INSERT)
             probe_dml(probes, script, facts, stmt);
         else if (stmt->kind == STMT_ALTER_TABLE)
             probe_alter(probes, facts, stmt);
+        if (makes_things)
+            mark_early(probes, first);
     }
     return probes;
 }

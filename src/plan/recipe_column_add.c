@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/sqltext.h"
+#include "plan/objects.h"
 #include "plan/recipe.h"
 #include "plan/recipe_column.h"
 
@@ -54,13 +55,39 @@ is_filled(const PlanContext *ctx, const ColumnDef *column)
            (column->default_value.text != NULL && context_volatility(ctx, &column->default_value) == 'v');
 }
 
-/* What would rewrite the table and cannot be filled in batches either. */
+/* TRUE if an earlier statement of the file makes the type. A domain's own conditions would rewrite the table: only one
+ * without any counts. */
 static gboolean
-check_definition(PlanContext *ctx, const ColumnDef *column, GError **error)
+is_type_of_file(const PlanContext *ctx, const ColumnDef *column)
+{
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+        const ObjectName *name;
+        gboolean is_domain;
+
+        if (stmt == ctx->stmt)
+            break;
+        if (stmt->kind != STMT_OBJECT || stmt->object.verb != OBJECT_CREATE || stmt->object.objects->len == 0)
+            continue;
+        name = g_ptr_array_index(stmt->object.objects, 0);
+        is_domain = strcmp(name->class, "domain") == 0;
+        if ((is_domain && (sql_mentions(stmt->text, "CHECK") || sql_mentions(stmt->text, "NOT"))) ||
+            (!is_domain && strcmp(name->class, "type") != 0))
+            continue;
+        if (sql_mentions(column->type, g_ptr_array_index(name->names, name->names->len - 1)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* What would rewrite the table and cannot be filled in batches either; a small one is rewritten within the lock budget,
+ * which the guard sees to. */
+static gboolean
+check_definition(PlanContext *ctx, const Target *target, const ColumnDef *column, GError **error)
 {
     const FactType *type = g_hash_table_lookup(ctx->facts->types, column->type);
 
-    if (has_kind(column, CONSTRAINT_GENERATED)) {
+    if (has_kind(column, CONSTRAINT_GENERATED) && !target->table->is_small) {
         context_refuse(error,
                        "add a plain column, keep it with a trigger and fill it with an UPDATE; or wait for the online "
                        "rewrite",
@@ -68,13 +95,20 @@ check_definition(PlanContext *ctx, const ColumnDef *column, GError **error)
                        "EXCLUSIVE");
         return FALSE;
     }
+    if (has_kind(column, CONSTRAINT_GENERATED) && column->constraints->len > 1) {
+        context_not_yet(error, "add its constraints by statements of their own", "a generated column with constraints");
+        return FALSE;
+    }
     if (context_is_serial(column->type_name))
         return TRUE;
     if (type == NULL || !type->exists) {
-        context_refuse(error, NULL, "type %s does not exist", column->type);
+        if (is_type_of_file(ctx, column))
+            return TRUE;
+        context_refuse(error, "check the name, and the search_path of the role you connect as",
+                       "type %s does not exist", column->type);
         return FALSE;
     }
-    if (type->is_constrained_domain) {
+    if (type->is_constrained_domain && !target->table->is_small) {
         context_refuse(error, "use the domain's base type, with a CHECK of its own for the domain's condition",
                        "needs online rewrite: a column of a domain with constraints rewrites the whole table under "
                        "ACCESS EXCLUSIVE, with or without a default, on every server up to 18");
@@ -163,7 +197,15 @@ is_split(const PlanContext *ctx, const Target *target, const ColumnDef *column)
 {
     if (is_filled(ctx, column) || (column->is_not_null && !has_default(column)))
         return TRUE;
-    return column->constraints->len > 0 && target->table != NULL;
+    return column->constraints->len > 0 && target->table != NULL && !has_kind(column, CONSTRAINT_GENERATED);
+}
+
+static gboolean
+is_rewritten(const PlanContext *ctx, const ColumnDef *column)
+{
+    const FactType *type = g_hash_table_lookup(ctx->facts->types, column->type);
+
+    return has_kind(column, CONSTRAINT_GENERATED) || (type != NULL && type->is_constrained_domain);
 }
 
 static Step *
@@ -186,8 +228,12 @@ add_column(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const ch
                         filled                               ? "; existing rows are filled in batches"
                         : column->default_value.text != NULL ? "; the default is kept in the catalog for old rows"
                                                              : "");
+    if (is_rewritten(ctx, column)) {
+        g_free(step->why);
+        step->why = g_strdup("the table is small: written anew within the lock budget, or given up");
+    }
     step_set(step, PARAM_COLUMN, cmd->column);
-    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, is_rewritten(ctx, column) ? HOLD_REWRITE : HOLD_INSTANT);
     *change = (ColumnChange){target, cmd->column, column};
     g_ptr_array_add(ctx->added, change);
     return step;
@@ -199,7 +245,8 @@ add_constraints(PlanContext *ctx, const Target *target, const ColumnDef *column,
     for (guint i = 0; i < column->constraints->len; i++) {
         const ConstraintDef *constraint = g_ptr_array_index(column->constraints, i);
 
-        if (constraint->kind != CONSTRAINT_IDENTITY && !recipe_constraint(ctx, target, constraint, error))
+        if (constraint->kind != CONSTRAINT_IDENTITY && constraint->kind != CONSTRAINT_GENERATED &&
+            !recipe_constraint(ctx, target, constraint, error))
             return FALSE;
     }
     return TRUE;
@@ -278,6 +325,6 @@ recipe_column_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, c
     }
     if (target->table == NULL)
         return add_on_created(ctx, target, cmd, sql, error);
-    return check_definition(ctx, &cmd->definition, error) && check_not_null(ctx, target, &cmd->definition, error) &&
-           add_on_table(ctx, target, cmd, sql, error);
+    return check_definition(ctx, target, &cmd->definition, error) &&
+           check_not_null(ctx, target, &cmd->definition, error) && add_on_table(ctx, target, cmd, sql, error);
 }

@@ -149,7 +149,7 @@ static void
 test_columns(void)
 {
     static const Refusal cases[] = {
-        {"ALTER TABLE users ADD a unheard", "type unheard does not exist", NULL},
+        {"ALTER TABLE users ADD a unheard", "type unheard does not exist", "check the name"},
         {"ALTER TABLE users ADD a positive", "needs online rewrite: a column of a domain with constraints",
          "use the domain's base type"},
         {"ALTER TABLE users ADD a int NOT NULL", "ADD COLUMN a NOT NULL without a default", "give it a DEFAULT"},
