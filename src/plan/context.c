@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/sqltext.h"
-#include "plan/recipe.h"
+#include "plan/objects.h"
 
 void
 context_refuse(GError **error, const char *hint, const char *format, ...)
@@ -124,6 +124,18 @@ context_target(PlanContext *ctx, const RelName *name, GError **error)
     return context_target_of(ctx, name, "r", error);
 }
 
+/* A name that an earlier line gives, but only in the contract phase. */
+static gboolean
+refuse_late(const PlanContext *ctx, const char *word, const char *shown, GError **error)
+{
+    int line = objects_late_line(ctx, word);
+
+    if (line != 0)
+        context_refuse(error, "put this statement before that line, with the old name; or into a migration of its own",
+                       "%s is not there before the contract phase: line %d gives it this name", shown, line);
+    return line != 0;
+}
+
 const Target *
 context_target_of(PlanContext *ctx, const RelName *name, const char *kinds_allowed, GError **error)
 {
@@ -134,7 +146,7 @@ context_target_of(PlanContext *ctx, const RelName *name, const char *kinds_allow
 
     if (table == NULL) {
         target = find_target(ctx, schema, name->name);
-        if (target == NULL)
+        if (target == NULL && !refuse_late(ctx, name->name, shown, error))
             context_refuse(error, "check the name, and the search_path of the role you connect as",
                            "table %s does not exist (search_path: %s)", shown, ctx->facts->search_path);
         return target;
@@ -233,6 +245,8 @@ context_check_column(PlanContext *ctx, const Target *target, const char *column,
     g_autofree char *hint = nearest != NULL ? g_strdup_printf("perhaps you mean \"%s\"", nearest) : NULL;
 
     if (!context_has_column(ctx, target, column)) {
+        if (refuse_late(ctx, column, column, error))
+            return FALSE;
         context_refuse(error, hint, "column \"%s\" of table %s does not exist", column, shown);
         return FALSE;
     }

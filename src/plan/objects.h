@@ -106,6 +106,10 @@ char *object_new_name(const PlanContext *ctx, const ObjectStmt *stmt, const Obje
 void objects_init(PlanContext *ctx);
 void objects_clear(PlanContext *ctx);
 
+/* CREATE INDEX on a relation that this file makes by a query: as it stands, nobody knows the relation yet. FALSE where
+ * it is none. */
+gboolean recipe_index_on_made(PlanContext *ctx);
+
 /* The recipes of the verbs, one file for those that belong together. */
 gboolean recipe_object_drop(PlanContext *ctx, GError **error);
 gboolean recipe_object_rename(PlanContext *ctx, GError **error);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/sqltext.h"
+#include "plan/objects.h"
 #include "plan/planner.h"
 
 static void
@@ -276,6 +277,20 @@ mark_early(GPtrArray *probes, guint first)
         ((PlanProbe *)g_ptr_array_index(probes, i))->is_early = TRUE;
 }
 
+/* A value that an earlier line gives to an enum: the server does not know it yet. */
+static gboolean
+has_new_value(const Script *script, const Stmt *until)
+{
+    for (guint i = 0; i < script->stmts->len && g_ptr_array_index(script->stmts, i) != until; i++) {
+        const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        if (stmt->kind == STMT_OBJECT && stmt->object.verb == OBJECT_ALTER &&
+            g_strcmp0(stmt->object.action, "ADD VALUE") == 0 && sql_mentions(until->text, stmt->object.name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 GPtrArray *
 planner_probes(const Script *script, const Facts *facts)
 {
@@ -287,7 +302,7 @@ planner_probes(const Script *script, const Facts *facts)
         guint first = probes->len;
 
         makes_things |= stmt->kind == STMT_OBJECT || stmt->consent != NULL;
-        if (stmt->consent != NULL)
+        if (stmt->consent != NULL || has_new_value(script, stmt))
             continue;
         if (stmt->kind == STMT_UPDATE || stmt->kind == STMT_DELETE || stmt->kind == STMT_INSERT)
             probe_dml(probes, script, facts, stmt);

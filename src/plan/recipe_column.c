@@ -29,11 +29,12 @@ is_gone(const PlanContext *ctx, const char *what)
 
     for (guint i = 0; i < steps->len; i++) {
         const Step *step = g_ptr_array_index(steps, i);
-        g_autofree char *table = sql_quote_name(step->schema, step->table);
+        g_autofree char *table = NULL;
         g_autofree char *described = NULL;
 
-        if (step->kind != STEP_DDL_FINAL || step_get(step, PARAM_CONSTRAINT) == NULL)
+        if (step->kind != STEP_DDL_FINAL || step_get(step, PARAM_CONSTRAINT) == NULL || step->table == NULL)
             continue;
+        table = sql_quote_name(step->schema, step->table);
         described = g_strdup_printf("constraint %s on table %s", step_get(step, PARAM_CONSTRAINT), table);
         if (strcmp(described, what) == 0)
             return TRUE;

@@ -5,7 +5,7 @@
 
 #include "base/names.h"
 #include "base/sqltext.h"
-#include "plan/recipe.h"
+#include "plan/objects.h"
 #include "sql/splice.h"
 
 /* The name that PostgreSQL would choose; NULL if it tried ten and all are taken. */
@@ -90,11 +90,14 @@ gboolean
 recipe_create_index(PlanContext *ctx, GError **error)
 {
     const CreateIndexStmt *create = &ctx->stmt->create_index;
-    const Target *target = context_target_of(ctx, &create->relation, "rpm", error);
+    const Target *target;
     g_autoptr(GError) why = NULL;
     g_autofree char *name = NULL;
     Phase phase;
 
+    if (recipe_index_on_made(ctx))
+        return TRUE;
+    target = context_target_of(ctx, &create->relation, "rpm", error);
     if (target == NULL || !context_check_expr(ctx, target, &create->uses, NULL, error))
         return FALSE;
     name = create->name != NULL ? g_strdup(create->name) : choose_name(ctx, target, create);

@@ -236,6 +236,12 @@ create_over(PlanContext *ctx, const ObjectName *name, const FactObject *old, GEr
 
     if (dropped == NULL)
         dropped = objects_renamed(ctx, old);
+    if (dropped != NULL && object_class(stmt->class)->is_long) {
+        context_refuse(
+            error, "make it under another name; in a migration after this one drop the old one and rename the new one",
+            "%s %s would be filled while what line %d takes away is locked", stmt->class, shown, dropped->line);
+        return FALSE;
+    }
     if (dropped != NULL && objects_made(ctx, name) == NULL)
         return add_create(ctx, name, dropped, error);
     if (stmt->or_replace && is_same_class(stmt->class, old)) {
@@ -300,6 +306,29 @@ recipe_object_create(PlanContext *ctx, GError **error)
     if (old != NULL)
         return create_over(ctx, name, old, error);
     return add_create(ctx, name, NULL, error);
+}
+
+gboolean
+recipe_index_on_made(PlanContext *ctx)
+{
+    const CreateIndexStmt *create = &ctx->stmt->create_index;
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autoptr(GPtrArray) args = g_ptr_array_new();
+    ObjectName name = {"relation", names, args, FALSE, NULL};
+    Piece *made;
+    Piece *piece;
+
+    if (create->relation.schema != NULL)
+        g_ptr_array_add(names, create->relation.schema);
+    g_ptr_array_add(names, create->relation.name);
+    made = objects_made(ctx, &name);
+    if (made == NULL || create->is_concurrent)
+        return FALSE;
+    piece = objects_piece(ctx, g_strdup(ctx->stmt->text), made->phase, NULL);
+    piece->is_long = TRUE;
+    piece->why = g_strdup_printf("of what line %d makes: no application uses it yet", made->line);
+    objects_place(ctx, piece, objects_is_remade(ctx, made) ? made : NULL);
+    return TRUE;
 }
 
 static const struct {

@@ -6,6 +6,21 @@
 #include "base/error.h"
 #include "plan/recipe.h"
 
+/* Once is enough: the file's own transactions count for nothing. */
+static gboolean
+is_told(const PlanContext *ctx)
+{
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+
+        if (stmt == ctx->stmt)
+            return FALSE;
+        if (stmt->kind == STMT_TRANSACTION)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 gboolean
 recipe_transaction(PlanContext *ctx, GError **error)
 {
@@ -21,12 +36,18 @@ recipe_transaction(PlanContext *ctx, GError **error)
                                           NULL};
 
     if (g_strv_contains(ignored, ctx->stmt->what)) {
-        plan_note(ctx->plan,
-                  "line %d: %s is left out: each step commits on its own, or it would hold its locks too long",
-                  ctx->stmt->line, ctx->stmt->what);
+        if (is_told(ctx))
+            return TRUE;
+        plan_note(
+            ctx->plan,
+            "line %d: %s is left out, and so is what ends the transaction: each step commits on its own, or it would "
+            "hold its locks too long",
+            ctx->stmt->line, ctx->stmt->what);
         return TRUE;
     }
-    context_not_yet(error, "leave it out: a migration is undone with `pgseam rollback`", ctx->stmt->what);
+    context_refuse(error, "leave it out: a migration is undone with `pgseam rollback`",
+                   "%s: each step commits on its own, so nothing of this file could be taken back by it",
+                   ctx->stmt->what);
     return FALSE;
 }
 

@@ -66,6 +66,9 @@ recipe_object_comment(PlanContext *ctx, GError **error)
     const ObjectStmt *stmt = &ctx->stmt->object;
     const ObjectName *name = g_ptr_array_index(stmt->objects, 0);
     const FactObject *old = objects_fact(ctx, name, 0);
+    const FactObject *carrier =
+        stmt->carriers->len > 0 ? objects_fact(ctx, g_ptr_array_index(stmt->carriers, 0), 0) : NULL;
+    g_autofree char *statement = NULL;
     Piece *made = objects_made(ctx, name);
     Origin origin = {NULL, NULL};
     Piece *partner = NULL;
@@ -80,12 +83,15 @@ recipe_object_comment(PlanContext *ctx, GError **error)
     piece =
         objects_piece(ctx, g_strdup(ctx->stmt->text), objects_phase(ctx, FALSE), old != NULL ? &old->relation : NULL);
     piece->why = g_strdup("words for people: no application reads them");
+    statement = g_strdup_printf("COMMENT ON %s", object_class(stmt->class)->keyword);
+    if (carrier != NULL)
+        piece_lock(ctx, piece, statement, &carrier->relation);
     if (old == NULL || made != NULL) {
         if (!follow(ctx, piece, &origin, &partner, error))
             return FALSE;
+        if (origin.step != NULL && origin.step->table != NULL && carrier == NULL)
+            piece_lock(ctx, piece, statement, &(FactRelation){origin.step->schema, origin.step->table, 'i', FALSE});
     } else {
-        g_autofree char *statement = g_strdup_printf("COMMENT ON %s", object_class(stmt->class)->keyword);
-
         piece->old = old;
         piece_lock(ctx, piece, statement, &old->relation);
         piece_undo(piece, sql_build("? IS ?", sql_raw(stmt->name), sql_literal(old->comment)));

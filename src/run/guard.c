@@ -256,14 +256,32 @@ declared_mode(const Attempt *attempt, const char *relation)
     return mode;
 }
 
+/* What a step renamed has another name when the step is undone: then the statement itself takes the lock. */
+static gboolean
+look_up(Attempt *attempt, const char *relation, gboolean *ret_is_there, GError **error)
+{
+    g_autoptr(DbResult) row = db_query(attempt->run->work, "SELECT pg_catalog.to_regclass($1) IS NOT NULL AS is_there",
+                                       DB_ARGS(relation), error);
+
+    if (row == NULL)
+        return FALSE;
+    *ret_is_there = db_bool(row, 0, "is_there");
+    return TRUE;
+}
+
 /* One target in its declared mode, but in none stronger than `most`. */
 static gboolean
 lock_one(Attempt *attempt, const LockTarget *target, LockMode most, GError **error)
 {
     LockMode mode = MIN(declared_mode(attempt, target->relation), most);
     g_autofree char *sql = NULL;
+    gboolean is_there = TRUE;
 
     if (mode == LOCK_NONE)
+        return TRUE;
+    if (attempt->note == GUARD_NOTE_UNDONE && !look_up(attempt, target->relation, &is_there, error))
+        return FALSE;
+    if (!is_there)
         return TRUE;
     sql = sql_build("LOCK TABLE ONLY ? IN ? MODE", sql_raw(target->relation), sql_raw(lock_mode_name(mode)));
     return db_run(attempt->run->work, sql, DB_NONE, error);

@@ -73,6 +73,7 @@ typedef struct UtilityStmt {
     char *value;     /* the same: the first value as text, NULL for RESET and DEFAULT */
     GPtrArray *uses; /* ObjectName: ANALYZE: its tables */
     gboolean is_local;
+    gboolean is_stdin; /* COPY ... FROM stdin */
 } UtilityStmt;
 
 void object_name_free(gpointer name);

@@ -142,6 +142,59 @@ apply_directives(Script *script, GError **error)
     return ok;
 }
 
+/* psql's commands, and what does the same here. */
+static const struct {
+    const char *command;
+    const char *hint;
+} meta_commands[] = {
+    {"\\.", "it ends the rows of a COPY, which do not go through a migration: load them before or after with psql"},
+    {"\\copy", "the rows of a COPY do not go through a migration: load them before or after with psql"},
+    {"\\c", "one migration is for one database: name it with -d"},
+    {"\\set", "write the value where it is used"},
+    {"\\unset", "take the line out"},
+    {"\\i", "give the file that it includes as a migration of its own, to run before this one"},
+    {"\\echo", "take the line out"},
+    {"\\timing", "take the line out: `pgseam status` tells the times"},
+    {"\\if", "a migration is the same each time: write what shall run"},
+    {"\\g", "end the statement with a semicolon"},
+    {"\\restrict", "take the lines \\restrict and \\unrestrict out: pg_dump wrote them for psql"},
+    {"\\unrestrict", "take the lines \\restrict and \\unrestrict out: pg_dump wrote them for psql"},
+};
+
+static const char *
+meta_hint(const char *at)
+{
+    const char *hint = "take the line out; what it includes can be a migration of its own";
+    gsize longest = 0;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(meta_commands); i++) {
+        gsize length = strlen(meta_commands[i].command);
+
+        if (length > longest && g_ascii_strncasecmp(at, meta_commands[i].command, length) == 0) {
+            longest = length;
+            hint = meta_commands[i].hint;
+        }
+    }
+    return hint;
+}
+
+/* The rows behind COPY ... FROM stdin are no SQL: one refusal, at the COPY. */
+static gboolean
+check_copy(const Script *script, GError **error)
+{
+    for (guint i = 0; i < script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        if (stmt->kind != STMT_UTILITY || !stmt->utility.is_stdin)
+            continue;
+        seam_error_set(error, SEAM_ERROR_REFUSED, "the rows of COPY ... FROM stdin are no SQL");
+        place_error(script, stmt->offset, error);
+        seam_error_hint(error, "load them before or after the migration with psql; a few can be an INSERT");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 /* psql's own commands never reach the server: a file that has them was not written for us. */
 static gboolean
 check_meta_commands(const Script *script, GError **error)
@@ -153,10 +206,26 @@ check_meta_commands(const Script *script, GError **error)
             continue;
         seam_error_set(error, SEAM_ERROR_REFUSED, "psql's backslash commands are not SQL");
         place_error(script, stmt->error_offset, error);
-        seam_error_hint(error, "take the line out; what it includes can be a migration of its own");
+        seam_error_hint(error, "%s", meta_hint(script->source + stmt->error_offset));
         return FALSE;
     }
     return TRUE;
+}
+
+/* Rows may have an apostrophe, at which even the scanner gives up: the COPY above them is what is wrong. Only for the
+ * message: the file is refused either way. -1 if there is none before `offset`. */
+static int
+copy_before(const char *source, int offset)
+{
+    g_autoptr(GRegex) copy = g_regex_new("^\\s*COPY\\s[^;]*\\sFROM\\s+stdin\\b[^;]*;[ \\t]*\\r?$",
+                                         G_REGEX_CASELESS | G_REGEX_MULTILINE, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+    int begin = -1;
+    int end = -1;
+
+    if (!g_regex_match(copy, source, 0, &match) || !g_match_info_fetch_pos(match, 0, &begin, &end) || begin > offset)
+        return -1;
+    return begin + (int)strspn(source + begin, " \t\r\n");
 }
 
 char *
@@ -185,14 +254,21 @@ script_read(const char *path, const char *source, GError **error)
     }
     script->stmts = parse_source(script->source, &error_offset, error);
     if (script->stmts == NULL) {
-        place_error(script, error_offset, error);
+        int copy = copy_before(script->source, error_offset);
+
+        if (copy >= 0) {
+            g_clear_error(error);
+            seam_error_set(error, SEAM_ERROR_REFUSED, "the rows of COPY ... FROM stdin are no SQL");
+            seam_error_hint(error, "load them before or after the migration with psql; a few can be an INSERT");
+        }
+        place_error(script, copy >= 0 ? copy : error_offset, error);
         return NULL;
     }
     for (guint i = 0; i < script->stmts->len; i++) {
         Stmt *stmt = g_ptr_array_index(script->stmts, i);
         script_position(script->source, stmt->offset, &stmt->line, &stmt->column);
     }
-    if (!apply_directives(script, error) || !check_meta_commands(script, error))
+    if (!apply_directives(script, error) || !check_copy(script, error) || !check_meta_commands(script, error))
         return NULL;
     return g_steal_pointer(&script);
 }

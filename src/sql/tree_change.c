@@ -343,6 +343,15 @@ cut_drop(Stmt *stmt, const PgQuery__DropStmt *tree, const Tokens *tokens, guint 
     }
 }
 
+/* Classes of things that belong to a table, whose names begin with that of the table. */
+static gboolean
+has_carrier(const char *class)
+{
+    static const char *const carried[] = {"table column", "table constraint", "trigger", "policy", "rule", NULL};
+
+    return g_strv_contains(carried, class);
+}
+
 static gboolean
 drop_objects(Stmt *stmt, const PgQuery__Node *node, const Tokens *tokens)
 {
@@ -366,7 +375,7 @@ drop_objects(Stmt *stmt, const PgQuery__Node *node, const Tokens *tokens)
         }
         g_ptr_array_add(object->objects, name);
         /* table.trigger, table.policy, table.rule */
-        if (strcmp(class, "trigger") == 0 || strcmp(class, "policy") == 0 || strcmp(class, "rule") == 0)
+        if (has_carrier(class))
             g_ptr_array_add(object->carriers, tree_object_of_list("relation", tree->objects[i]->list->n_items - 1,
                                                                   tree->objects[i]->list->items));
     }
@@ -395,6 +404,9 @@ comment_on(Stmt *stmt, const PgQuery__Node *node, const Tokens *tokens)
 
     if (!tree_object_one(stmt, OBJECT_COMMENT, tree_object_of_node(tree->objtype, tree->object)))
         return FALSE;
+    if (tree->object->node_case == PG_QUERY__NODE__NODE_LIST && has_carrier(stmt->object.class))
+        g_ptr_array_add(stmt->object.carriers,
+                        tree_object_of_list("relation", tree->object->list->n_items - 1, tree->object->list->items));
     /* IS stands once at the top: names that are spelled so must be quoted (it is reserved). */
     for (guint i = 2; i < tokens->tokens->len; i++) {
         if (tokens_at(tokens, i)->depth == 0 && tokens_is(tokens, stmt->text, i, "IS"))

@@ -112,6 +112,8 @@ tree_utility(Stmt *stmt, const PgQuery__Node *node)
             fill_set(&stmt->utility, node->variable_set_stmt);
         else if (node->node_case == PG_QUERY__NODE__NODE_VACUUM_STMT)
             fill_vacuum(&stmt->utility, node->vacuum_stmt);
+        else if (node->node_case == PG_QUERY__NODE__NODE_COPY_STMT)
+            stmt->utility.is_stdin = node->copy_stmt->is_from && node->copy_stmt->filename[0] == '\0';
         else if (node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT)
             fill_select(&stmt->utility, node->select_stmt);
         return TRUE;

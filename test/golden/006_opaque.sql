@@ -1,3 +1,3 @@
 -- pgseam: allow opaque because the role is new and nobody uses it yet
-GRANT SELECT ON users TO reader;
+DO $$ BEGIN GRANT SELECT ON users TO reader; END $$;
 CREATE TABLE "Audit log" (id bigint PRIMARY KEY, what text NOT NULL DEFAULT 'x, y');

@@ -192,7 +192,11 @@ def test_column_that_a_view_uses_is_not_dropped(tiny, pgseam):
 DIRECTIVES = {
     "meta-command": ("\\set x 1\nALTER TABLE users ADD COLUMN a int;", "1:1", "backslash"),
     "meta-command later": ("ALTER TABLE users ADD COLUMN a int;\n\\i other.sql\n", "2:1", "backslash"),
-    "copy data": ("COPY users FROM stdin;\n1\tx\n\\.\n", None, ""),
+    "copy data": ("SELECT 1;\nCOPY users FROM stdin;\n1\tx\n2\ty\n\\.\nALTER TABLE users ADD COLUMN a int;", "2:1", "COPY ... FROM stdin"),
+    "copy data that is no SQL": ("COPY users FROM stdin;\n1\tit's\n\\.\n", "1:1", "COPY ... FROM stdin"),
+    "copy by psql": ("\\copy users from 'x'\n", "1:1", "load them before or after"),
+    "another database": ("\\connect other\nALTER TABLE users ADD COLUMN a int;", "1:1", "-d"),
+    "included": ("\\ir part.sql\n", "1:1", "a migration of its own"),
     "unknown directive": ("-- pgseam: frobnicate\nALTER TABLE users ADD COLUMN a int;", "1:", "frobnicate"),
     "misspelt directive": ("ALTER TABLE users ADD COLUMN a int;\n-- pgseam: alow opaque because x\nDROP TABLE orders;", "2:",
                            "alow"),

@@ -4,7 +4,7 @@ rollback, and no lock that the plan did not declare."""
 import re
 
 import pytest
-from harness import Pgseam
+from harness import Pgseam, init_shop
 from test_step_laws import undeclared
 
 SETUP = """
@@ -74,6 +74,11 @@ CASES = {
     "replace a view that is new": "CREATE OR REPLACE VIEW n AS SELECT 1 AS one",
     "replace view twice": "CREATE OR REPLACE VIEW n AS SELECT 1 AS one; CREATE OR REPLACE VIEW n AS SELECT 2 AS one, 3 AS two",
     "create materialized view": "CREATE MATERIALIZED VIEW n AS SELECT a, count(*) FROM t GROUP BY a",
+    "create materialized view and its indexes": "CREATE MATERIALIZED VIEW n AS SELECT id, b FROM t; CREATE UNIQUE INDEX ON n (id);"
+                                                " CREATE INDEX n_b ON n (b); COMMENT ON INDEX n_b IS 'words'",
+    "drop view, then its column": "DROP VIEW plain; ALTER TABLE t DROP COLUMN b; DROP STATISTICS IF EXISTS nosuch",
+    "a view changes, then its column goes":
+        "DROP STATISTICS st; DROP VIEW plain; CREATE VIEW plain AS SELECT id, a FROM t; ALTER TABLE t DROP COLUMN b",
     "create table as": "CREATE TABLE n AS SELECT id, b FROM t WHERE a < 10",
     "create function": "CREATE FUNCTION n(a int, b text[], OUT c int) LANGUAGE sql AS 'SELECT 1'",
     "replace function": "CREATE OR REPLACE FUNCTION f(x int, y int DEFAULT 2) RETURNS int LANGUAGE sql STABLE AS 'SELECT x - y'",
@@ -199,10 +204,14 @@ def objects(db):
     return db
 
 
-def prepare(db):
+def make_roles(db):
     for role in ("reader", "writer"):
         if not db.query("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]):
             db.execute(f"CREATE ROLE {role}")
+
+
+def prepare(db):
+    make_roles(db)
     db.execute(SETUP)
 
 
@@ -236,3 +245,215 @@ def test_complete_is_psql_and_rollback_is_nothing(any_cluster, name):
         if gated:
             pgseam.run("complete", "again")
         assert db.dump_schema() == twin.dump_schema()
+
+
+def statements_of(step):
+    more = sorted((name for name in step["params"] if re.fullmatch(r"more\d*", name)), key=lambda name: int(name[4:] or 1))
+    return [step["sql"]] + [step["params"][name] for name in more]
+
+
+def relations(db):
+    """What the application knows: oid -> name."""
+    return dict(db.query("SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM pg_class c"
+                         " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S')"
+                         " AND n.nspname !~ '^(pg_|information_schema|pgseam)'"))
+
+
+def locks_of(db, step, before):
+    """What the step's statements lock of what was there before the migration, seen from outside when they have run; what an
+    index is locked with counts for its table. A relation that an earlier step has renamed is known by its new name."""
+    with db.connect(autocommit=False) as worker, db.connect() as watch:
+        known = {oid: name for oid, name in relations(db).items() if oid in before}
+        indexes = dict(watch.execute("SELECT indexrelid, indrelid FROM pg_index").fetchall())
+        for statement in statements_of(step):
+            worker.execute(statement)
+        held = watch.execute("SELECT relation, mode FROM pg_locks WHERE pid = %s AND locktype = 'relation' AND granted",
+                             [worker.info.backend_pid]).fetchall()
+        worker.commit()
+    observed = {}
+    for relation, mode in held:
+        relation = indexes.get(relation, relation)
+        if relation in known:
+            observed.setdefault(known[relation], []).append(mode)
+    return observed
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_lock_beyond_the_declared(any_cluster, name):
+    with any_cluster.database() as db, Pgseam(db) as pgseam:
+        prepare(db)
+        plan = plan_of(pgseam, pgseam.file("m.sql", CASES[name] + ";\n"))
+        before, found = relations(db), []
+        for step in plan["steps"]:
+            if step["kind"] in ("index.create", "index.drop"):
+                db.execute(step["sql"])
+                continue
+            found += [f"{step['sql']}: {lock}" for lock in undeclared(locks_of(db, step, before), step["locks"])]
+        assert found == []
+
+
+# ---- under load, and through crashes
+
+FILE = """
+BEGIN;
+CREATE SCHEMA api;
+CREATE FUNCTION api.shout(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper(t)';
+CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+DROP TRIGGER IF EXISTS audit ON users;
+CREATE TRIGGER audit BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();
+DROP VIEW IF EXISTS loud;
+CREATE VIEW loud AS SELECT id, api.shout(name) AS name FROM users;
+GRANT SELECT ON loud TO reader;
+CREATE MATERIALIZED VIEW counts AS SELECT user_id, count(*) AS n FROM orders GROUP BY user_id;
+CREATE UNIQUE INDEX ON counts (user_id);
+COMMENT ON TABLE users IS 'who buys';
+GRANT SELECT ON users, orders TO reader;
+CREATE STATISTICS users_st ON id, name FROM users;
+CREATE POLICY all_rows ON users USING (true);
+ANALYZE users;
+ALTER TABLE users RENAME CONSTRAINT users_pkey TO users_key;
+DROP FUNCTION old_shout(text);
+COMMIT;
+"""
+BEFORE = """
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name := NEW.name; RETURN NEW; END';
+CREATE TRIGGER audit BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();
+CREATE FUNCTION old_shout(t text) RETURNS text LANGUAGE sql AS 'SELECT upper(t)';
+CREATE VIEW loud AS SELECT id, old_shout(name) AS name, 1 AS version FROM users;
+COMMENT ON VIEW loud IS 'of old';
+"""
+
+
+def with_shop(db):
+    init_shop(db, users=2000)
+    make_roles(db)
+    db.execute(BEFORE)
+
+
+def test_nobody_notices(any_cluster, db, pgseam, load):
+    with_shop(db)
+    before = db.dump_schema()
+    run = load(old=4, disturb=True)
+    file = pgseam.file("m.sql", FILE)
+    pgseam.run("start", file)
+    pgseam.run("rollback", "m")
+    assert db.dump_schema() == before
+    again = pgseam.file("again.sql", FILE)
+    pgseam.run("start", again)
+    pgseam.run("complete", "again")
+    run.stop().assert_clean()
+    with any_cluster.database() as twin:
+        with_shop(twin)
+        twin.execute(FILE)
+        assert db.dump_schema() == twin.dump_schema()
+
+
+CRASHES = {
+    "drop and create": "DROP VIEW w; DROP VIEW v; CREATE VIEW v AS SELECT a, id FROM t; CREATE VIEW w AS SELECT id FROM v",
+    "rename": "ALTER TABLE t RENAME COLUMN b TO bee; ALTER TABLE other RENAME TO another; DROP VIEW plain",
+    "materialized view": "CREATE MATERIALIZED VIEW n AS SELECT id FROM t; CREATE UNIQUE INDEX ON n (id)",
+}
+
+
+@pytest.mark.parametrize("end", ["resume", "rollback"])
+@pytest.mark.parametrize("point", ["guard.locked", "guard.committed", "step.verified"])
+@pytest.mark.parametrize("name", CRASHES)
+def test_killed_in_the_middle(cluster, name, point, end):
+    """Once in the first step of `start` or `complete`, whichever works; then on, or back while there is a way back."""
+    sql = CRASHES[name] + ";\n"
+    with cluster.database() as db, cluster.database() as twin, Pgseam(db) as pgseam:
+        prepare(db)
+        prepare(twin)
+        before = db.dump_schema()
+        twin.execute(sql)
+        file = pgseam.file("m.sql", sql)
+        plan = plan_of(pgseam, file)
+        in_contract = plan["steps"][0]["phase"] == "contract"
+        killed = {"PGSEAM_FAULT": f"{point}:kill"}
+        if in_contract:
+            pgseam.run("start", file)
+            pgseam.run("complete", "m", env=killed, expect=None)
+        else:
+            pgseam.run("start", file, env=killed, expect=None)
+        pgseam.run(end, "m")
+        if end == "rollback":
+            assert db.dump_schema() == before
+            return
+        if any(step["phase"] == "contract" for step in plan["steps"]) and not in_contract:
+            pgseam.run("complete", "m")
+        assert db.dump_schema() == twin.dump_schema()
+
+
+# ---- what is refused, and where
+
+REFUSED = {
+    "exists": ("CREATE VIEW v AS SELECT 1", "1:1", "view public.v exists already"),
+    "another kind of that name": ("CREATE MATERIALIZED VIEW t AS SELECT 1", "1:1", "table public.t exists already"),
+    "function exists": ("SET lock_timeout = 1;\nCREATE FUNCTION f(integer, integer) RETURNS int LANGUAGE sql AS 'SELECT 1'", "2:1",
+                        "function public.f(integer,integer) exists already"),
+    "drop of what is used": ("DROP VIEW v", "1:1", "it is used by view public.w"),
+    "drop of a function that is used": ("DROP FUNCTION touch()", "1:1", "trigger audit on table public.t"),
+    "drop of a type that is used": ("DROP TYPE mood", "1:1", "column m of table public.with_types"),
+    "drop of a referenced table": ("DROP TABLE r", "1:1", "constraint t_r_id_fkey on table public.t"),
+    "drop of the wrong class": ("DROP TABLE v", "1:1", "view public.v is not a table"),
+    "drop of a member": ("DROP FUNCTION gen_salt(text)", "1:1", "extension pgcrypto"),
+    "ambiguous": ("DROP FUNCTION nosuch", "1:1", "function nosuch does not exist"),
+    "domain in use": ("ALTER DOMAIN used ADD CONSTRAINT k CHECK (VALUE > 0)", "1:1", "reads every table that uses type"),
+    "domain without NULL": ("ALTER DOMAIN used SET NOT NULL", "1:1", "column u of table public.with_types"),
+    "publication without identity": ("CREATE TABLE n (a int); CREATE PUBLICATION p FOR TABLE no_identity", "1:25",
+                                     "each UPDATE and DELETE on it fails"),
+    "rename to a name that is taken": ("ALTER TABLE t RENAME COLUMN a TO b", "1:1", "exists already"),
+    "rename to a table that is there": ("ALTER TABLE t RENAME TO other", "1:1", "table public.other exists already"),
+    "enum value is there": ("ALTER TYPE mood ADD VALUE 'ok'", "1:1", "has a value \"ok\" already"),
+    "truncate": ("TRUNCATE t", "1:1", "takes away all rows"),
+    "code": ("DO $$ BEGIN PERFORM 1; END $$", "1:1", "nobody knows"),
+    "search_path": ("SET search_path = app", "1:1", "would mean something else"),
+    "another kind of carrier": ("COMMENT ON TRIGGER nosuch ON t IS 'x'", "1:1", "trigger t.nosuch does not exist"),
+}
+
+
+@pytest.fixture(scope="module")
+def refusing(clusters):
+    with clusters.get(15).database() as db, Pgseam(db) as pgseam:
+        prepare(db)
+        db.execute("CREATE TABLE no_identity (a int)")
+        yield pgseam
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_before_anything_has_changed(refusing, name):
+    sql, place, message = REFUSED[name]
+    said = refusing.run("plan", refusing.file("m.sql", sql + ";\n"), expect=3).err
+    assert f"m.sql:{place}\n" in said
+    assert message in said
+
+
+def test_values_of_an_enum_stay_and_the_plan_says_so(any_cluster, objects, pgseam):
+    file = pgseam.file("m.sql", "ALTER TYPE mood ADD VALUE 'glad'; ALTER TABLE t ADD COLUMN m mood DEFAULT 'glad';\n")
+    assert "rollback leaves the value" in pgseam.run("plan", file).out
+    pgseam.run("start", file)
+    assert objects.scalar("SELECT m::text FROM t LIMIT 1") == "glad"
+    assert objects.scalar("SELECT enum_range(NULL::mood)::text") == "{sad,ok,glad}"
+
+
+def test_tables_change_places_without_a_gap(any_cluster, objects, pgseam):
+    """The old name is never missing: both renames are one transaction."""
+    objects.execute("CREATE TABLE t_new (LIKE t)")
+    file = pgseam.file("m.sql", "ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t;\n")
+    plan = plan_of(pgseam, file)
+    assert [step["phase"] for step in plan["steps"]] == ["contract"]
+    before = objects.dump_schema()
+    pgseam.run("start", file)
+    pgseam.run("complete", "m", env={"PGSEAM_FAULT": "step.verified:error:1"}, expect=1)
+    assert objects.scalar("SELECT count(*) FROM t") == 0
+    pgseam.run("rollback", "m")
+    assert objects.dump_schema() == before
+
+
+def test_a_partition_is_dropped_with_all_locks_declared(any_cluster, objects, pgseam):
+    objects.execute("CREATE TABLE p (id int PRIMARY KEY, t_id int REFERENCES t) PARTITION BY RANGE (id);"
+                    " CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE TABLE p2 PARTITION OF p DEFAULT")
+    plan = plan_of(pgseam, pgseam.file("m.sql", "DROP TABLE p1; CREATE TRIGGER x BEFORE INSERT ON p FOR EACH ROW EXECUTE FUNCTION"
+                                                " touch();\n"))
+    for step in plan["steps"]:
+        assert undeclared(locks_of(objects, step, relations(objects)), step["locks"]) == []

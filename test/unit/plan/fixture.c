@@ -303,6 +303,137 @@ fixture_shop(void)
     return facts;
 }
 
+static GPtrArray *
+split_name(const char *text, const char *separator)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+    g_auto(GStrv) parts = g_strsplit(text, separator, -1);
+
+    for (guint i = 0; text[0] != '\0' && parts[i] != NULL; i++)
+        g_ptr_array_add(list, g_strdup(parts[i]));
+    return list;
+}
+
+static FactObject *
+make_object(const char *class, const char *name, char kind, const char *relation)
+{
+    FactObject *object = fact_object_new();
+    const char *last = strrchr(name, '.') != NULL ? strrchr(name, '.') + 1 : name;
+
+    object->class_oid = (gint64)g_str_hash(relation != NULL && strchr(name, '.') == NULL ? "relation" : class);
+    object->oid = (gint64)g_str_hash(name);
+    object->type = g_strdup(class);
+    object->schema = g_strdup("shop");
+    object->name = g_strndup(last, strcspn(last, "("));
+    object->identity = g_strdup_printf("shop.%s", name);
+    object->what = g_strdup_printf("%s shop.%s", class, name);
+    object->signature = g_strdup(strchr(name, '(') != NULL ? strchr(name, '(') : "()");
+    object->kind = kind;
+    object->owner = g_strdup("keeper");
+    object->is_owned = TRUE;
+    object->acl_target = g_strdup_printf("%s shop.%s", relation != NULL ? "TABLE" : "FUNCTION", name);
+    object->is_acl_exact = TRUE;
+    g_ptr_array_add(object->acl, g_strdup_printf("GRANT ALL ON %s TO keeper", object->acl_target));
+    if (relation != NULL) {
+        object->relation.schema = g_strdup("shop");
+        object->relation.name = g_strdup(relation);
+        object->relation.kind = strcmp(class, "view") == 0 ? 'v' : strcmp(class, "sequence") == 0 ? 'S' : 'r';
+        object->relation.is_owned = TRUE;
+    }
+    return object;
+}
+
+FactObject *
+fixture_object(Facts *facts, const char *class, const char *name, char kind, const char *relation)
+{
+    gsize length = strcspn(name, "(");
+    g_autofree char *bare = g_strndup(name, length);
+    g_autofree char *inner =
+        name[length] == '(' ? g_strndup(name + length + 1, strlen(name) - length - 2) : g_strdup("");
+    g_autoptr(GPtrArray) names = split_name(bare, ".");
+    g_autoptr(GPtrArray) args = split_name(inner, ", ");
+    FactObject *there = make_object(class, name, kind, relation);
+
+    g_hash_table_insert(facts->objects, fact_object_key(class, names, args, 0, NULL), there);
+    if (relation != NULL && strchr(name, '.') == NULL) {
+        g_hash_table_insert(facts->objects, fact_object_key("relation", names, args, 0, NULL),
+                            make_object(class, name, kind, relation));
+        if (strcmp(class, "view") == 0)
+            g_hash_table_insert(facts->objects, fact_object_key("table", names, args, 0, NULL),
+                                make_object(class, name, kind, relation));
+    }
+    return there;
+}
+
+/* The same object, as CREATE asks for it. */
+static FactObject *
+as_new(Facts *facts, const char *class, const char *name, char kind, const char *relation, const char *create)
+{
+    gsize length = strcspn(name, "(");
+    g_autofree char *bare = g_strndup(name, length);
+    g_autofree char *inner =
+        name[length] == '(' ? g_strndup(name + length + 1, strlen(name) - length - 2) : g_strdup("");
+    g_autoptr(GPtrArray) names = split_name(bare, ".");
+    g_autoptr(GPtrArray) args = split_name(inner, ", ");
+    FactObject *object = make_object(class, name, kind, relation);
+
+    if (create != NULL)
+        g_ptr_array_add(object->create, g_strdup(create));
+    g_hash_table_insert(facts->objects, fact_object_key(class, names, args, FACT_OBJECT_NEW, NULL), object);
+    return object;
+}
+
+void
+fixture_follows(FactObject *object, const char *what, const char *type, const char *relation, gboolean is_part)
+{
+    FactFollower *follower = g_new0(FactFollower, 1);
+
+    follower->what = g_strdup(what);
+    follower->is_normal = !is_part;
+    follower->type = g_strdup(type);
+    if (relation != NULL) {
+        follower->relation.schema = g_strdup("shop");
+        follower->relation.name = g_strdup(relation);
+        follower->relation.kind = strcmp(type, "view") == 0 ? 'v' : 'r';
+        follower->relation.is_owned = TRUE;
+    }
+    g_ptr_array_add(object->followers, follower);
+}
+
+static void
+both(Facts *facts, const char *class, const char *name, char kind, const char *relation, const char *create)
+{
+    FactObject *there = fixture_object(facts, class, name, kind, relation);
+
+    if (create != NULL)
+        g_ptr_array_add(there->create, g_strdup(create));
+    as_new(facts, class, name, kind, relation, create);
+}
+
+void
+fixture_objects(Facts *facts)
+{
+    FactObject *mood;
+    FactObject *orders;
+
+    both(facts, "view", "adults", 'v', "adults", "CREATE VIEW shop.adults AS SELECT name FROM shop.users");
+    both(facts, "view", "seniors", 'v', "seniors", "CREATE VIEW shop.seniors AS SELECT name FROM shop.adults");
+    both(facts, "function", "greet(text)", 'f', NULL, "CREATE OR REPLACE FUNCTION shop.greet(who text) ...");
+    both(facts, "function", "old_greet(text)", 'f', NULL, "CREATE OR REPLACE FUNCTION shop.old_greet(text) ...");
+    both(facts, "function", "touched()", 'f', NULL, "CREATE OR REPLACE FUNCTION shop.touched() ...");
+    both(facts, "trigger", "orders.audit", '\0', "orders", "CREATE TRIGGER audit BEFORE UPDATE ON shop.orders ...");
+    both(facts, "sequence", "numbers", 'S', "numbers", NULL);
+    mood = fixture_object(facts, "type", "mood", 'e', NULL);
+    g_ptr_array_add(mood->labels, g_strdup("sad"));
+    /* Relations share their names. */
+    as_new(facts, "materialized view", "adults", 'v', "adults", NULL);
+    as_new(facts, "view", "orders", 'r', "orders", NULL);
+    fixture_object(facts, "table", "users", 'r', "users");
+    orders = fixture_object(facts, "table", "orders", 'r', "orders");
+    orders->comment = g_strdup("what people's carts held");
+    fixture_object(facts, "table column", "orders.state", '\0', "orders");
+}
+
 char *
 fixture_shape(const Plan *plan)
 {

@@ -28,6 +28,16 @@ void fixture_depends(FactTable *table, const char *column, const char *what);
  */
 Facts *fixture_shop(void);
 
+/* An object of shop, owned by us, found under `class` and `name` ("adults", "orders.state", "old_greet(text)") both as
+ * what is there and as what is about to be created. `kind` as FactObject has it; `relation` NULL: it belongs to none.
+ * Returns the one that is there. */
+FactObject *fixture_object(Facts *facts, const char *class, const char *name, char kind, const char *relation);
+/* `what` follows `object` and, unless it is a part of it, keeps it from being dropped. */
+void fixture_follows(FactObject *object, const char *what, const char *type, const char *relation, gboolean is_part);
+/* Views, functions, types ... of the shop: adults, seniors (a view of adults), greet(text), old_greet(text), touched()
+ * and the trigger audit of orders, mood (an enum), numbers (a sequence), the tables as objects. */
+void fixture_objects(Facts *facts);
+
 /* A line for each step: "expand column.add shop.users [ACCESS EXCLUSIVE on shop.users for instant]". The caller frees.
  */
 char *fixture_shape(const Plan *plan);

@@ -20,6 +20,7 @@ plan_or_refusal(const char *path)
     g_autoptr(Script) script = NULL;
     g_autoptr(Plan) plan = NULL;
 
+    fixture_objects(facts);
     g_assert_true(g_file_get_contents(path, &source, NULL, NULL));
     script = script_read(name, source, &error);
     plan = script != NULL ? planner_build(script, facts, &error) : NULL;

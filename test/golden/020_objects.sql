@@ -1,0 +1,12 @@
+BEGIN;
+DROP VIEW IF EXISTS adults;
+CREATE VIEW adults AS SELECT id, name FROM users WHERE n >= 18;
+GRANT SELECT ON adults TO reader;
+CREATE OR REPLACE FUNCTION greet(who text) RETURNS text LANGUAGE sql AS 'SELECT ''hello '' || who';
+CREATE TRIGGER touch BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touched();
+ALTER TYPE mood ADD VALUE 'glad';
+COMMENT ON TABLE orders IS 'what was bought';
+ALTER TABLE orders RENAME COLUMN state TO status;
+DROP FUNCTION old_greet(text);
+SET lock_timeout = '2s';
+COMMIT;
