@@ -279,8 +279,9 @@ def locks_of(db, step, before):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_no_lock_beyond_the_declared(any_cluster, name):
-    with any_cluster.database() as db, Pgseam(db) as pgseam:
+def test_no_lock_beyond_the_declared(cluster, name):
+    """What differs between versions is measured by test_lock_table.py."""
+    with cluster.database() as db, Pgseam(db) as pgseam:
         prepare(db)
         plan = plan_of(pgseam, pgseam.file("m.sql", CASES[name] + ";\n"))
         before, found = relations(db), []
