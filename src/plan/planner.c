@@ -64,12 +64,14 @@ context_clear(PlanContext *ctx)
     objects_clear(ctx);
 }
 
-/* What would end the guarded transaction, or stay behind in our session, cannot run by consent either. */
+/* What would end the guarded transaction, cannot be in one, or would be gone with the session, cannot run by consent
+ * either: it would be skipped in silence. */
 static gboolean
 may_be_opaque(const Stmt *stmt)
 {
-    return stmt->kind != STMT_TRANSACTION && strcmp(stmt->what, "SET") != 0 && !g_str_has_prefix(stmt->what, "SET ") &&
-           !g_str_has_prefix(stmt->what, "RESET") && !g_str_has_prefix(stmt->what, "DISCARD");
+    if (stmt->kind == STMT_UTILITY)
+        return stmt->utility.kind == UTILITY_CODE || stmt->utility.kind == UTILITY_LABEL;
+    return stmt->kind != STMT_TRANSACTION;
 }
 
 /* The directive "up" says what fills a column that is added; elsewhere it would be read by nobody. */

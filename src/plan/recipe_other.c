@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "plan/recipe.h"
 
+static const char *const openings[] = {"BEGIN", "START TRANSACTION", "BEGIN TRANSACTION", "BEGIN WORK", NULL};
+
 /* Once is enough: the file's own transactions count for nothing. */
 static gboolean
 is_told(const PlanContext *ctx)
@@ -17,6 +19,22 @@ is_told(const PlanContext *ctx)
             return FALSE;
         if (stmt->kind == STMT_TRANSACTION)
             return TRUE;
+    }
+    return FALSE;
+}
+
+/* TRUE if a later statement ends the transaction that the one in hand begins. */
+static gboolean
+is_closed(const PlanContext *ctx)
+{
+    gboolean is_behind = FALSE;
+
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+
+        if (is_behind && stmt->kind == STMT_TRANSACTION && !g_strv_contains(openings, stmt->what))
+            return TRUE;
+        is_behind |= stmt == ctx->stmt;
     }
     return FALSE;
 }
@@ -36,6 +54,12 @@ recipe_transaction(PlanContext *ctx, GError **error)
                                           NULL};
 
     if (g_strv_contains(ignored, ctx->stmt->what)) {
+        if (g_strv_contains(openings, ctx->stmt->what) && !is_closed(ctx)) {
+            context_refuse(error, "write COMMIT behind the last statement, or leave BEGIN out",
+                           "%s without a COMMIT: at the end of the file psql would take everything back",
+                           ctx->stmt->what);
+            return FALSE;
+        }
         if (is_told(ctx))
             return TRUE;
         plan_note(

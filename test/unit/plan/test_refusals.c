@@ -282,6 +282,11 @@ test_other(void)
         {"MERGE INTO users USING orders ON true WHEN MATCHED THEN DELETE", "MERGE INTO is not yet supported",
          "allow opaque"},
         {"ROLLBACK", "ROLLBACK: each step commits on its own", "pgseam rollback"},
+        {"BEGIN; ALTER TABLE users ADD a int", "BEGIN without a COMMIT", "write COMMIT behind"},
+        {"-- pgseam: allow opaque because x\nSET search_path = shop", "would mean something else", "write the schemas"},
+        {"-- pgseam: allow opaque because x\nSELECT set_config('search_path', '', false)", "would mean something else",
+         "write the schemas"},
+        {"-- pgseam: allow opaque because x\nVACUUM users", "cannot run in a transaction", "autovacuum"},
         {"SAVEPOINT x", "SAVEPOINT", "leave it out"},
     };
 
