@@ -158,3 +158,10 @@ throttle_wait(Run *run, double batch_ms, double done, GError **error)
         rest_ms = WAIT_MS;
     }
 }
+
+gboolean
+throttle_end(Run *run, GError **error)
+{
+    throttle_of(run);
+    return tell(run, NULL, error);
+}

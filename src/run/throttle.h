@@ -32,6 +32,9 @@ gboolean throttle_is_paused(const Run *run);
  */
 gboolean throttle_wait(Run *run, double batch_ms, double done, GError **error);
 
+/* After the last batch: what slowed it down is no reason any more. */
+gboolean throttle_end(Run *run, GError **error);
+
 /* A line on stderr, once for each format in a run. */
 void throttle_say_once(Run *run, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

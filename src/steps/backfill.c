@@ -114,7 +114,7 @@ run_backfill(Run *run, const Step *step, GError **error)
          begin_chunk(&backfill, error);
     if (ok) {
         reset_passes(&backfill);
-        ok = walk(&backfill, error);
+        ok = walk(&backfill, error) && throttle_end(run, error);
     }
     if (ok)
         say_result(&backfill);
