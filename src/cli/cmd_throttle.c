@@ -67,28 +67,47 @@ to_text(const JournalMigration *migration, const RunOptions *options)
 /* What cannot work is refused before it is written down: the pgseam that runs the migration would have to stop for it.
  */
 static gboolean
-change(Run *run, const JournalMigration *migration, GError **error)
+change(const RunOptions *given, const JournalMigration *migration, RunOptions *ret_options, GError **error)
 {
+    g_auto(Run) run = {0};
+
     if (state_is_over(migration->state)) {
         seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s is over: %s", migration->name,
                        state_name(migration->state));
         return FALSE;
     }
-    return throttle_check(run, error) && settings_store(run->control, migration->id, &run->options, error);
+    if (!driver_open(&run, given, migration, error) || !throttle_check(&run, error) ||
+        !settings_store(run.control, migration->id, &run.options, error))
+        return FALSE;
+    *ret_options = run.options;
+    return TRUE;
+}
+
+/* Only reads: a journal of an older pgseam, which has no settings, stays as it is. */
+static gboolean
+look(const RunOptions *given, const JournalMigration *migration, RunOptions *ret_options, GError **error)
+{
+    g_autoptr(DbConn) conn = db_open(given->target, "pgseam/throttle", error);
+    g_autoptr(DbResult) row =
+        conn != NULL ? db_query(conn, "SELECT pg_catalog.to_regclass('pgseam.setting') IS NOT NULL AS has_settings",
+                                DB_NONE, error)
+                     : NULL;
+
+    *ret_options = *given;
+    return row != NULL &&
+           (!db_bool(row, 0, "has_settings") || settings_load(conn, migration->id, FALSE, ret_options, error));
 }
 
 static gboolean
-run_throttle(const CommonOptions *common, const RunOptions *options, char **args, GError **error)
+run_throttle(const CommonOptions *common, const RunOptions *given, char **args, GError **error)
 {
-    g_autoptr(JournalMigration) migration = driver_find(options, args[0], error);
-    g_auto(Run) run = {0};
+    g_autoptr(JournalMigration) migration = driver_find(given, args[0], error);
     g_autofree char *text = NULL;
+    RunOptions options;
 
-    if (migration == NULL || !driver_open(&run, options, migration, error))
+    if (migration == NULL || !(settings_any_given(given) ? change : look)(given, migration, &options, error))
         return FALSE;
-    if (settings_any_given(options) && !change(&run, migration, error))
-        return FALSE;
-    text = common->is_json ? to_json(migration, &run.options) : to_text(migration, &run.options);
+    text = common->is_json ? to_json(migration, &options) : to_text(migration, &options);
     command_print(text);
     return TRUE;
 }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "run/fault.h"
 #include "run/progress.h"
+#include "run/throttle.h"
 #include "steps/common.h"
 #include "steps/ops.h"
 

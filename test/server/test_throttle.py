@@ -298,6 +298,7 @@ def test_journal_of_an_older_pgseam_is_brought_up_to_date(any_cluster, db):
                    " DROP TABLE pgseam.setting; UPDATE pgseam.meta SET value = '1' WHERE key = 'layout'")
         # It can be read as it is.
         assert status(pgseam)["state"] == "gated"
+        assert settings(pgseam)["load_percent"] == 80
         assert db.scalar("SELECT to_regclass('pgseam.setting')") is None
         pgseam.run("throttle", "--load", "40", role="colleague_1")
         assert db.scalar("SELECT value FROM pgseam.meta WHERE key = 'layout'") == "2"
