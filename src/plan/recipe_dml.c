@@ -129,7 +129,7 @@ choose(PlanContext *ctx, const Target *target, DmlChoice *ret, GError **error)
         ret->way = DML_BY_KEY;
     else if (target->table->is_small)
         ret->way = DML_ONCE;
-    else if (may_split && may_go_by_blocks(ctx, target))
+    else if (may_split && target->table->kind != 'p' && may_go_by_blocks(ctx, target))
         ret->way = DML_BY_CTID;
     else {
         if (why == NULL)
@@ -160,6 +160,37 @@ check_target(PlanContext *ctx, const Target *target, GError **error)
     return dml_check_columns(ctx, target, error);
 }
 
+/* A partitioned table is walked as a whole, by a key that has the partition key in it; a partition like any table. */
+static gboolean
+check_family(PlanContext *ctx, const Target *target, GError **error)
+{
+    const FactTable *table = target->table;
+
+    if (table == NULL || !table->has_children)
+        return TRUE;
+    if (table->kind != 'p' || ctx->stmt->dml.is_only) {
+        context_refuse(
+            error,
+            "write it for each table of the family; or -- pgseam: allow opaque because ... runs it as one statement",
+            "%s has %s: an %s of it cannot be walked by one key", target->name,
+            table->kind == 'p' ? "partitions, and none of the rows is its own" : "inheritance children",
+            ctx->stmt->what);
+        return FALSE;
+    }
+    for (guint i = 0; i < table->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(table->descendants, i);
+
+        if (member->kind != 'f' && !member->has_rules && member->triggers->len == table->triggers->len)
+            continue;
+        context_refuse(error, "write it for each partition", "partition %s.%s %s", member->schema, member->name,
+                       member->kind == 'f' ? "is a foreign table"
+                       : member->has_rules ? "has rules"
+                                           : "has triggers of its own");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 /* A table that an earlier statement of the file fills in batches may be large by now. */
 static gboolean
 check_filled(PlanContext *ctx, const Target *target, GError **error)
@@ -181,13 +212,13 @@ gboolean
 recipe_dml(PlanContext *ctx, GError **error)
 {
     const DmlStmt *dml = &ctx->stmt->dml;
-    const Target *target = context_target(ctx, &dml->relation, error);
+    const Target *target = context_target_of(ctx, &dml->relation, "rp", error);
     g_autofree char *still = NULL;
     DmlChoice choice;
     Step *step;
 
-    if (target == NULL || !check_target(ctx, target, error) || !check_filled(ctx, target, error) ||
-        !choose(ctx, target, &choice, error))
+    if (target == NULL || !check_family(ctx, target, error) || !check_target(ctx, target, error) ||
+        !check_filled(ctx, target, error) || !choose(ctx, target, &choice, error))
         return FALSE;
     choice.is_repeatable = target->table != NULL && repeatable_decide(ctx, target, ctx->stmt, &still);
     step = dml_step(ctx, target, PHASE_BACKFILL, &choice);

@@ -405,6 +405,25 @@ check_keys(const FactTable *table, const ConstraintDef *constraint, GError **err
     return TRUE;
 }
 
+/* From 18 on NOT NULL is a constraint, and the key of a partition makes it the partition's own: taken back on the
+ * parent it would stay there. */
+static gboolean
+check_not_null(const PlanContext *ctx, const Target *target, const ConstraintDef *constraint, GError **error)
+{
+    for (guint i = 0; constraint->kind == CONSTRAINT_PRIMARY && i < constraint->columns->len; i++) {
+        const FactColumn *column = facts_column(target->table, g_ptr_array_index(constraint->columns, i));
+
+        if (ctx->facts->server_version < 180000 || (column != NULL && column->is_not_null))
+            continue;
+        context_refuse(error, "ALTER COLUMN ... SET NOT NULL in a migration of its own before this one",
+                       "column \"%s\" of %s allows NULL: from PostgreSQL 18 on a primary key of a partitioned table "
+                       "could then not be taken back",
+                       (const char *)g_ptr_array_index(constraint->columns, i), target->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 recipe_unique_partitioned(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, Phase phase,
                           const char *name, GError **error)
@@ -423,7 +442,8 @@ recipe_unique_partitioned(PlanContext *ctx, const Target *target, const Constrai
                      constraint};
     g_autoptr(GPtrArray) tree = NULL;
 
-    if (!check_partitions(ctx, target->table, error) || !check_keys(target->table, constraint, error))
+    if (!check_partitions(ctx, target->table, error) || !check_keys(target->table, constraint, error) ||
+        !check_not_null(ctx, target, constraint, error))
         return FALSE;
     tree = grow(ctx, target, name, &wanted, error);
     if (tree == NULL)

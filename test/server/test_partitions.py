@@ -302,9 +302,16 @@ def test_constraint_is_taken_back(any_cluster, sql):
     check_back(any_cluster, sql)
 
 
-def test_primary_key_of_a_family(any_cluster):
-    check_forward(any_cluster, PRIMARY, BARE)
-    check_back(any_cluster, PRIMARY, BARE)
+@pytest.mark.parametrize("null", ["", " NOT NULL"])
+def test_primary_key_of_a_family(any_cluster, null):
+    bare = BARE.replace("id bigint, k int", f"id bigint{null}, k int{null}")
+    if any_cluster.major >= 18 and not null:
+        with any_cluster.database() as db, Pgseam(db) as pgseam:
+            prepare(db, bare)
+            refused(pgseam, PRIMARY, "allows NULL", "SET NOT NULL in a migration of its own")
+        return
+    check_forward(any_cluster, PRIMARY, bare)
+    check_back(any_cluster, PRIMARY, bare)
 
 
 def test_a_key_that_a_partition_has_is_taken_as_it_is(any_cluster):
@@ -353,3 +360,44 @@ def test_constraints_that_cannot_be_are_refused(db, pgseam):
     refused(pgseam, "ALTER TABLE m_2024 DROP CONSTRAINT c", "comes from public.m")
     refused(pgseam, "ALTER TABLE m ADD CONSTRAINT z CHECK (a > 0)", "m_2024 has a constraint of that name already")
     refused(pgseam, "ALTER TABLE m ADD EXCLUDE USING btree (id WITH =, at WITH =)", "EXCLUDE")
+
+
+# ---- rows
+
+ROWS = [
+    "UPDATE m SET a = a + 1 WHERE b = 1",
+    "DELETE FROM m WHERE zone_id = 3",
+    "ALTER TABLE m ADD COLUMN x int; UPDATE m SET x = 5 WHERE x IS NULL",
+    "UPDATE m_2024 SET a = a + 1",
+    "DELETE FROM m_2025 WHERE id % 2 = 0",
+    "UPDATE heir SET a = 0 WHERE id < 3000",
+]
+
+
+@pytest.mark.parametrize("sql", ROWS)
+def test_rows_of_a_family_are_changed_once(any_cluster, sql):
+    """In batches, hit once in the middle; nobody else writes these rows."""
+    extra = "ALTER TABLE heir ADD PRIMARY KEY (id);"
+    with any_cluster.database() as db, any_cluster.database() as twin, Pgseam(db) as pgseam:
+        prepare(db, extra)
+        prepare(twin, extra)
+        plain(twin, sql)
+        with Crowd(db, [CLIENTS[2], "SELECT count(*) FROM heir WHERE id = %(n)s"]) as crowd:
+            pgseam.run("start", "--max-batch", "500", pgseam.file("m.sql", sql), env={"PGSEAM_FAULT": "batch.committed:kill:3"},
+                       expect=None)
+            pgseam.run("resume", "--max-batch", "500", "m")
+            if db.scalar("SELECT state FROM pgseam.migration") != "complete":
+                pgseam.run("complete", "m")
+        assert crowd.faults() == []
+        assert db.dump_schema() == twin.dump_schema()
+        assert [db.data_digest(t) for t in ("m", "base")] == [twin.data_digest(t) for t in ("m", "base")]
+        assert db.scalar("SELECT count(*) FROM pgseam.step WHERE status <> 'done'") == 0
+
+
+def test_rows_that_cannot_be_walked_are_refused(db, pgseam):
+    prepare(db, "CREATE TABLE keyless (id bigint) PARTITION BY RANGE (id); CREATE TABLE keyless_1 PARTITION OF keyless DEFAULT;"
+            "INSERT INTO keyless SELECT generate_series(1, 20000);")
+    refused(pgseam, "UPDATE base SET a = 1", "inheritance children")
+    refused(pgseam, "UPDATE ONLY m SET a = 1", "none of the rows is its own")
+    refused(pgseam, "UPDATE m SET at = at + 1", "no key to walk it by")
+    refused(pgseam, "DELETE FROM keyless WHERE id = 5", "no key to walk it by")
