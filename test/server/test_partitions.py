@@ -401,3 +401,32 @@ def test_rows_that_cannot_be_walked_are_refused(db, pgseam):
     refused(pgseam, "UPDATE ONLY m SET a = 1", "none of the rows is its own")
     refused(pgseam, "UPDATE m SET at = at + 1", "no key to walk it by")
     refused(pgseam, "DELETE FROM keyless WHERE id = 5", "no key to walk it by")
+
+
+def test_many_partitions_in_one_attempt(cluster, db, pgseam):
+    db.execute("CREATE TABLE wide (id int, a int) PARTITION BY LIST (id); CREATE SEQUENCE tick;")
+    db.execute("".join(f"CREATE TABLE wide_{n} PARTITION OF wide FOR VALUES IN ({n});" for n in range(100)))
+    db.execute("INSERT INTO wide SELECT g % 100, g FROM generate_series(1, 20000) g; ANALYZE wide;")
+    clients = ["UPDATE wide SET a = a + 1 WHERE id = %(n)s %% 100", "SELECT count(*) FROM wide WHERE a = %(n)s",
+               "INSERT INTO wide VALUES (%(n)s %% 100, 1)"]
+    with Crowd(db, clients) as crowd:
+        result = pgseam.run("start", pgseam.file("m.sql", "ALTER TABLE wide ADD COLUMN b int DEFAULT 1"))
+    assert crowd.faults() == []
+    assert "locks 101 relations at once" in result.err
+    assert db.scalar("SELECT count(*) FROM pg_attribute WHERE attname = 'b' AND attrelid::regclass::text LIKE 'wide%'") == 101
+
+
+def test_concurrently_between_begin_and_commit(cluster):
+    sql = "BEGIN; CREATE INDEX CONCURRENTLY together ON m_2024 (b); CREATE INDEX apart ON m (zone_id); COMMIT"
+    check_forward(cluster, sql, psql="CREATE INDEX together ON m_2024 (b); CREATE INDEX apart ON m (zone_id)")
+
+
+def test_a_long_reader_of_the_parent_does_not_keep_a_new_partition_waiting(cluster, db, pgseam):
+    """ATTACH wants SHARE UPDATE EXCLUSIVE on the parent: a reader is no obstacle."""
+    db.execute("CREATE TABLE q (id int NOT NULL) PARTITION BY RANGE (id); CREATE TABLE q_1 PARTITION OF q FOR VALUES FROM (0) TO (10);"
+               "CREATE TABLE q_2 (id int NOT NULL); INSERT INTO q_2 VALUES (15);")
+    reader = db.connect(autocommit=False)
+    reader.execute("SELECT count(*) FROM q")
+    pgseam.run("start", "--deadline", "20", pgseam.file("m.sql", "ALTER TABLE q ATTACH PARTITION q_2 FOR VALUES FROM (10) TO (20)"))
+    assert reader.execute("SELECT count(*) FROM q").fetchone() == (1,)
+    reader.close()
