@@ -19,6 +19,7 @@ static const struct {
 } policies[] = {
     [ALTER_ADD_COLUMN] = {TRUE, TRUE, FALSE, TRUE},       [ALTER_DROP_COLUMN] = {TRUE, TRUE, FALSE, FALSE},
     [ALTER_SET_DEFAULT] = {TRUE, TRUE, TRUE, TRUE},       [ALTER_DROP_DEFAULT] = {TRUE, TRUE, TRUE, TRUE},
+    [ALTER_INHERIT] = {TRUE, TRUE, FALSE, TRUE},          [ALTER_NO_INHERIT] = {TRUE, TRUE, FALSE, TRUE},
     [ALTER_ATTACH_PARTITION] = {TRUE, TRUE, TRUE, FALSE}, [ALTER_DETACH_PARTITION] = {TRUE, TRUE, TRUE, FALSE},
     [ALTER_ADD_CONSTRAINT] = {TRUE, TRUE, TRUE, TRUE},    [ALTER_VALIDATE_CONSTRAINT] = {TRUE, TRUE, TRUE, TRUE},
     [ALTER_DROP_CONSTRAINT] = {TRUE, TRUE, TRUE, TRUE},   [ALTER_SET_NOT_NULL] = {TRUE, TRUE, TRUE, TRUE},
@@ -31,6 +32,29 @@ is_in_family(const FactTable *table)
     return table->kind == 'p' || table->has_children || table->is_derived;
 }
 
+/* Of the further subcommands, those that change the parent alone, and those that a partition may have for itself. */
+static const char *const others_on_parent[] = {"CHANGE OWNER",       "ENABLE ROW SECURITY",   "DISABLE ROW SECURITY",
+                                               "FORCE ROW SECURITY", "NO FORCE ROW SECURITY", NULL};
+static const char *const others_on_partition[] = {"SET STATISTICS",      "SET OPTIONS",
+                                                  "RESET OPTIONS",       "SET STORAGE",
+                                                  "SET COMPRESSION",     "SET REL OPTIONS",
+                                                  "RESET REL OPTIONS",   "CLUSTER ON",
+                                                  "DROP CLUSTER",        "REPLICA IDENTITY",
+                                                  "ENABLE TRIG",         "ENABLE ALWAYS TRIG",
+                                                  "ENABLE REPLICA TRIG", "ENABLE TRIG USER",
+                                                  "DISABLE TRIG",        "DISABLE TRIG USER",
+                                                  "ENABLE ROW SECURITY", "DISABLE ROW SECURITY",
+                                                  "FORCE ROW SECURITY",  "NO FORCE ROW SECURITY",
+                                                  "CHANGE OWNER",        NULL};
+
+static gboolean
+is_known_other(const FactTable *table, const AlterCmd *cmd)
+{
+    return cmd->kind == ALTER_OTHER &&
+           g_strv_contains(table->kind == 'p' || table->has_children ? others_on_parent : others_on_partition,
+                           cmd->what);
+}
+
 static gboolean
 check_policy(const FactTable *table, const char *shown, const AlterCmd *cmd, GError **error)
 {
@@ -38,6 +62,8 @@ check_policy(const FactTable *table, const char *shown, const AlterCmd *cmd, GEr
     g_autofree char *parent = NULL;
     g_autofree char *hint = NULL;
 
+    if (is_known_other(table, cmd))
+        return TRUE;
     if (!is_known || ((table->kind == 'p' || table->has_children) && !policies[cmd->kind].on_parent)) {
         g_autofree char *what = g_strdup_printf("%s on %s, which %s,", cmd->what, shown,
                                                 table->kind == 'p'    ? "is partitioned"

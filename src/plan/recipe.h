@@ -142,6 +142,8 @@ void recipe_partition_locks(Step *step, const FactTable *parent, LockMode refere
 gboolean recipe_attach(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error);
 /* What a new table takes from its parents (INHERITS, PARTITION OF): their locks go to the step that creates it. */
 gboolean recipe_inherit(PlanContext *ctx, const Target *target, Step *step, GError **error);
+gboolean recipe_alter_inherit(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,
+                              GError **error);
 gboolean recipe_detach(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error);
 gboolean recipe_alter_table(PlanContext *ctx, GError **error);
 gboolean recipe_column_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql,

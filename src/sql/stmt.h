@@ -75,6 +75,8 @@ typedef enum AlterKind {
     ALTER_COLUMN_TYPE,
     ALTER_ATTACH_PARTITION,
     ALTER_DETACH_PARTITION,
+    ALTER_INHERIT,
+    ALTER_NO_INHERIT,
     ALTER_OTHER, /* `what` names it */
 } AlterKind;
 
@@ -101,7 +103,7 @@ typedef struct AlterCmd {
     ConstraintDef *constraint; /* ADD CONSTRAINT */
     GPtrArray *names;          /* char *: SET (..) and RESET (..): the options */
     char *other;          /* OWNER TO, CLUSTER ON, REPLICA IDENTITY USING INDEX, SET TABLESPACE: its argument's name */
-    RelName partition;    /* ATTACH and DETACH PARTITION */
+    RelName partition;    /* ATTACH and DETACH PARTITION; [NO] INHERIT: the parent */
     PartitionBound bound; /* ATTACH PARTITION */
     gboolean is_concurrent; /* DETACH PARTITION */
 } AlterCmd;

@@ -117,6 +117,8 @@ static const struct {
     {PG_QUERY__ALTER_TABLE_TYPE__AT_SetNotNull, ALTER_SET_NOT_NULL, "SET NOT NULL"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_AttachPartition, ALTER_ATTACH_PARTITION, "ATTACH PARTITION"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_DetachPartition, ALTER_DETACH_PARTITION, "DETACH PARTITION"},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_AddInherit, ALTER_INHERIT, "INHERIT"},
+    {PG_QUERY__ALTER_TABLE_TYPE__AT_DropInherit, ALTER_NO_INHERIT, "NO INHERIT"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_DropNotNull, ALTER_DROP_NOT_NULL, "DROP NOT NULL"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_AddConstraint, ALTER_ADD_CONSTRAINT, "ADD CONSTRAINT"},
     {PG_QUERY__ALTER_TABLE_TYPE__AT_ValidateConstraint, ALTER_VALIDATE_CONSTRAINT, "VALIDATE CONSTRAINT"},
@@ -254,6 +256,8 @@ fill_cmd(AlterCmd *cmd, const PgQuery__AlterTableCmd *tree, const Stmt *stmt, co
         cmd->constraint = tree_constraint(tree->def->constraint, stmt->text, tokens, first + 1, last);
     else if (cmd->kind == ALTER_COLUMN_TYPE)
         fill_type(cmd, tree->def->column_def, stmt, tokens, first, last);
+    else if (cmd->kind == ALTER_INHERIT || cmd->kind == ALTER_NO_INHERIT)
+        cmd->partition = tree_rel_name(tree->def->range_var);
     else if (cmd->kind == ALTER_ATTACH_PARTITION || cmd->kind == ALTER_DETACH_PARTITION)
         tree_partition_cmd(cmd, tree->def->partition_cmd, stmt->text, tokens, first, last);
 }

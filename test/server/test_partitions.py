@@ -15,6 +15,7 @@ CREATE TABLE m_2025_1 PARTITION OF m_2025 FOR VALUES WITH (MODULUS 2, REMAINDER 
 CREATE TABLE m_rest PARTITION OF m DEFAULT;
 CREATE TABLE base (id bigint PRIMARY KEY, a int DEFAULT 7, gone text);
 CREATE TABLE heir (extra int) INHERITS (base);
+CREATE TABLE orphan (id bigint NOT NULL, a int, gone text, more int);
 INSERT INTO zone SELECT g, 'zone ' || g FROM generate_series(1, 10) g;
 INSERT INTO m SELECT g, date '2024-01-01' + g % 900, g % 10 + 1, g, 1, 'x' FROM generate_series(1, 20000) g;
 INSERT INTO base SELECT g, g FROM generate_series(1, 2000) g;
@@ -90,8 +91,12 @@ SIMPLE = [
     "ALTER TABLE m ALTER COLUMN zone_id SET NOT NULL",
     "ALTER TABLE m_2024 ALTER COLUMN zone_id SET NOT NULL",
     "ALTER TABLE base ALTER COLUMN a SET NOT NULL",
+    "ALTER TABLE m_2024 SET (fillfactor = 70)",
+    "ALTER TABLE orphan INHERIT base",
+    "ALTER TABLE m ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE heir REPLICA IDENTITY FULL",
 ]
-FINAL = ["ALTER TABLE m DROP COLUMN gone", "ALTER TABLE base DROP COLUMN gone"]
+FINAL = ["ALTER TABLE heir NO INHERIT base", "ALTER TABLE m DROP COLUMN gone", "ALTER TABLE base DROP COLUMN gone"]
 
 
 @pytest.mark.parametrize("sql", SIMPLE + FINAL)
