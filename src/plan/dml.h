@@ -42,6 +42,12 @@ gboolean dml_check_columns(PlanContext *ctx, const Target *target, GError **erro
 /* Refuse, with the reason, unless the statement may be split by rows of its target (INSERT: of its source). */
 gboolean dml_check_split(PlanContext *ctx, const Target *target, GError **error);
 
+/* Refuse one statement over a table of this file that an earlier statement fills in batches: it may be large by now. */
+gboolean dml_check_filled(PlanContext *ctx, const char *table, GError **error);
+
+/* The table whose rows the statement changes. */
+const Target *dml_target(PlanContext *ctx, const Stmt *stmt, GError **error);
+
 /* The columns that an UPDATE assigns. The caller unrefs; the names belong to the statement. */
 GPtrArray *dml_assigned(const DmlStmt *dml);
 

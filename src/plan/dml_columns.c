@@ -62,6 +62,10 @@ check_expr(PlanContext *ctx, const Target *target, const Expr *expr, GError **er
         context_refuse(error, "write the value", "there is no parameter $n in a migration");
         return FALSE;
     }
+    if (expr->has_aggregate && !expr->has_subquery) {
+        context_refuse(error, "compute it in a subquery", "an aggregate or window function is not allowed here");
+        return FALSE;
+    }
     for (guint i = 0; i < expr->columns->len; i++) {
         if (!check_reference(ctx, target, expr, i, error))
             return FALSE;

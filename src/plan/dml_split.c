@@ -21,6 +21,28 @@ dml_resolve(const PlanContext *ctx, const RelName *name, gboolean *ret_created)
     return table;
 }
 
+const Target *
+dml_target(PlanContext *ctx, const Stmt *stmt, GError **error)
+{
+    return context_target_of(ctx, &stmt->dml.relation, "rp", error);
+}
+
+gboolean
+dml_check_filled(PlanContext *ctx, const char *table, GError **error)
+{
+    for (guint i = 0; i < ctx->phases[PHASE_BACKFILL]->len; i++) {
+        const Step *step = g_ptr_array_index(ctx->phases[PHASE_BACKFILL], i);
+
+        if (step->kind != STEP_BACKFILL_INSERT || strcmp(step->table, table) != 0)
+            continue;
+        context_refuse(error, "let the INSERT bring the right rows, or put this statement into a migration of its own",
+                       "line %d fills table %s in batches: going through its rows in one statement would take too long",
+                       step->line, table);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 dml_has_action(const FactConstraint *constraint)
 {
@@ -59,6 +81,16 @@ is_family(const FactTable *table)
 }
 
 static gboolean
+has_triggers(const FactTable *table)
+{
+    gboolean has = table->triggers->len > 0;
+
+    for (guint i = 0; i < table->descendants->len; i++)
+        has |= ((const FactTable *)g_ptr_array_index(table->descendants, i))->triggers->len > 0;
+    return has;
+}
+
+static gboolean
 check_table_read(const Stmt *stmt, const Target *target, const FactTable *table, GError **error)
 {
     const char *word = dml_word(stmt);
@@ -73,7 +105,7 @@ check_table_read(const Stmt *stmt, const Target *target, const FactTable *table,
             table->name);
         return FALSE;
     }
-    if (target->table->triggers->len > 0) {
+    if (has_triggers(target->table)) {
         context_refuse(error, ONE_STATEMENT,
                        "%s has triggers, which may change table %s, which the statement reads: it may not be split",
                        target->name, table->name);

@@ -191,34 +191,16 @@ check_family(PlanContext *ctx, const Target *target, GError **error)
     return TRUE;
 }
 
-/* A table that an earlier statement of the file fills in batches may be large by now. */
-static gboolean
-check_filled(PlanContext *ctx, const Target *target, GError **error)
-{
-    for (guint i = 0; target->table == NULL && i < ctx->phases[PHASE_BACKFILL]->len; i++) {
-        const Step *step = g_ptr_array_index(ctx->phases[PHASE_BACKFILL], i);
-
-        if (step->kind != STEP_BACKFILL_INSERT || strcmp(step->table, target->name) != 0)
-            continue;
-        context_refuse(error, "let the INSERT bring the right rows, or put this statement into a migration of its own",
-                       "line %d fills table %s in batches: changing its rows in one statement would take too long",
-                       step->line, target->name);
-        return FALSE;
-    }
-    return TRUE;
-}
-
 gboolean
 recipe_dml(PlanContext *ctx, GError **error)
 {
-    const DmlStmt *dml = &ctx->stmt->dml;
-    const Target *target = context_target_of(ctx, &dml->relation, "rp", error);
+    const Target *target = dml_target(ctx, ctx->stmt, error);
     g_autofree char *still = NULL;
     DmlChoice choice;
     Step *step;
 
     if (target == NULL || !check_family(ctx, target, error) || !check_target(ctx, target, error) ||
-        !check_filled(ctx, target, error) || !choose(ctx, target, &choice, error))
+        (target->table == NULL && !dml_check_filled(ctx, target->name, error)) || !choose(ctx, target, &choice, error))
         return FALSE;
     choice.is_repeatable = target->table != NULL && repeatable_decide(ctx, target, ctx->stmt, &still);
     step = dml_step(ctx, target, PHASE_BACKFILL, &choice);
@@ -236,14 +218,13 @@ gboolean
 recipe_dml_by_consent(PlanContext *ctx)
 {
     const DmlStmt *dml = &ctx->stmt->dml;
-    gboolean is_insert = ctx->stmt->kind == STMT_INSERT;
     g_autoptr(GError) why = NULL;
     const Target *target;
     Step *step;
 
-    if (ctx->stmt->kind != STMT_UPDATE && ctx->stmt->kind != STMT_DELETE && !is_insert)
+    if (ctx->stmt->kind != STMT_UPDATE && ctx->stmt->kind != STMT_DELETE && ctx->stmt->kind != STMT_INSERT)
         return FALSE;
-    target = context_target_of(ctx, &dml->relation, is_insert ? "rp" : "r", &why);
+    target = dml_target(ctx, ctx->stmt, &why);
     if (target == NULL || target->table == NULL || target->table->has_rules || dml->unsupported != NULL ||
         !dml_check_columns(ctx, target, &why))
         return FALSE;

@@ -36,7 +36,7 @@ choice_of(const Step *backfill, const Target *target, const DmlStmt *dml)
 static void
 insert_sweep(PlanContext *ctx, const Step *backfill, const Stmt *stmt, gint place)
 {
-    const Target *target = context_target_of(ctx, &stmt->dml.relation, "rp", NULL);
+    const Target *target = dml_target(ctx, stmt, NULL);
     DmlChoice choice = choice_of(backfill, target, &stmt->dml);
     g_autofree char *still = NULL;
     Step *step;

@@ -117,7 +117,7 @@ check_source(PlanContext *ctx, const Target *target, const FactTable *source, GE
 
     if (!dml_check_split(ctx, target, error))
         return FALSE;
-    if (source == NULL || source->has_children || facts_key(source) == NULL) {
+    if (source == NULL || (source->has_children && source->kind != 'p') || facts_key(source) == NULL) {
         context_refuse(error, hint, "%s has no key to walk it by, and without one rows would go in twice or never",
                        ctx->stmt->dml.source.name);
         return FALSE;
@@ -139,7 +139,7 @@ choose(PlanContext *ctx, const Target *target, DmlChoice *ret, GError **error)
     if (dml->source.name != NULL)
         ret->walked = dml_resolve(ctx, &dml->source, &is_created);
     if (is_created)
-        return TRUE;
+        return dml_check_filled(ctx, dml->source.name, error);
     if (check_source(ctx, target, ret->walked, &why)) {
         ret->way = DML_BY_KEY;
         ret->key = facts_key(ret->walked);
@@ -190,7 +190,7 @@ gboolean
 recipe_insert(PlanContext *ctx, GError **error)
 {
     const DmlStmt *dml = &ctx->stmt->dml;
-    const Target *target = context_target_of(ctx, &dml->relation, "rp", error);
+    const Target *target = dml_target(ctx, ctx->stmt, error);
     DmlChoice choice;
     Phase phase;
     Step *step;

@@ -49,7 +49,7 @@ gboolean blockers_queue(DbConn *watch, const GPtrArray *targets, int own_pid, in
 /* Cancel or terminate exactly the transaction that was seen. *ret_sent FALSE: it is gone already. */
 gboolean blockers_signal(DbConn *conn, const Blocker *blocker, gboolean terminate, gboolean *ret_sent, GError **error);
 
-/* How long somebody has been waiting for a row that session `pid` has changed, in milliseconds. */
+/* How long somebody has been waiting for a row or a table that session `pid` has locked, in milliseconds. */
 gboolean blockers_waiting_for(DbConn *watch, int pid, gint64 *ret_longest_ms, GError **error);
 
 /* "pid 4711 (web@10.0.0.7, idle in transaction since 10:02:11, SELECT ...) holds ACCESS SHARE on shop.orders"; one on a

@@ -22,6 +22,10 @@ CREATE TABLE items (id serial PRIMARY KEY, owner_id int REFERENCES owners, price
 INSERT INTO items (owner_id, price, at) SELECT g % 3000 + 1, g % 97, g FROM generate_series(1, {ROWS}) g;
 CREATE INDEX items_owner ON items (owner_id);
 CREATE TABLE copies (id bigserial PRIMARY KEY, item_id int UNIQUE, owner_name text, price int);
+CREATE TABLE parted (k int, id int, v int, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
+CREATE TABLE parted_rest PARTITION OF parted DEFAULT;
+INSERT INTO parted SELECT g % 3, g, 0 FROM generate_series(1, {ROWS}) g;
 CREATE TABLE settings (name text PRIMARY KEY, value int);
 INSERT INTO settings SELECT 's' || g, g FROM generate_series(1, 40) g;
 CREATE TABLE doomed (n int);
@@ -60,6 +64,16 @@ CASES = {
         "SELECT * FROM owners ORDER BY 1"),
     "delete with a subquery": (
         ("backfill.delete", None), "DELETE FROM items WHERE owner_id IN (SELECT id FROM owners WHERE id % 5 = 0)", "SELECT * FROM items ORDER BY 1"),
+    "a partitioned table": (
+        ("backfill.update", None), "UPDATE parted AS p SET v = v + p.id WHERE p.k < 2", "SELECT * FROM parted ORDER BY id"),
+    "one partition": (
+        ("backfill.update", None), "UPDATE parted_rest SET v = v + 1 WHERE k = 0", "SELECT * FROM parted ORDER BY id"),
+    "delete from a partitioned table": (
+        ("backfill.delete", None), "DELETE FROM parted USING doomed WHERE doomed.n = parted.id", "SELECT * FROM parted ORDER BY id"),
+    "insert into and from partitioned tables": (
+        ("backfill.insert", None), "INSERT INTO parted (k, id, v) SELECT 7, i.id + 100000, 1 FROM items i", "SELECT * FROM parted ORDER BY id"),
+    "insert from a partitioned table": (
+        ("backfill.insert", None), "INSERT INTO copies (item_id, price) SELECT id, k FROM parted", "SELECT item_id, price FROM copies ORDER BY 1"),
     "insert from a query": (
         ("backfill.insert", None), "INSERT INTO copies (item_id, owner_name, price) SELECT i.id, o.name, i.price FROM items AS i"
         " LEFT JOIN owners o ON o.id = i.owner_id WHERE i.price > 10 -- the end\n ON CONFLICT (item_id) DO NOTHING",

@@ -170,13 +170,12 @@ def test_good_statements_before_the_bad_one_are_not_run(tiny, pgseam):
     ("INSERT INTO orders (user_id) SELECT a FROM no_key;", "key"),
     ("UPDATE some_view SET name = 'x';", "view"),
     ("ALTER TABLE some_view ADD COLUMN x int;", "view"),
-    ("UPDATE parted SET a = 1;", "parted"),
     ("ALTER TABLE pg_catalog.pg_class ADD COLUMN x int;", "pg_class"),
     ("ALTER TABLE pgseam.migration ADD COLUMN x int;", "pgseam"),
 ])
 def test_relations_that_cannot_be_walked_are_refused(tiny, pgseam, statement, word):
-    tiny.execute("CREATE TABLE no_key (a int); UPDATE pg_class SET reltuples = 1e6 WHERE oid = 'no_key'::regclass; CREATE VIEW some_view AS SELECT * FROM users;"
-                 " CREATE TABLE parted (id int PRIMARY KEY, a int) PARTITION BY RANGE (id)")
+    tiny.execute("CREATE TABLE no_key (a int); UPDATE pg_class SET reltuples = 1e6 WHERE oid = 'no_key'::regclass;"
+                 " CREATE VIEW some_view AS SELECT * FROM users")
     assert word in refused(tiny, pgseam, statement)
 
 

@@ -118,6 +118,10 @@ test_refused(void)
         {"DELETE FROM users WHERE ctid IN (SELECT ctid FROM pair)", "goes by ctid", "allow"},
         {"UPDATE users SET n = x FROM (SELECT row_number() OVER () AS x FROM pair) s", "a window function", "allow"},
         {"UPDATE users SET n = s.a FROM (SELECT a FROM pair FOR UPDATE) s", "FOR UPDATE", "allow"},
+        {"UPDATE users SET n = count(*)", "an aggregate or window function is not allowed here", "in a subquery"},
+        {"UPDATE parted SET a = 1", "parted has no key to walk it by", "primary key"},
+        {"UPDATE parted SET a = 1 FROM parted_low l", "reads table parted_low, which it changes itself", "allow"},
+        {"UPDATE ONLY parted SET a = 1", "none of the rows is its own", "write it for each table"},
         {"UPDATE users SET zzz = 1 FROM pair", "column \"zzz\" of table shop.users does not exist", NULL},
         {"UPDATE users SET n = users.zzz FROM pair", "column \"zzz\" of table shop.users does not exist", NULL},
         {"ALTER TABLE pair DROP c; UPDATE users SET email = p.c FROM pair p",
@@ -155,6 +159,8 @@ test_insert_refused(void)
          "stands behind line 1, which waits for the contract phase", "a migration of its own"},
         {"INSERT INTO theirs VALUES (1)", "does not own table", "connect as"},
         {"CREATE TABLE new (a bigint); INSERT INTO new SELECT id FROM users; UPDATE new SET a = 1",
+         "line 1 fills table new in batches", "let the INSERT bring"},
+        {"CREATE TABLE new (a bigint); INSERT INTO new SELECT id FROM users; INSERT INTO pair (a) SELECT a FROM new",
          "line 1 fills table new in batches", "let the INSERT bring"},
     };
 
