@@ -210,14 +210,27 @@ family_check(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError
     return TRUE;
 }
 
-/* The name of a table that an earlier statement of the file makes, alters, or gives an index, a partition or a child.
- */
+/* A further partition beside this one changes nothing for it, unless it is the default one. */
+static gboolean
+only_attaches(const AlterTableStmt *alter)
+{
+    for (guint i = 0; i < alter->cmds->len; i++) {
+        const AlterCmd *cmd = g_ptr_array_index(alter->cmds, i);
+
+        if (cmd->kind != ALTER_ATTACH_PARTITION || cmd->bound.is_default)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* Whether a statement alters the table, or gives it an index, a default partition or a child. */
 static gboolean
 changes(const PlanContext *ctx, const Stmt *stmt, const FactTable *table)
 {
     switch (stmt->kind) {
         case STMT_ALTER_TABLE:
-            return facts_find(ctx->facts, stmt->alter_table.relation.schema, stmt->alter_table.relation.name) == table;
+            return !only_attaches(&stmt->alter_table) &&
+                   facts_find(ctx->facts, stmt->alter_table.relation.schema, stmt->alter_table.relation.name) == table;
         case STMT_CREATE_INDEX:
             return facts_find(ctx->facts, stmt->create_index.relation.schema, stmt->create_index.relation.name) ==
                    table;
@@ -226,7 +239,7 @@ changes(const PlanContext *ctx, const Stmt *stmt, const FactTable *table)
                 const RelName *name = g_ptr_array_index(stmt->create_table.parents, i);
 
                 if (facts_find(ctx->facts, name->schema, name->name) == table)
-                    return TRUE;
+                    return stmt->create_table.bound.text == NULL || stmt->create_table.bound.is_default;
             }
             return FALSE;
         default:

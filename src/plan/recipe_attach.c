@@ -7,103 +7,7 @@
 
 #include "base/names.h"
 #include "base/sqltext.h"
-#include "plan/recipe.h"
-
-/* One ATTACH in hand. */
-typedef struct Attach {
-    PlanContext *ctx;
-    const Target *parent;
-    const Target *child;
-    const FactTable *fallback; /* the default partition, or NULL */
-    const AlterCmd *cmd;
-    Phase phase;
-    GPtrArray *drops; /* char *: what goes with the ATTACH: the helper constraints */
-} Attach;
-
-static const FactConstraint *
-constraint_named(const FactTable *table, const char *name)
-{
-    for (guint i = 0; i < table->constraints->len; i++) {
-        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
-
-        if (!constraint->is_inbound && strcmp(constraint->name, name) == 0)
-            return constraint;
-    }
-    return NULL;
-}
-
-/* What PostgreSQL itself would refuse, but only after all the work. */
-static gboolean
-check_columns(const Attach *attach, GError **error)
-{
-    const FactTable *parent = attach->parent->table;
-    const FactTable *child = attach->child->table;
-
-    for (guint i = 0; i < parent->columns->len; i++) {
-        const FactColumn *ours = g_ptr_array_index(parent->columns, i);
-        const FactColumn *theirs = facts_column(child, ours->name);
-
-        if (theirs != NULL && strcmp(theirs->type, ours->type) == 0 && (theirs->is_not_null || !ours->is_not_null))
-            continue;
-        context_refuse(error, "make the table like the parent first: CREATE TABLE ... (LIKE ... INCLUDING ALL)",
-                       "column \"%s\" of %s is %s there, but %s%s in %s.%s", ours->name, child->name,
-                       theirs == NULL ? "not" : theirs->type, ours->type, ours->is_not_null ? " NOT NULL" : "",
-                       parent->schema, parent->name);
-        return FALSE;
-    }
-    for (guint i = 0; i < child->columns->len; i++) {
-        const FactColumn *theirs = g_ptr_array_index(child->columns, i);
-
-        if (facts_column(parent, theirs->name) != NULL)
-            continue;
-        context_refuse(error, "drop it first", "column \"%s\" of %s is not in %s.%s", theirs->name, child->name,
-                       parent->schema, parent->name);
-        return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
-check_checks(const Attach *attach, GError **error)
-{
-    const FactTable *parent = attach->parent->table;
-    const FactTable *child = attach->child->table;
-
-    for (guint i = 0; i < parent->constraints->len; i++) {
-        const FactConstraint *ours = g_ptr_array_index(parent->constraints, i);
-        const FactConstraint *theirs = constraint_named(child, ours->name);
-
-        if (ours->is_inbound || (ours->kind != 'c' && ours->kind != 'x'))
-            continue;
-        if (ours->kind == 'c' && theirs != NULL && strcmp(theirs->definition, ours->definition) == 0)
-            continue;
-        context_refuse(error, "ALTER TABLE ... ADD CONSTRAINT in this same file, or before",
-                       "table %s lacks constraint \"%s\" of %s.%s: %s", child->name, ours->name, parent->schema,
-                       parent->name, ours->definition);
-        return FALSE;
-    }
-    return TRUE;
-}
-
-static gboolean
-check_child(const Attach *attach, GError **error)
-{
-    const FactTable *child = attach->child->table;
-
-    if (attach->cmd->bound.is_default && attach->parent->table->default_name != NULL) {
-        context_refuse(error, NULL, "%s.%s has a default partition already: %s", attach->parent->schema,
-                       attach->parent->name, attach->parent->table->default_name);
-        return FALSE;
-    }
-    if (child == NULL)
-        return TRUE;
-    if (child->is_derived || (child->kind == 'r' && child->has_children)) {
-        context_refuse(error, NULL, "%s is %s already", child->name,
-                       child->is_partition ? "a partition" : "in a family of inheritance, or a typed table,");
-        return FALSE;
-    }
-    return check_columns(attach, error) && check_checks(attach, error);
-}
+#include "plan/attach.h"
 
 static Step *
 begin_step(const Attach *attach, StepKind kind, const FactTable *table)
@@ -250,7 +154,7 @@ static void
 make_constraint(const Attach *attach, const FactIndex *ours, const char *name)
 {
     const FactTable *child = attach->child->table;
-    const FactConstraint *constraint = constraint_named(attach->parent->table, ours->constraint);
+    const FactConstraint *constraint = attach_constraint(attach->parent->table, ours->constraint);
     const char *attributes = constraint != NULL ? strstr(constraint->definition, " DEFERRABLE") : NULL;
     Step *step = begin_step(attach, STEP_DDL_RUN, child);
 
@@ -305,36 +209,6 @@ is_made_before(const Attach *attach, const FactIndex *ours)
             return TRUE;
     }
     return FALSE;
-}
-
-/* Keys that the file adds to the new partition first are not among its facts. */
-static gboolean
-check_keys(const Attach *attach, GError **error)
-{
-    const PlanContext *ctx = attach->ctx;
-
-    for (guint i = 0; i < ctx->script->stmts->len && g_ptr_array_index(ctx->script->stmts, i) != ctx->stmt; i++) {
-        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
-        const AlterTableStmt *alter = &stmt->alter_table;
-
-        if (stmt->kind != STMT_ALTER_TABLE ||
-            facts_find(ctx->facts, alter->relation.schema, alter->relation.name) != attach->child->table)
-            continue;
-        for (guint k = 0; k < alter->cmds->len; k++) {
-            const AlterCmd *cmd = g_ptr_array_index(alter->cmds, k);
-
-            if (cmd->kind != ALTER_ADD_CONSTRAINT || cmd->constraint->kind == CONSTRAINT_CHECK)
-                continue;
-            context_refuse(
-                error,
-                "leave that constraint out: ATTACH PARTITION makes it online where the parent has one; or put "
-                "ATTACH into a migration of its own",
-                "line %d adds a constraint to %s, which ATTACH PARTITION would have to know", stmt->line,
-                attach->child->name);
-            return FALSE;
-        }
-    }
-    return TRUE;
 }
 
 static gboolean
@@ -411,7 +285,7 @@ prove_foreign_keys(const Attach *attach, GError **error)
 
         if (!is_own_foreign_key(ours) || has_foreign_key(child, ours))
             continue;
-        if (constraint_named(child, ours->name) != NULL || child->kind == 'p') {
+        if (attach_constraint(child, ours->name) != NULL || child->kind == 'p') {
             context_refuse(error, "give the table the parent's foreign key first, valid",
                            "foreign key \"%s\" of %s.%s cannot be made on %s beforehand: %s", ours->name,
                            parent->schema, parent->name, child->name,
@@ -573,10 +447,11 @@ recipe_attach(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const
         return FALSE;
     attach.fallback = default_of(ctx, target->table);
     attach.phase = ctx->phases[PHASE_BACKFILL]->len > 0 ? PHASE_BACKFILL : PHASE_EXPAND;
-    if (!family_check_unchanged(ctx, target->table, "ATTACH PARTITION", error) || !check_child(&attach, error))
+    if (!attach_check_filled(&attach, error) ||
+        !family_check_unchanged(ctx, target->table, "ATTACH PARTITION", error) || !attach_check(&attach, error))
         return FALSE;
     if (attach.child->table != NULL &&
-        (!check_keys(&attach, error) || !build_indexes(&attach, error) || !prove_foreign_keys(&attach, error)))
+        (!attach_check_keys(&attach, error) || !build_indexes(&attach, error) || !prove_foreign_keys(&attach, error)))
         return FALSE;
     if (!prove_rows(&attach, error))
         return FALSE;

@@ -82,6 +82,15 @@ def test_attach_is_as_plain_sql(any_cluster, sql, extra):
     check_forward(any_cluster, sql, extra)
 
 
+SEVERAL = (M + "; CREATE TABLE m_2026 (LIKE m INCLUDING ALL); ALTER TABLE m ATTACH PARTITION m_2026 FOR VALUES FROM ('2026-01-01') TO"
+           " ('2027-01-01'); CREATE TABLE m_2027 PARTITION OF m FOR VALUES FROM ('2027-01-01') TO ('2028-01-01')")
+
+
+@pytest.mark.parametrize("extra", ["", WITH_DEFAULT], ids=["plain", "default"])
+def test_several_in_one_file(any_cluster, extra):
+    check_forward(any_cluster, SEVERAL, extra)
+
+
 @pytest.mark.parametrize("extra", ["", WITH_DEFAULT, OWN], ids=["plain", "default", "own"])
 @pytest.mark.parametrize("sql", ATTACH)
 def test_attach_is_taken_back(any_cluster, db, pgseam, sql, extra):
@@ -306,3 +315,5 @@ def test_orders_that_cannot_be_planned_are_refused(cluster, db, pgseam):
     refused(pgseam, f"CREATE INDEX ON m (b);\n{M};", "line 1 changes that", "put it before")
     refused(pgseam, f"ALTER TABLE m_new ADD PRIMARY KEY (id, at);\n{M};", "leave that constraint out")
     pgseam.run("plan", pgseam.file("m.sql", f"CREATE INDEX mine ON m_new (a);\n{M};"))
+    refused(pgseam, "CREATE TABLE copy (LIKE m);\nINSERT INTO copy SELECT * FROM m_new;\n" + M.replace("m_new", "copy"),
+            "line 2 fills copy", "a migration of its own")
