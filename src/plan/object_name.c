@@ -168,3 +168,65 @@ object_key(const PlanContext *ctx, const ObjectName *name, char **ret_args)
         return g_strdup_printf("%s %s", space_of(name->class), names);
     return g_strdup_printf("%s %s.%s", space_of(name->class), quoted, names);
 }
+
+char *
+object_word(const ObjectName *name)
+{
+    const char *last = name->names->len > 0 ? g_ptr_array_index(name->names, name->names->len - 1) : "";
+    const char *dot = is_one_of(name->class, typed) ? strrchr(last, '.') : NULL;
+    const char *word = dot != NULL ? dot + 1 : last;
+    gsize length = strlen(word);
+
+    if (length > 2 && word[0] == '"' && is_one_of(name->class, typed))
+        return g_strndup(word + 1, length - 2);
+    return g_strdup(word);
+}
+
+/* SET SCHEMA of an earlier line: the name stays, and may be asked for in its new schema. */
+static gboolean
+is_moved_here(const PlanContext *ctx, const char *word)
+{
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+        g_autofree char *moved = NULL;
+
+        if (stmt == ctx->stmt)
+            break;
+        if (stmt->kind != STMT_OBJECT || stmt->object.verb != OBJECT_SET_SCHEMA)
+            continue;
+        moved = object_word(g_ptr_array_index(stmt->object.objects, 0));
+        if (strcmp(moved, word) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean
+objects_is_of_file(const PlanContext *ctx, const ObjectName *name)
+{
+    g_autofree char *word = object_word(name);
+    const char *schema =
+        name->names->len > 1 ? g_ptr_array_index(name->names, name->names->len - 2) : ctx->facts->creation_schema;
+
+    return objects_made(ctx, name) != NULL || objects_late_line(ctx, word) != 0 || is_moved_here(ctx, word) ||
+           (strcmp(space_of(name->class), "relation") == 0 && context_is_created(ctx, schema, word));
+}
+
+void
+objects_refuse_missing(const PlanContext *ctx, const ObjectName *name, GError **error)
+{
+    g_autofree char *shown = object_shown(name);
+    g_autofree char *word = object_word(name);
+    const Step *step = objects_step_with(ctx, word);
+
+    if (objects_is_of_file(ctx, name) && (step == NULL || step->phase != PHASE_CONTRACT))
+        context_refuse(error,
+                       "write it so that it is right from the beginning, or put this into a migration of its own",
+                       "%s %s is made by this file", name->class, shown);
+    else if (step != NULL && step->phase == PHASE_CONTRACT)
+        context_refuse(error, "put it into a migration of its own, to run after this one is complete",
+                       "%s %s is not there before the contract phase: see line %d", name->class, shown, step->line);
+    else
+        context_refuse(error, name->any_args ? "write its parameters' types, if there are several of the name" : NULL,
+                       "%s %s does not exist (search_path: %s)", name->class, shown, ctx->facts->search_path);
+}

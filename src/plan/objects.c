@@ -124,6 +124,7 @@ objects_piece(PlanContext *ctx, char *sql, Phase phase, const FactRelation *home
     piece->home = home != NULL && home->name != NULL ? home : NULL;
     piece->locks = step_new(phase, STEP_DDL_RUN, NULL, NULL);
     piece->undo = g_ptr_array_new_with_free_func(g_free);
+    piece->subjects = g_ptr_array_new();
     g_ptr_array_add(ctx->objects->pieces, piece);
     return piece;
 }
@@ -139,6 +140,7 @@ piece_free(gpointer data)
     g_free(piece->renames);
     step_free(piece->locks);
     g_ptr_array_unref(piece->undo);
+    g_ptr_array_unref(piece->subjects);
     g_free(piece);
 }
 
@@ -400,6 +402,50 @@ swallow(PlanContext *ctx, Group *to, Group *from)
     g_ptr_array_remove(ctx->objects->groups, from);
 }
 
+static gboolean
+has_subject(const Piece *piece, const FactObject *subject)
+{
+    for (guint i = 0; i < piece->subjects->len; i++) {
+        const FactObject *other = g_ptr_array_index(piece->subjects, i);
+
+        if (other->class_oid == subject->class_oid && other->oid == subject->oid && other->column == subject->column)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* TRUE if a piece of the group is of the same kind about the same object, and waits for contract. */
+static gboolean
+holds_back(const Group *group, const Piece *piece)
+{
+    for (guint i = 0; group->step->phase == PHASE_CONTRACT && i < group->pieces->len; i++) {
+        const Piece *other = g_ptr_array_index(group->pieces, i);
+
+        for (guint k = 0; other->kind == piece->kind && k < piece->subjects->len; k++) {
+            if (has_subject(other, g_ptr_array_index(piece->subjects, k)))
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static void
+join_held_back(PlanContext *ctx, Group *group, const Piece *piece)
+{
+    for (guint i = 0; piece->kind != PIECE_OTHER && i < ctx->objects->groups->len;) {
+        Group *other = g_ptr_array_index(ctx->objects->groups, i);
+
+        if (holds_back(other, piece))
+            swallow(ctx, group, other);
+        else
+            i++;
+    }
+    if (group->pieces->len > 1 && piece->kind != PIECE_OTHER)
+        plan_note(ctx->plan,
+                  "line %d: waits for the contract phase together with what an earlier line does to the same object",
+                  piece->line);
+}
+
 void
 objects_place(PlanContext *ctx, Piece *piece, Piece *partner)
 {
@@ -417,8 +463,9 @@ objects_place(PlanContext *ctx, Piece *piece, Piece *partner)
             else
                 i++;
         }
-        g_ptr_array_sort(group->pieces, compare_places);
-    }
+    } else
+        join_held_back(ctx, group, piece);
+    g_ptr_array_sort(group->pieces, compare_places);
     g_ptr_array_add(ctx->objects->groups, group);
     make_step(ctx, group);
 }
@@ -437,10 +484,31 @@ find_piece(const PlanContext *ctx, const GPtrArray *pieces, const FactObject *ob
     return NULL;
 }
 
+/* TRUE if the DROP takes the object along. */
+static gboolean
+takes_along(const Piece *piece, const FactObject *object)
+{
+    for (guint i = 0; i < piece->old->followers->len; i++) {
+        const FactFollower *follower = g_ptr_array_index(piece->old->followers, i);
+
+        if ((piece->is_cascade || !follower->is_normal) && strcmp(follower->what, object->what) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 Piece *
 objects_dropped(const PlanContext *ctx, const FactObject *object)
 {
-    return find_piece(ctx, ctx->objects->pieces, object, TRUE);
+    Piece *found = find_piece(ctx, ctx->objects->pieces, object, TRUE);
+
+    for (guint i = 0; found == NULL && i < ctx->objects->pieces->len; i++) {
+        Piece *piece = g_ptr_array_index(ctx->objects->pieces, i);
+
+        if (piece->is_drop && takes_along(piece, object) && group_of(ctx, piece) != NULL)
+            found = piece;
+    }
+    return found;
 }
 
 Piece *

@@ -23,21 +23,28 @@ typedef struct ObjectClass {
 /* NULL for a class without a recipe. */
 const ObjectClass *object_class(const char *class);
 
+/* Statements of one kind about one object keep their order: one that would run earlier than another before it in the
+ * file (GRANT after REVOKE) joins its transaction. */
+typedef enum PieceKind { PIECE_OTHER, PIECE_ALTER, PIECE_PRIVILEGE } PieceKind;
+
 typedef struct Piece {
     guint place; /* in the file, counted in pieces */
     int line;
     char *sql;
     char *why;
-    char *verify;      /* or NULL */
-    Phase phase;       /* where it belongs if it stands alone */
-    gboolean is_exact; /* `undo` brings back exactly what was */
-    gboolean is_drop;  /* takes `old` away */
+    char *verify;        /* or NULL */
+    Phase phase;         /* where it belongs if it stands alone */
+    gboolean is_exact;   /* `undo` brings back exactly what was */
+    gboolean is_cascade; /* a DROP with CASCADE */
+    gboolean is_drop;    /* takes `old` away */
     gboolean is_long;
     const FactObject *old;    /* what it drops or changes; NULL: something new */
     const FactRelation *home; /* the relation that the step is shown with; NULL: none */
     Step *locks;              /* only its locks count */
-    GPtrArray *undo;          /* SQL, in the order in which it runs */
-    char *renames;            /* the quoted name that a relation has before it, or NULL */
+    PieceKind kind;
+    GPtrArray *subjects; /* FactObject: what it alters or grants on */
+    GPtrArray *undo;     /* SQL, in the order in which it runs */
+    char *renames;       /* the quoted name that a relation has before it, or NULL */
 } Piece;
 
 /* Begin a piece for the statement in hand; `sql` is taken over. It is no part of the plan before objects_place(). */
@@ -96,8 +103,15 @@ GPtrArray *objects_renamed_names(const ObjectStmt *stmt, const ObjectName *name)
 /* A name under which each way to write it is the same: class of names, schema, name; parameters apart in `ret_args`.
  * The caller frees both. */
 char *object_key(const PlanContext *ctx, const ObjectName *name, char **ret_args);
+/* Its last part as a word, for sql_mentions(): without schema and quotes. The caller frees. */
+char *object_word(const ObjectName *name);
 /* The name, for messages: as the file has it. The caller frees. */
 char *object_shown(const ObjectName *name);
+/* TRUE if the file makes it, or gives it this name, though the server does not know it: then IF EXISTS is no reason to
+ * leave a statement out. */
+gboolean objects_is_of_file(const PlanContext *ctx, const ObjectName *name);
+/* Refuse what is not there: with the way out where an earlier line makes it, but only in the contract phase. */
+void objects_refuse_missing(const PlanContext *ctx, const ObjectName *name, GError **error);
 /* A new object's name as DROP takes it, qualified: shop.f(pg_catalog.int4), "audit ON shop.t". NULL with an error if
  * there is no schema to create it in. The caller frees. */
 char *object_new_name(const PlanContext *ctx, const ObjectStmt *stmt, const ObjectName *name, GError **error);

@@ -160,9 +160,27 @@ check_published(PlanContext *ctx, const FactObject *old, GError **error)
     return TRUE;
 }
 
+/* OWNED BY together with other options: one undo would not do for both. */
+static gboolean
+check_only_owner(PlanContext *ctx, const FactObject *old, GError **error)
+{
+    static const char *const others[] = {"INCREMENT", "MINVALUE", "MAXVALUE", "START",
+                                         "RESTART",   "CACHE",    "CYCLE",    "AS"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        if (!sql_mentions(ctx->stmt->text, others[i]))
+            continue;
+        context_refuse(error, "write OWNED BY as a statement of its own", "OWNED BY together with other options");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 #define STAYS TRUE
 static const AlterRow rows[] = {
     {"sequence", "SET OPTIONS", PHASE_EXPAND, "sequence", NULL, FALSE, NULL, NULL},
+    {"sequence", "OWNED BY", PHASE_EXPAND, "owned by", NULL, FALSE, check_only_owner,
+     "from here on the sequence goes with its column"},
     {"sequence", "RESTART", PHASE_EXPAND, "sequence", NULL, FALSE, NULL,
      "rollback does not turn the sequence's value back: both applications may have taken some"},
     {"view", "SET", PHASE_EXPAND, NULL, undo_options, FALSE, NULL, NULL},
@@ -258,6 +276,8 @@ add_alter(PlanContext *ctx, const AlterRow *row, const FactObject *old)
     const GPtrArray *aspect = row->aspect != NULL ? g_hash_table_lookup(old->alter, row->aspect) : NULL;
 
     piece->old = old;
+    piece->kind = PIECE_ALTER;
+    g_ptr_array_add(piece->subjects, (gpointer)old);
     piece->is_exact = row->stays || row->undo != NULL || aspect != NULL;
     if (aspect != NULL)
         piece_undo_all(piece, aspect);
@@ -289,8 +309,7 @@ check_present(PlanContext *ctx, const ObjectName *name, const FactObject *old, G
     g_autofree char *shown = object_shown(name);
 
     if (old == NULL) {
-        context_refuse(error, NULL, "%s %s does not exist (search_path: %s)", name->class, shown,
-                       ctx->facts->search_path);
+        objects_refuse_missing(ctx, name, error);
         return FALSE;
     }
     if (objects_dropped(ctx, old) != NULL || objects_renamed(ctx, old) != NULL) {
@@ -324,7 +343,7 @@ recipe_object_alter(PlanContext *ctx, GError **error)
     }
     if (objects_made(ctx, name) != NULL)
         return alter_made(ctx, objects_made(ctx, name));
-    if (old == NULL && stmt->if_exists) {
+    if (old == NULL && stmt->if_exists && !objects_is_of_file(ctx, name)) {
         plan_note(ctx->plan, "line %d: there is no %s %s, nothing to do", ctx->stmt->line, stmt->class, shown);
         return TRUE;
     }

@@ -63,6 +63,7 @@ is_type_of_file(const PlanContext *ctx, const ColumnDef *column)
     for (guint i = 0; i < ctx->script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
         const ObjectName *name;
+        g_autofree char *word = NULL;
         gboolean is_domain;
 
         if (stmt == ctx->stmt)
@@ -71,10 +72,14 @@ is_type_of_file(const PlanContext *ctx, const ColumnDef *column)
             continue;
         name = g_ptr_array_index(stmt->object.objects, 0);
         is_domain = strcmp(name->class, "domain") == 0;
+        /* What an extension brings is not known before it is there. */
+        if (strcmp(name->class, "extension") == 0)
+            return TRUE;
         if ((is_domain && (sql_mentions(stmt->text, "CHECK") || sql_mentions(stmt->text, "NOT"))) ||
             (!is_domain && strcmp(name->class, "type") != 0))
             continue;
-        if (sql_mentions(column->type, g_ptr_array_index(name->names, name->names->len - 1)))
+        word = object_word(name);
+        if (sql_mentions(column->type, word))
             return TRUE;
     }
     return FALSE;

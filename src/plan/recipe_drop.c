@@ -165,6 +165,7 @@ drop_one(PlanContext *ctx, const ObjectName *name, const FactObject *old)
     Piece *piece = objects_piece(ctx, sql, PHASE_CONTRACT, &old->relation);
 
     piece->is_drop = TRUE;
+    piece->is_cascade = stmt->is_cascade;
     piece->old = old;
     piece->why = g_strdup("the old application still uses it: waits behind the gate; cannot be undone");
     lock_drop(ctx, piece, old);
@@ -203,13 +204,12 @@ drop_name(PlanContext *ctx, const ObjectName *name, GError **error)
                        shown, objects_made(ctx, name)->line);
         return FALSE;
     }
-    if (old == NULL && stmt->if_exists) {
+    if (old == NULL && stmt->if_exists && !objects_is_of_file(ctx, name)) {
         plan_note(ctx->plan, "line %d: there is no %s %s, nothing to do", ctx->stmt->line, stmt->class, shown);
         return TRUE;
     }
     if (old == NULL) {
-        context_refuse(error, name->any_args ? "write its parameters' types, if there are several of the name" : NULL,
-                       "%s %s does not exist (search_path: %s)", stmt->class, shown, ctx->facts->search_path);
+        objects_refuse_missing(ctx, name, error);
         return FALSE;
     }
     if (!check_drop(ctx, name, old, error))

@@ -16,8 +16,7 @@ static gboolean
 find_origin(PlanContext *ctx, const ObjectName *name, Origin *ret, GError **error)
 {
     g_autofree char *shown = object_shown(name);
-    const char *last = name->names->len > 0 ? g_ptr_array_index(name->names, name->names->len - 1) : "";
-    g_autofree char *word = g_strdup(strrchr(last, '.') != NULL ? strrchr(last, '.') + 1 : last);
+    g_autofree char *word = object_word(name);
 
     ret->piece = objects_made(ctx, name);
     /* A constraint of a domain is named behind it. */
@@ -123,6 +122,7 @@ add_granted(PlanContext *ctx, Piece *piece, const FactObject *old)
 
     if (old->acl_target == NULL)
         return;
+    g_ptr_array_add(piece->subjects, (gpointer)old);
     if (old->relation.name != NULL)
         piece_lock(ctx, piece, statement, &old->relation);
     undo_privileges(piece, stmt, old);
@@ -175,6 +175,7 @@ recipe_object_grant(PlanContext *ctx, GError **error)
                                  first != NULL && !stmt->in_schema ? &first->relation : NULL);
     Piece *partner = NULL;
 
+    piece->kind = PIECE_PRIVILEGE;
     for (guint i = 0; i < stmt->objects->len; i++) {
         if (!grant_on(ctx, piece, g_ptr_array_index(stmt->objects, i), &partner, error))
             return FALSE;

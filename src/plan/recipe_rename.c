@@ -199,21 +199,16 @@ check_object(PlanContext *ctx, const FactObject **ret_old, GError **error)
     const ObjectName *name = g_ptr_array_index(stmt->objects, 0);
     const FactObject *old = objects_fact(ctx, name, 0);
     g_autofree char *shown = object_shown(name);
-    int late = name->names->len > 0 ? objects_late_line(ctx, g_ptr_array_index(name->names, name->names->len - 1)) : 0;
 
     *ret_old = NULL;
     if (object_class(stmt->class) == NULL)
         return recipe_none(ctx, error);
-    if (old == NULL && late == 0 && stmt->if_exists) {
+    if (old == NULL && stmt->if_exists && !objects_is_of_file(ctx, name)) {
         plan_note(ctx->plan, "line %d: there is no %s %s, nothing to do", ctx->stmt->line, stmt->class, shown);
         return TRUE;
     }
     if (old == NULL) {
-        context_refuse(error,
-                       late != 0 ? "put it into a migration of its own, to run after this one is complete" : NULL,
-                       late != 0 ? "%s %s is not there before the contract phase: an earlier line gives it this name"
-                                 : "%s %s does not exist",
-                       stmt->class, shown);
+        objects_refuse_missing(ctx, name, error);
         return FALSE;
     }
     if (objects_dropped(ctx, old) != NULL || objects_renamed(ctx, old) != NULL) {

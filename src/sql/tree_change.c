@@ -106,13 +106,12 @@ alter_sequence(Stmt *stmt, const PgQuery__Node *node, const Tokens *tokens)
     tree_object_one(stmt, OBJECT_ALTER, tree_object_of_var("sequence", tree->sequence));
     stmt->object.action = "SET OPTIONS";
     stmt->object.if_exists = tree->missing_ok;
+    tree_object_owning_table(&stmt->object, tree->n_options, tree->options);
     for (size_t i = 0; i < tree->n_options; i++) {
         if (strcmp(tree->options[i]->def_elem->defname, "restart") == 0)
             stmt->object.action = "RESTART";
         if (strcmp(tree->options[i]->def_elem->defname, "owned_by") == 0)
-            stmt->object.unsupported = "OWNED BY";
-        if (strcmp(tree->options[i]->def_elem->defname, "as") == 0)
-            stmt->object.unsupported = "AS type";
+            stmt->object.action = "OWNED BY";
     }
     return TRUE;
 }

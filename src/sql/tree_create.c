@@ -135,8 +135,8 @@ create_rule(Stmt *stmt, const PgQuery__Node *node)
 }
 
 /* OWNED BY table.column: the table, which is locked. */
-static void
-add_owning_table(ObjectStmt *object, size_t n, PgQuery__Node *const *options)
+void
+tree_object_owning_table(ObjectStmt *object, size_t n, PgQuery__Node *const *options)
 {
     for (size_t i = 0; i < n; i++) {
         const PgQuery__DefElem *option = options[i]->def_elem;
@@ -155,7 +155,7 @@ create_sequence(Stmt *stmt, const PgQuery__Node *node)
 
     tree_object_one(stmt, OBJECT_CREATE, tree_object_of_var("sequence", tree->sequence));
     stmt->object.if_not_exists = tree->if_not_exists;
-    add_owning_table(&stmt->object, tree->n_options, tree->options);
+    tree_object_owning_table(&stmt->object, tree->n_options, tree->options);
     if (strcmp(tree->sequence->relpersistence, "t") == 0)
         stmt->object.unsupported = "TEMPORARY";
     return TRUE;

@@ -24,6 +24,9 @@ char *tree_type_text(const PgQuery__TypeName *type);
 /* Add each relation that stands anywhere below the node (names of WITH queries among them). */
 void tree_object_uses(GPtrArray *uses, const PgQuery__Node *node);
 
+/* The table of OWNED BY among the options of a sequence: it is locked. */
+void tree_object_owning_table(ObjectStmt *object, size_t n, PgQuery__Node *const *options);
+
 /* Begin a statement about objects. */
 ObjectStmt *tree_object_begin(Stmt *stmt, ObjectVerb verb, const char *class);
 /* The same with one name; FALSE (and STMT_OTHER) where the name could not be read. */

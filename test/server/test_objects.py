@@ -126,6 +126,13 @@ CASES = {
                             " GRANT SELECT ON nv, t TO reader; CREATE FUNCTION nf() RETURNS int LANGUAGE sql AS 'SELECT 1';"
                             " REVOKE ALL ON FUNCTION nf() FROM PUBLIC",
     "revoke": "REVOKE SELECT ON v FROM reader; REVOKE ALL ON FUNCTION f FROM reader; REVOKE USAGE ON SCHEMA public FROM PUBLIC",
+    "revoke, then grant": "REVOKE ALL ON v FROM reader; GRANT SELECT ON v TO reader; GRANT INSERT ON t TO writer",
+    "domain changes its mind": "ALTER DOMAIN positive DROP DEFAULT; ALTER DOMAIN positive SET DEFAULT 8;"
+                               " ALTER DOMAIN positive DROP CONSTRAINT positive_check;"
+                               " ALTER DOMAIN positive ADD CONSTRAINT positive_check CHECK (VALUE > 1)",
+    "sequence of a column": "CREATE SEQUENCE n AS int; ALTER TABLE t ALTER a SET DEFAULT nextval('n'); ALTER SEQUENCE n OWNED BY t.a;"
+                            " ALTER SEQUENCE s OWNED BY other.a; ALTER SEQUENCE s AS int",
+    "type of an extension": "CREATE EXTENSION IF NOT EXISTS citext; ALTER TABLE t ADD COLUMN e citext",
     "alter sequence": "ALTER SEQUENCE s INCREMENT BY 7 MAXVALUE 1000 CYCLE; ALTER SEQUENCE IF EXISTS s RESTART WITH 9",
     "alter view": "ALTER VIEW plain SET (security_barrier); ALTER VIEW plain ALTER COLUMN b SET DEFAULT 'y';"
                   " ALTER VIEW w SET (security_barrier = false); ALTER VIEW plain ALTER COLUMN id SET DEFAULT 1",
@@ -171,6 +178,8 @@ CASES = {
         "DROP TRIGGER audit ON t; DROP TRIGGER off ON t; DROP FUNCTION touch(); CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql"
         " AS 'BEGIN RETURN OLD; END'; CREATE TRIGGER audit BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch();"
         " CREATE TRIGGER off BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION touch()",
+    "drop cascade and create": "DROP FUNCTION touch() CASCADE; CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS"
+                               " 'BEGIN RETURN NULL; END'; CREATE TRIGGER audit AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION touch()",
     "drop and create rule": "DROP RULE logged ON other; CREATE RULE logged AS ON INSERT TO other DO ALSO NOTHING",
     "drops": "DROP VIEW w; DROP VIEW v, plain; DROP FUNCTION unused(int, text), f; DROP TRIGGER audit ON t; DROP POLICY mine ON other;"
              " DROP RULE logged ON other; DROP STATISTICS st; DROP SEQUENCE s; DROP TYPE pair; DROP DOMAIN positive;"

@@ -15,9 +15,19 @@ SELECT 'options' AS aspect, pg_catalog.format('ALTER %s %s SET (%s)', c.word, c.
             FROM pg_catalog.pg_options_to_table(c.reloptions) AS o)) AS sql
   FROM c WHERE c.reloptions IS NOT NULL
 UNION ALL
-SELECT 'sequence', pg_catalog.format('ALTER SEQUENCE %s INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s CYCLE',
-         c.q, s.seqincrement, s.seqmin, s.seqmax, s.seqstart, s.seqcache, CASE WHEN s.seqcycle THEN '' ELSE ' NO' END)
+SELECT 'sequence', pg_catalog.format('ALTER SEQUENCE %s AS %s INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s CYCLE',
+         c.q, pg_catalog.format_type(s.seqtypid, NULL), s.seqincrement, s.seqmin, s.seqmax, s.seqstart, s.seqcache, CASE WHEN s.seqcycle THEN '' ELSE ' NO' END)
   FROM c JOIN pg_catalog.pg_sequence AS s ON s.seqrelid = c.oid
+UNION ALL
+SELECT 'owned by', pg_catalog.format('ALTER SEQUENCE %s OWNED BY %s', c.q, coalesce(
+         (SELECT pg_catalog.format('%I.%I.%I', n.nspname, t.relname, a.attname)
+            FROM pg_catalog.pg_depend AS o
+            JOIN pg_catalog.pg_class AS t ON t.oid = o.refobjid
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = t.relnamespace
+            JOIN pg_catalog.pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = o.refobjsubid
+           WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.objid = c.oid AND o.deptype = 'a'
+             AND o.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass), 'NONE'))
+  FROM c WHERE c.relkind = 'S'
 UNION ALL
 SELECT 'column default', pg_catalog.format('ALTER VIEW %s ALTER COLUMN %I %s', c.q, a.attname,
          coalesce('SET DEFAULT ' || pg_catalog.pg_get_expr(f.adbin, f.adrelid), 'DROP DEFAULT'))

@@ -191,6 +191,17 @@ test_order(void)
     shapes("REVOKE SELECT ON orders FROM x", "contract ddl.run shop.orders");
     shapes("CREATE FUNCTION n() RETURNS int AS ''; REVOKE ALL ON FUNCTION n() FROM PUBLIC",
            "expand ddl.run .\nexpand ddl.run .");
+    /* The last word is the last one in the end, too. */
+    shapes("REVOKE ALL ON orders FROM x; GRANT SELECT ON orders TO x", "contract ddl.run shop.orders");
+    shapes("GRANT SELECT ON orders TO x; REVOKE INSERT ON orders FROM x",
+           "expand ddl.run shop.orders\ncontract ddl.run shop.orders");
+    refused("CREATE TABLE fresh (a int); DROP TABLE IF EXISTS fresh", "table fresh is made by this file",
+            "a migration of its own");
+    refused("CREATE TABLE fresh (a int); ALTER TABLE IF EXISTS fresh RENAME TO x", "table fresh is made by this file",
+            "from the beginning");
+    refused("ALTER TABLE orders RENAME TO o; DROP TABLE IF EXISTS o", "not there before the contract phase",
+            "of its own");
+    refused("CREATE VIEW n AS SELECT 1; DROP VIEW IF EXISTS n", "is made by line 1", "leave both out");
     shapes("SET lock_timeout = '1s'; LOCK TABLE users; RESET ALL; SET client_encoding = 'UTF8'", "");
 }
 
