@@ -306,8 +306,6 @@ alter_made(PlanContext *ctx, Piece *made)
 static gboolean
 check_present(PlanContext *ctx, const ObjectName *name, const FactObject *old, GError **error)
 {
-    g_autofree char *shown = object_shown(name);
-
     if (old == NULL) {
         objects_refuse_missing(ctx, name, error);
         return FALSE;
