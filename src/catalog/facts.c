@@ -67,6 +67,7 @@ constraint_free(FactConstraint *constraint)
     g_free(constraint->name);
     g_free(constraint->definition);
     g_free(constraint->index);
+    g_free(constraint->comment);
     g_free(constraint->other_schema);
     g_free(constraint->other_table);
     g_clear_pointer(&constraint->columns, g_ptr_array_unref);

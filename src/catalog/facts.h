@@ -20,6 +20,8 @@ typedef struct FactColumn {
     gboolean is_not_null;
     gboolean is_generated;
     gboolean is_identity;
+    gboolean has_collation; /* another one than its type's own */
+    gboolean is_unproven;   /* from 18 on: NOT NULL, but NOT VALID */
     gboolean is_comparable; /* its type has a default btree operator class ... */
     char *greater_operator; /* ... with these: "OPERATOR(pg_catalog.>)"; NULL without one */
     char *at_most_operator;
@@ -56,6 +58,7 @@ typedef struct FactConstraint {
     GPtrArray *columns; /* of this table: the constrained ones, or the referenced ones of an inbound foreign key */
     gboolean is_valid;
     gboolean is_clone;   /* it comes from the same constraint of a partitioned table */
+    char *comment;       /* COMMENT ON CONSTRAINT, or NULL */
     gboolean is_inbound; /* a foreign key of another table that references this one */
     char *index;         /* its own, or for a foreign key the unique one that it rests on; NULL */
     char *other_schema;  /* foreign keys: the table at the other end */

@@ -79,6 +79,8 @@ load_columns(DbConn *conn, FactTable *table, const char *oid, GError **error)
         column->storage = g_strdup(db_text(rows, i, "storage"));
         column->compression = g_strdup(db_text(rows, i, "compression"));
         column->options = db_array(rows, i, "options");
+        column->has_collation = db_bool(rows, i, "has_collation");
+        column->is_unproven = db_bool(rows, i, "is_unproven");
         column->is_identity = db_bool(rows, i, "is_identity");
         column->is_comparable = db_bool(rows, i, "is_comparable");
         g_ptr_array_add(table->columns, column);
@@ -135,6 +137,7 @@ load_constraints(DbConn *conn, FactTable *table, const char *oid, GError **error
         constraint->is_clone = db_bool(rows, i, "is_clone");
         constraint->is_inbound = db_bool(rows, i, "is_inbound");
         constraint->index = g_strdup(db_text(rows, i, "index"));
+        constraint->comment = g_strdup(db_text(rows, i, "comment"));
         constraint->other_schema = g_strdup(db_text(rows, i, "other_schema"));
         constraint->other_table = g_strdup(db_text(rows, i, "other_table"));
         constraint->other_is_owned = db_bool(rows, i, "other_is_owned");

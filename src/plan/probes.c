@@ -7,6 +7,7 @@
 #include "base/sqltext.h"
 #include "plan/objects.h"
 #include "plan/planner.h"
+#include "plan/recipe.h"
 
 static void
 probe_free(gpointer data)
@@ -42,6 +43,13 @@ is_stable(const Facts *facts, const Expr *expr)
     return TRUE;
 }
 
+/* A serial type is an integer once it is there. */
+static const char *
+plain_type(const ColumnDef *column)
+{
+    return context_is_serial(column->type_name) ? "bigint" : column->type;
+}
+
 static void
 add_probe(GPtrArray *probes, char *sql, int offset)
 {
@@ -63,8 +71,9 @@ probe_check(GPtrArray *probes, const Facts *facts, const AlterCmd *cmd, int offs
     for (guint i = 0; i < column->constraints->len; i++) {
         const ConstraintDef *constraint = g_ptr_array_index(column->constraints, i);
 
-        if (constraint->kind != CONSTRAINT_CHECK || !reads_only(&constraint->check, column->name) ||
-            !is_stable(facts, &constraint->check) || !is_stable(facts, &column->default_value))
+        if (constraint->kind != CONSTRAINT_CHECK || context_is_serial(column->type_name) ||
+            !reads_only(&constraint->check, column->name) || !is_stable(facts, &constraint->check) ||
+            !is_stable(facts, &column->default_value))
             continue;
         add_probe(probes,
                   sql_build("SELECT (?\n) IS NOT FALSE FROM (SELECT CAST((?\n) AS ?) AS ?) AS added",
@@ -102,7 +111,7 @@ added_columns(const Script *script, const Facts *facts, const FactTable *table, 
             if (cmd->kind != ALTER_ADD_COLUMN || facts_column(table, cmd->column) != NULL)
                 continue;
             name = sql_quote_ident(cmd->column);
-            g_string_append_printf(list, ", CAST(NULL AS %s) AS %s", cmd->definition.type, name);
+            g_string_append_printf(list, ", CAST(NULL AS %s) AS %s", plain_type(&cmd->definition), name);
         }
     }
     return g_string_free(list, FALSE);
@@ -124,7 +133,7 @@ type_of(const Script *script, const Facts *facts, const FactTable *table, const 
             const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
 
             if (cmd->kind == ALTER_ADD_COLUMN && strcmp(cmd->column, column) == 0)
-                return cmd->definition.type;
+                return plain_type(&cmd->definition);
         }
     }
     return NULL;

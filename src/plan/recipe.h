@@ -93,6 +93,12 @@ Phase context_phase_after(const PlanContext *ctx, const Target *target, gboolean
  * caller frees. */
 char *context_constraint_name(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, GError **error);
 
+/* Declare that the file gives this name to a constraint of the table. */
+void context_claim_constraint(PlanContext *ctx, const Target *target, const char *name);
+
+/* Give a constraint that is made again the comment that it had. */
+void context_append_comment(Step *step, const char *param, const Target *target, const FactConstraint *constraint);
+
 /* TRUE if a constraint of the schema has the name, or one that this file adds to the table. */
 gboolean context_is_constraint_taken(const PlanContext *ctx, const Target *target, const char *name);
 

@@ -352,6 +352,28 @@ identity_phase(PlanContext *ctx, const Target *target, const AlterCmd *cmd, Phas
     return TRUE;
 }
 
+/* CLUSTER ON and REPLICA IDENTITY USING INDEX want an index that is there, and stays. */
+static gboolean
+check_index(PlanContext *ctx, const Target *target, const OtherRow *row, const AlterCmd *cmd, GError **error)
+{
+    const char *name = strcmp(row->what, "CLUSTER ON") == 0 ? cmd->column : cmd->other;
+    const FactIndex *index;
+    g_autofree char *qualified = NULL;
+
+    if (strcmp(row->what, "CLUSTER ON") != 0 &&
+        (strcmp(row->what, "REPLICA IDENTITY") != 0 || name == NULL || name[0] == '\0'))
+        return TRUE;
+    index = facts_index(target->table, name);
+    qualified = sql_quote_name(target->schema, name);
+    if (index != NULL && !g_hash_table_contains(ctx->dropped_indexes, qualified) &&
+        (index->constraint == NULL ||
+         context_planned(ctx, target, STEP_DDL_FINAL, PARAM_CONSTRAINT, index->constraint) == NULL))
+        return TRUE;
+    context_refuse(error, "put this statement into a migration of its own, after the one that makes the index",
+                   "index \"%s\" is not there before the contract phase, or does not stay", name);
+    return FALSE;
+}
+
 static void
 add_on_created(PlanContext *ctx, const Target *target, const OtherRow *row, const char *sql)
 {
@@ -366,10 +388,11 @@ static gboolean
 add_on_table(PlanContext *ctx, const Target *target, const OtherRow *row, const AlterCmd *cmd, const char *sql,
              GError **error)
 {
-    Phase phase = row->phase;
+    Phase phase = row->phase == PHASE_EXPAND ? context_phase_after(ctx, target, FALSE) : row->phase;
     Step *step;
 
-    if (!identity_phase(ctx, target, cmd, &phase, error) || !claim_phase(ctx, target, row, phase, error))
+    if (!check_index(ctx, target, row, cmd, error) || !identity_phase(ctx, target, cmd, &phase, error) ||
+        !claim_phase(ctx, target, row, phase, error))
         return FALSE;
     step = context_step(ctx, phase, STEP_DDL_RUN, target);
     if (!row->undo(step, target, cmd)) {

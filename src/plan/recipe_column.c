@@ -103,6 +103,18 @@ add_drop_locks(PlanContext *ctx, Step *step, const Target *target, const char *c
         plan_note(ctx->plan, "line %d: with column \"%s\" go %s", ctx->stmt->line, column, gone->str);
 }
 
+/* Later statements find the indexes of the column dropped. */
+static void
+note_gone_indexes(PlanContext *ctx, const FactTable *table, const char *column)
+{
+    for (guint i = 0; i < table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(table->indexes, i);
+
+        if (index->columns != NULL && g_ptr_array_find_with_equal_func(index->columns, column, g_str_equal, NULL))
+            g_hash_table_add(ctx->dropped_indexes, sql_quote_name(table->schema, index->name));
+    }
+}
+
 gboolean
 recipe_column_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
 {
@@ -135,6 +147,7 @@ recipe_column_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
     step->why = g_strdup("the old application still uses it: waits behind the gate; cannot be undone");
     step_set(step, PARAM_COLUMN, cmd->column);
     add_drop_locks(ctx, step, target, cmd->column);
+    note_gone_indexes(ctx, target->table, cmd->column);
     change = g_new0(ColumnChange, 1);
     *change = (ColumnChange){target, cmd->column, NULL};
     g_ptr_array_add(ctx->dropped, change);
@@ -162,6 +175,12 @@ recipe_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, cons
     }
     if (!context_claim(ctx, target, cmd->column, "default", error))
         return FALSE;
+    if (is_set && context_planned(ctx, target, STEP_DDL_FINAL, PARAM_COLUMN, cmd->column) != NULL) {
+        context_refuse(error, "put the default into a migration of its own, after this one",
+                       "the type of column \"%s\" changes in the contract phase: the default would be set before it",
+                       cmd->column);
+        return FALSE;
+    }
     step = context_step(ctx, is_set ? PHASE_EXPAND : PHASE_CONTRACT,
                         is_set ? STEP_COLUMN_SET_DEFAULT : STEP_COLUMN_DROP_DEFAULT, target);
     step->sql = g_strdup(sql);

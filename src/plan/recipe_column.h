@@ -9,6 +9,10 @@
 /* GENERATED ... AS IDENTITY among the inline constraints, or NULL. */
 const ConstraintDef *column_identity(const ColumnDef *column);
 
+/* The name that PostgreSQL gives to the sequence of a serial or identity column (ChooseRelationName), claimed; NULL if
+ * ten are taken. The caller frees. */
+char *column_sequence_name(PlanContext *ctx, const Target *target, const char *column);
+
 /* The rest of a column whose existing rows each get a value of their own: `add` is the step that adds it bare. */
 gboolean column_fill(PlanContext *ctx, const Target *target, const AlterCmd *cmd, Step *add, GError **error);
 

@@ -261,12 +261,25 @@ add_constraints(PlanContext *ctx, const Target *target, const ColumnDef *column,
 static gboolean
 fill_by_directive(PlanContext *ctx, const Target *target, const ColumnDef *column, GError **error)
 {
-    g_autofree char *up = g_strdup(ctx->stmt->up);
+    const Stmt *update;
 
-    return recipe_generated_update(ctx,
-                                   sql_build("UPDATE ? SET ? WHERE ? IS NULL", sql_name(target->schema, target->name),
-                                             sql_raw(up), sql_ident(column->name)),
-                                   error);
+    if (column->default_value.text != NULL || is_filled(ctx, column)) {
+        context_refuse(error, "leave one of the two out: the default fills the rows that are there",
+                       "the directive \"up\" stands above a column with a default");
+        return FALSE;
+    }
+    if (!recipe_generated_update(ctx,
+                                 sql_build("UPDATE ? SET ? WHERE ? IS NULL", sql_name(target->schema, target->name),
+                                           sql_raw(ctx->stmt->up), sql_ident(column->name)),
+                                 error))
+        return FALSE;
+    update = g_ptr_array_index(ctx->generated, ctx->generated->len - 1);
+    if (update->dml.assignments->len == 1 &&
+        strcmp(((const Assignment *)g_ptr_array_index(update->dml.assignments, 0))->column, column->name) == 0)
+        return TRUE;
+    context_refuse(error, "write it as: -- pgseam: up column = expression",
+                   "the directive \"up\" must set column \"%s\", and nothing else", column->name);
+    return FALSE;
 }
 
 static gboolean
@@ -302,7 +315,15 @@ add_on_created(PlanContext *ctx, const Target *target, const AlterCmd *cmd, cons
 
         if (constraint->kind == CONSTRAINT_FOREIGN)
             g_ptr_array_add(split, constraint);
+        else if (constraint->kind != CONSTRAINT_IDENTITY && constraint->kind != CONSTRAINT_GENERATED) {
+            g_autofree char *name = context_constraint_name(ctx, target, constraint, error);
+
+            if (name == NULL)
+                return FALSE;
+        }
     }
+    if (context_is_serial(cmd->definition.type_name) || column_identity(&cmd->definition) != NULL)
+        g_free(column_sequence_name(ctx, target, cmd->column));
     kept = context_without(ctx->stmt->text, &slice, split);
     step = add_column(ctx, target, cmd, sql);
     g_free(step->why);

@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "base/sqltext.h"
 #include "plan/naming.h"
+#include "plan/objects.h"
 #include "plan/recipe.h"
 #include "plan/recipe_column.h"
 #include "sql/parse.h"
@@ -39,16 +40,17 @@ recipe_generated_update(PlanContext *ctx, char *text, GError **error)
     return ok;
 }
 
-/* The name that PostgreSQL gives to the sequence of a serial or identity column (ChooseRelationName). */
-static char *
-sequence_name(const PlanContext *ctx, const Target *target, const char *column)
+char *
+column_sequence_name(PlanContext *ctx, const Target *target, const char *column)
 {
     for (unsigned number = 0; number < CONSTRAINT_NAMES; number++) {
         g_autofree char *name = name_default(target->name, column, "seq", number);
         g_autofree char *qualified = sql_quote_name(target->schema, name);
 
-        if (!g_hash_table_contains(ctx->facts->taken, qualified) && !g_hash_table_contains(ctx->index_names, qualified))
-            return g_steal_pointer(&name);
+        if (g_hash_table_contains(ctx->facts->taken, qualified) || g_hash_table_contains(ctx->index_names, qualified))
+            continue;
+        g_hash_table_add(ctx->index_names, g_steal_pointer(&qualified));
+        return g_steal_pointer(&name);
     }
     return NULL;
 }
@@ -78,18 +80,38 @@ nextval_of(const Target *target, const char *sequence)
     return sql_build("pg_catalog.nextval(CAST(? AS pg_catalog.regclass))", sql_literal(qualified));
 }
 
-/* Sequence and default come with the column: no row is written without them. */
+/* Sequence and default come with the column: no row is written without them. A sequence belongs to its table's owner,
+ * who need not be the role that we are. */
 static void
-add_sequence(Step *add, const Target *target, const char *column, const char *sequence, const char *options)
+add_sequence(const PlanContext *ctx, Step *add, const Target *target, const char *column, const char *sequence,
+             const char *options)
 {
     g_autofree char *nextval = nextval_of(target, sequence);
     SqlArg table = sql_name(target->schema, target->name);
+    SqlArg name = sql_name(target->schema, sequence);
 
-    step_append(add, PARAM_MORE,
-                sql_build("CREATE SEQUENCE ? ? OWNED BY ?.?", sql_name(target->schema, sequence), sql_raw(options),
-                          table, sql_ident(column)));
+    step_append(add, PARAM_MORE, sql_build("CREATE SEQUENCE ? ?", name, sql_raw(options)));
+    if (strcmp(target->table->owner, ctx->facts->role) != 0)
+        step_append(add, PARAM_MORE, sql_build("ALTER SEQUENCE ? OWNER TO ?", name, sql_ident(target->table->owner)));
+    step_append(add, PARAM_MORE, sql_build("ALTER SEQUENCE ? OWNED BY ?.?", name, table, sql_ident(column)));
     step_append(add, PARAM_MORE,
                 sql_build("ALTER TABLE ? ALTER COLUMN ? SET DEFAULT ?", table, sql_ident(column), sql_raw(nextval)));
+}
+
+/* Two bytes number 32767 rows: the backfill of a large table, and then every INSERT, would fail. A sequence with limits
+ * of its own likewise. */
+static gboolean
+check_room(const Target *target, const ColumnDef *column, const char *integer, const char *options, GError **error)
+{
+    gboolean is_narrow = g_ascii_strcasecmp(integer, "smallint") == 0 || g_ascii_strcasecmp(integer, "int2") == 0;
+
+    if (target->table->is_small || (!is_narrow && (options == NULL || !sql_mentions(options, "MAXVALUE"))))
+        return TRUE;
+    context_refuse(error, "use bigint, and no MAXVALUE",
+                   "the sequence of column \"%s\" might not have a number for each row of table %s: the backfill, and "
+                   "every INSERT behind it, would fail",
+                   column->name, target->name);
+    return FALSE;
 }
 
 /* Only the rows that are there when the column comes need it: all others get the default, so nothing is swept. */
@@ -115,7 +137,7 @@ fill_rows(PlanContext *ctx, const Target *target, const char *column, const char
 static gboolean
 fill_serial(PlanContext *ctx, const Target *target, const ColumnDef *column, Step *add, GError **error)
 {
-    g_autofree char *sequence = sequence_name(ctx, target, column->name);
+    g_autofree char *sequence = column_sequence_name(ctx, target, column->name);
     const char *integer = integer_of(column);
     g_autofree char *options = g_strconcat("AS ", integer, NULL);
     g_autofree char *nextval = NULL;
@@ -124,10 +146,16 @@ fill_serial(PlanContext *ctx, const Target *target, const ColumnDef *column, Ste
         context_refuse(error, NULL, "there are already ten sequences named like that of column \"%s\"", column->name);
         return FALSE;
     }
+    if (!check_room(target, column, integer, NULL, error))
+        return FALSE;
+    plan_note(ctx->plan,
+              "line %d: roles other than the owner that insert into table %s need USAGE on its new sequence (GRANT, or "
+              "ALTER DEFAULT PRIVILEGES before), as they would after a plain ADD COLUMN of a serial type",
+              ctx->stmt->line, target->name);
     g_free(add->sql);
     add->sql = sql_build("ALTER TABLE ? ADD COLUMN ? ?", sql_name(target->schema, target->name),
                          sql_ident(column->name), sql_raw(integer));
-    add_sequence(add, target, column->name, sequence, options);
+    add_sequence(ctx, add, target, column->name, sequence, options);
     nextval = nextval_of(target, sequence);
     return fill_rows(ctx, target, column->name, nextval, error) &&
            recipe_not_null_in(ctx, target, column->name, NULL, PHASE_BACKFILL, error);
@@ -164,7 +192,7 @@ static gboolean
 fill_identity(PlanContext *ctx, const Target *target, const ColumnDef *column, Step *add, GError **error)
 {
     const ConstraintDef *identity = column_identity(column);
-    g_autofree char *sequence = sequence_name(ctx, target, column->name);
+    g_autofree char *sequence = column_sequence_name(ctx, target, column->name);
     g_autofree char *stem = g_strconcat(target->name, "_", column->name, NULL);
     g_autofree char *helper = name_bounded("identity", stem);
     g_autofree char *options =
@@ -176,7 +204,11 @@ fill_identity(PlanContext *ctx, const Target *target, const ColumnDef *column, S
                         "ADD COLUMN with an identity whose sequence has a name of its own");
         return FALSE;
     }
-    add_sequence(add, target, column->name, helper, options);
+    if (!check_room(target, column, column->type, identity->sequence, error))
+        return FALSE;
+    add_sequence(ctx, add, target, column->name, helper, options);
+    /* An identity needs no privilege of those who insert; its stand-in would. It is gone before the gate. */
+    step_append(add, PARAM_MORE, sql_build("GRANT USAGE ON SEQUENCE ? TO PUBLIC", sql_name(target->schema, helper)));
     nextval = nextval_of(target, helper);
     if (!fill_rows(ctx, target, column->name, nextval, error) ||
         !recipe_not_null_in(ctx, target, column->name, NULL, PHASE_BACKFILL, error))
@@ -222,6 +254,12 @@ column_fill(PlanContext *ctx, const Target *target, const AlterCmd *cmd, Step *a
 
     if (!check_triggers(target, column, error))
         return FALSE;
+    if (target->table->has_row_security && target->table->forces_row_security) {
+        context_refuse(error, "ALTER TABLE ... NO FORCE ROW LEVEL SECURITY before, in a migration of its own",
+                       "table %s forces its row security on its owner: rows that it hides could not be filled",
+                       target->name);
+        return FALSE;
+    }
     if (context_is_serial(column->type_name))
         return fill_serial(ctx, target, column, add, error);
     if (column_identity(column) != NULL)

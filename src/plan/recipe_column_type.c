@@ -26,17 +26,6 @@ needs_rewrite(GError **error, const char *reason)
     return FALSE;
 }
 
-/* USING the column itself, cast or not, is what PostgreSQL would do without it. */
-static gboolean
-is_plain_using(const AlterCmd *cmd)
-{
-    const Expr *using = &cmd->default_value;
-
-    return using->text == NULL ||
-           (using->columns->len == 1 && strcmp(g_ptr_array_index(using->columns, 0), cmd->column) == 0 &&
-            using->functions->len == 0 && using->operators->len == 0 && !using->has_subquery);
-}
-
 /* Views, rules, policies, generated columns and the like stop the statement (0A000). */
 static gboolean
 check_dependents(const FactTable *table, const char *column, GError **error)
@@ -107,9 +96,10 @@ check_pair(PlanContext *ctx, const FactColumn *column, const AlterCmd *cmd, Type
         return FALSE;
     }
     *ret_change = type_change(column->type, type->formatted, ctx->facts->time_zone);
-    if (cmd->definition.base != NULL)
+    /* Without COLLATE the column gets the collation of its new type: another one sorts otherwise. */
+    if (cmd->definition.base != NULL || column->has_collation)
         *ret_change = MAX(*ret_change, TYPE_CHANGE_REINDEX);
-    if (!is_plain_using(cmd)) {
+    if (!cmd->is_plain_using) {
         reason = g_strdup_printf("USING %s computes each row anew", cmd->default_value.text);
         return needs_rewrite(error, reason);
     }
@@ -117,6 +107,20 @@ check_pair(PlanContext *ctx, const FactColumn *column, const AlterCmd *cmd, Type
         return TRUE;
     reason = g_strdup_printf("%s to %s writes every row anew under ACCESS EXCLUSIVE", column->type, type->formatted);
     return needs_rewrite(error, reason);
+}
+
+/* A check that stays: none that the file drops, itself or with a column. */
+static gboolean
+is_kept_check(const PlanContext *ctx, const Target *target, const FactConstraint *constraint, const char *column)
+{
+    if (constraint->kind != 'c' || !contains(constraint->columns, column) ||
+        context_planned(ctx, target, STEP_DDL_FINAL, PARAM_CONSTRAINT, constraint->name) != NULL)
+        return FALSE;
+    for (guint i = 0; i < constraint->columns->len; i++) {
+        if (context_is_dropped(ctx, target, g_ptr_array_index(constraint->columns, i)))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 /* A check that reads the column would be evaluated for every row under the lock: it is taken off in the same
@@ -132,7 +136,7 @@ reset_checks(PlanContext *ctx, const Target *target, Step *step, const char *col
         gboolean is_valid = constraint->is_valid;
         Step *validate;
 
-        if (constraint->kind != 'c' || !contains(constraint->columns, column))
+        if (!is_kept_check(ctx, target, constraint, column))
             continue;
         if (step->sql == NULL)
             step->sql = sql_build("ALTER TABLE ? DROP CONSTRAINT ?", table, sql_ident(constraint->name));
@@ -156,10 +160,12 @@ reset_checks(PlanContext *ctx, const Target *target, Step *step, const char *col
     for (guint i = 0; i < target->table->constraints->len; i++) {
         const FactConstraint *constraint = g_ptr_array_index(target->table->constraints, i);
 
-        if (constraint->kind == 'c' && contains(constraint->columns, column))
-            step_append(step, PARAM_MORE,
-                        sql_build("ALTER TABLE ? ADD CONSTRAINT ? ??", table, sql_ident(constraint->name),
-                                  sql_raw(constraint->definition), sql_raw(constraint->is_valid ? " NOT VALID" : "")));
+        if (!is_kept_check(ctx, target, constraint, column))
+            continue;
+        step_append(step, PARAM_MORE,
+                    sql_build("ALTER TABLE ? ADD CONSTRAINT ? ??", table, sql_ident(constraint->name),
+                              sql_raw(constraint->definition), sql_raw(constraint->is_valid ? " NOT VALID" : "")));
+        context_append_comment(step, PARAM_MORE, target, constraint);
     }
 }
 
@@ -174,6 +180,33 @@ lock_partners(Step *step, const FactTable *table, const char *column)
             step_add_lock(step, constraint->other_schema, constraint->other_table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT,
                           constraint->other_is_owned);
     }
+}
+
+/* A check that this file adds would be evaluated for every row under the lock. */
+static gboolean
+check_new_checks(PlanContext *ctx, const Target *target, const char *column, GError **error)
+{
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+
+        if (stmt->kind != STMT_ALTER_TABLE ||
+            facts_find(ctx->facts, stmt->alter_table.relation.schema, stmt->alter_table.relation.name) != target->table)
+            continue;
+        for (guint k = 0; k < stmt->alter_table.cmds->len; k++) {
+            const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
+
+            if (cmd->constraint == NULL || cmd->constraint->kind != CONSTRAINT_CHECK ||
+                !contains(cmd->constraint->check.columns, column))
+                continue;
+            context_refuse(
+                error, "change the type in a migration of its own, before this one",
+                "line %d adds a CHECK that reads column \"%s\": it would be evaluated for every row under the "
+                "lock of the change of type",
+                stmt->line, column);
+            return FALSE;
+        }
+    }
+    return TRUE;
 }
 
 static gboolean
@@ -194,6 +227,8 @@ change_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const c
         !check_indexes(target->table, cmd->column, change == TYPE_CHANGE_REINDEX, error) ||
         !check_foreign_keys(target->table, cmd->column, column->type, cmd->definition.type, error) ||
         !context_claim(ctx, target, cmd->column, "type", error))
+        return FALSE;
+    if (!check_new_checks(ctx, target, cmd->column, error))
         return FALSE;
     step = context_step(ctx, PHASE_CONTRACT, STEP_DDL_FINAL, target);
     step->sql = g_strdup(sql);

@@ -24,6 +24,15 @@ context_constraint(const Target *target, const char *name)
     return NULL;
 }
 
+void
+context_append_comment(Step *step, const char *param, const Target *target, const FactConstraint *constraint)
+{
+    if (constraint->comment != NULL)
+        step_append(step, param,
+                    sql_build("COMMENT ON CONSTRAINT ? ON ? IS ?", sql_ident(constraint->name),
+                              sql_name(target->schema, target->name), sql_literal(constraint->comment)));
+}
+
 static char *
 own_key(const Target *target, const char *name)
 {
@@ -75,6 +84,12 @@ is_free(const PlanContext *ctx, const Target *target, const ConstraintDef *const
                           g_hash_table_contains(ctx->index_names, qualified)));
 }
 
+void
+context_claim_constraint(PlanContext *ctx, const Target *target, const char *name)
+{
+    g_hash_table_add(ctx->constraint_names, own_key(target, name));
+}
+
 gboolean
 context_is_constraint_taken(const PlanContext *ctx, const Target *target, const char *name)
 {
@@ -95,6 +110,18 @@ chosen_name(const PlanContext *ctx, const Target *target, const ConstraintDef *c
             return g_steal_pointer(&name);
     }
     return NULL;
+}
+
+/* The index of UNIQUE and PRIMARY KEY is a relation of the same name. */
+static gboolean
+is_index_name_free(const PlanContext *ctx, const Target *target, const ConstraintDef *constraint, const char *name)
+{
+    g_autofree char *qualified = sql_quote_name(target->schema, name);
+
+    if ((constraint->kind != CONSTRAINT_UNIQUE && constraint->kind != CONSTRAINT_PRIMARY) ||
+        constraint->index != NULL || is_dropped(ctx, target, name))
+        return TRUE;
+    return !g_hash_table_contains(ctx->facts->taken, qualified) && !g_hash_table_contains(ctx->index_names, qualified);
 }
 
 char *
@@ -121,21 +148,32 @@ context_constraint_name(PlanContext *ctx, const Target *target, const Constraint
         g_free(key);
         return NULL;
     }
+    if (constraint->name != NULL && !is_index_name_free(ctx, target, constraint, name)) {
+        context_refuse(error, "give it another name",
+                       "relation \"%s\" exists already: the constraint's index cannot have this name", name);
+        g_free(key);
+        return NULL;
+    }
     g_hash_table_add(ctx->constraint_names, key);
     return is_dropped(ctx, target, name) ? name_beside(ctx, target, g_steal_pointer(&name)) : g_steal_pointer(&name);
 }
 
+/* A check inline in a column that this file adds, which reads that column alone and nothing that changes: the server
+ * has tried it on the row that the old application writes (probe_check in probes.c). Of any other nobody knows. */
 static gboolean
-is_added_only(const PlanContext *ctx, const Target *target, const Expr *check)
+is_added_only(const PlanContext *ctx, const Target *target, const ConstraintDef *constraint)
 {
+    const Expr *check = &constraint->check;
     gboolean any = FALSE;
 
+    if (!constraint->is_inline || context_volatility(ctx, check) == 'v')
+        return FALSE;
     for (guint i = 0; i < check->columns->len; i++) {
         const char *column = g_ptr_array_index(check->columns, i);
 
         if (!context_has_column(ctx, target, column))
             continue;
-        if (context_added(ctx, target, column) == NULL)
+        if (context_added(ctx, target, column) == NULL || strcmp(column, g_ptr_array_index(check->columns, 0)) != 0)
             return FALSE;
         any = TRUE;
     }
@@ -182,7 +220,7 @@ recipe_check(PlanContext *ctx, const Target *target, const ConstraintDef *constr
     name = context_constraint_name(ctx, target, constraint, error);
     if (name == NULL)
         return FALSE;
-    is_contract = !is_added_only(ctx, target, &constraint->check);
+    is_contract = !is_added_only(ctx, target, constraint);
     phase = context_phase_after(ctx, target, is_contract);
     step = context_step(ctx, phase, STEP_CHECK_ADD_NOT_VALID, target);
     step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? ??", table, sql_ident(name), sql_raw(constraint->body),
@@ -203,13 +241,28 @@ recipe_check(PlanContext *ctx, const Target *target, const ConstraintDef *constr
     return TRUE;
 }
 
+/* It goes with its table. */
+static gboolean
+unnamed_as_written(PlanContext *ctx, const Target *target, const ConstraintDef *constraint)
+{
+    Step *step = context_step(ctx, PHASE_EXPAND, STEP_DDL_RUN, target);
+
+    step->sql = sql_build("ALTER TABLE ? ADD ?", sql_name(target->schema, target->name), sql_raw(constraint->body));
+    step->why = g_strdup("the table is made by this file: nobody else uses it yet");
+    context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+    return TRUE;
+}
+
 /* A constraint on a table that this file makes: nobody writes to it yet, so it may stay as it is. */
 static gboolean
 as_written(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, GError **error)
 {
-    g_autofree char *name = context_constraint_name(ctx, target, constraint, error);
+    g_autofree char *name = NULL;
     Step *step;
 
+    if (constraint->kind == CONSTRAINT_EXCLUDE && constraint->name == NULL)
+        return unnamed_as_written(ctx, target, constraint);
+    name = context_constraint_name(ctx, target, constraint, error);
     if (name == NULL)
         return FALSE;
     step = context_step(ctx, PHASE_EXPAND, STEP_DDL_RUN, target);
@@ -300,13 +353,17 @@ add_validate(PlanContext *ctx, const Target *target, const char *name, const cha
     step_append(step, PARAM_UNDO, sql_build("ALTER TABLE ? DROP CONSTRAINT ?", table, sql_ident(name)));
     step_append(step, PARAM_UNDO,
                 sql_build("ALTER TABLE ? ADD CONSTRAINT ? ?", table, sql_ident(name), sql_raw(existing->definition)));
+    context_append_comment(step, PARAM_UNDO, target, existing);
 }
 
 gboolean
 recipe_validate_constraint(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
 {
-    const FactConstraint *existing = context_constraint(target, cmd->column);
-    const Step *added = planned_constraint(ctx, target, cmd->column);
+    gboolean is_replaced = is_dropped(ctx, target, cmd->column);
+    g_autofree char *name = is_replaced ? name_bounded("new", cmd->column) : g_strdup(cmd->column);
+    const FactConstraint *existing = is_replaced ? NULL : context_constraint(target, cmd->column);
+    const Step *added = planned_constraint(ctx, target, name);
+    g_autofree char *beside = NULL;
 
     if (existing == NULL && added == NULL) {
         context_refuse(error, NULL, "constraint \"%s\" of table %s does not exist", cmd->column, target->name);
@@ -320,7 +377,8 @@ recipe_validate_constraint(PlanContext *ctx, const Target *target, const AlterCm
                   cmd->column);
         return TRUE;
     }
-    add_validate(ctx, target, cmd->column, sql, added);
+    beside = sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_name(target->schema, target->name), sql_ident(name));
+    add_validate(ctx, target, name, is_replaced ? beside : sql, added);
     return TRUE;
 }
 
@@ -387,6 +445,16 @@ add_drop(PlanContext *ctx, const Target *target, const char *name, const char *s
     }
 }
 
+static gboolean
+goes_with_column(const PlanContext *ctx, const Target *target, const FactConstraint *constraint)
+{
+    for (guint i = 0; i < constraint->columns->len; i++) {
+        if (context_is_dropped(ctx, target, g_ptr_array_index(constraint->columns, i)))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 gboolean
 recipe_drop_constraint(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
 {
@@ -395,6 +463,16 @@ recipe_drop_constraint(PlanContext *ctx, const Target *target, const AlterCmd *c
 
     if (context_planned(ctx, target, STEP_DDL_FINAL, PARAM_CONSTRAINT, cmd->column) != NULL) {
         context_refuse(error, "leave it out", "constraint \"%s\" is dropped by an earlier statement of this file",
+                       cmd->column);
+        return FALSE;
+    }
+    if (constraint != NULL && goes_with_column(ctx, target, constraint)) {
+        if (cmd->if_exists) {
+            plan_note(ctx->plan, "line %d: constraint \"%s\" goes with its column, nothing to do", ctx->stmt->line,
+                      cmd->column);
+            return TRUE;
+        }
+        context_refuse(error, "leave it out", "constraint \"%s\" goes with a column that an earlier statement drops",
                        cmd->column);
         return FALSE;
     }

@@ -110,17 +110,23 @@ find_key(PlanContext *ctx, const ConstraintDef *constraint, const Other *other, 
     return FALSE;
 }
 
-/* Rows of the old application leave a column that this file adds NULL, which no foreign key looks at. */
+/* Rows of the old application leave a column that this file adds NULL, which no foreign key looks at; MATCH FULL wants
+ * all of them NULL. */
 static gboolean
 old_writers_may_violate(const PlanContext *ctx, const Target *target, const ConstraintDef *constraint)
 {
+    gboolean all_null = TRUE;
+
     for (guint i = 0; i < constraint->columns->len; i++) {
         const ColumnChange *added = context_added(ctx, target, g_ptr_array_index(constraint->columns, i));
 
-        if (added != NULL && added->definition->default_value.text == NULL)
+        gboolean is_left_null = added != NULL && added->definition->default_value.text == NULL;
+
+        if (is_left_null && !constraint->is_match_full)
             return FALSE;
+        all_null &= is_left_null;
     }
-    return target->table != NULL;
+    return target->table != NULL && !(constraint->is_match_full && all_null);
 }
 
 static gboolean
@@ -217,7 +223,17 @@ add_steps(PlanContext *ctx, const Target *target, const ConstraintDef *constrain
 {
     SqlArg table = sql_name(target->schema, target->name);
     g_autofree char *plain = effect_describe("ADD FOREIGN KEY", ctx->facts->server_version);
-    Step *step = context_step(ctx, phase, STEP_FOREIGN_KEY_ADD_NOT_VALID, target);
+    Step *step;
+
+    if (target->created != NULL && target->created->is_partitioned) {
+        step = context_step(ctx, phase, STEP_DDL_RUN, target);
+        step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? ?", table, sql_ident(name), sql_raw(constraint->body));
+        step->why = g_strdup("the table is made by this file and has no rows: nothing is looked up");
+        step_append(step, PARAM_UNDO, sql_build("ALTER TABLE ? DROP CONSTRAINT ?", table, sql_ident(name)));
+        lock_both(step, target, other, LOCK_SHARE_ROW_EXCLUSIVE, LOCK_SHARE_ROW_EXCLUSIVE, HOLD_INSTANT);
+        return;
+    }
+    step = context_step(ctx, phase, STEP_FOREIGN_KEY_ADD_NOT_VALID, target);
 
     step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? ??", table, sql_ident(name), sql_raw(constraint->body),
                           sql_raw(constraint->is_not_valid ? "" : " NOT VALID"));

@@ -173,6 +173,14 @@ is_made_here(const PlanContext *ctx, const RelName *name)
 }
 
 static gboolean
+is_dropped_before(const PlanContext *ctx, const FactTable *table, const char *name)
+{
+    g_autofree char *qualified = sql_quote_name(table->schema, name);
+
+    return g_hash_table_contains(ctx->dropped_indexes, qualified);
+}
+
+static gboolean
 drop_one(PlanContext *ctx, const RelName *name, GError **error)
 {
     const DropIndexStmt *drop = &ctx->stmt->drop_index;
@@ -196,6 +204,11 @@ drop_one(PlanContext *ctx, const RelName *name, GError **error)
         return FALSE;
     }
     owner = (RelName){table->schema, table->name};
+    if (drop->if_exists && is_dropped_before(ctx, table, name->name)) {
+        plan_note(ctx->plan, "line %d: index \"%s\" is dropped by an earlier statement, nothing to do", ctx->stmt->line,
+                  name->name);
+        return TRUE;
+    }
     if (!check_droppable(ctx, table, name->name, error))
         return FALSE;
     g_hash_table_insert(ctx->facts->relations, sql_quote_name(table->schema, table->name), (gpointer)table);

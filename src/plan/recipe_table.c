@@ -5,6 +5,7 @@
 
 #include "base/sqltext.h"
 #include "plan/recipe.h"
+#include "plan/recipe_column.h"
 
 typedef gboolean (*AlterRecipe)(PlanContext *, const Target *, const AlterCmd *, const char *sql, GError **);
 
@@ -127,7 +128,8 @@ without(const Stmt *stmt, const GPtrArray *split)
 
         if (kept[0] == '\0')
             continue;
-        g_string_append_printf(out, "%s%s", any ? ", " : "", kept);
+        /* A comment may be what it ends in. */
+        g_string_append_printf(out, "%s%s\n", any ? ", " : "", kept);
         any = TRUE;
     }
     g_string_append(out, stmt->text + g_array_index(elements, Slice, elements->len - 1).end);
@@ -169,11 +171,81 @@ check_sources(PlanContext *ctx, const CreateTableStmt *create, GError **error)
     return TRUE;
 }
 
+/* The names that the constraints which stay in the statement get, in the server's order: checks, then indexes, then
+ * foreign keys (transformCreateStmt); so that later ones find them taken. */
+static gboolean
+claim_kind(PlanContext *ctx, const Target *target, const GPtrArray *constraints, const GPtrArray *split,
+           ConstraintKind kind, GError **error)
+{
+    for (guint i = 0; i < constraints->len; i++) {
+        const ConstraintDef *constraint = g_ptr_array_index(constraints, i);
+        g_autofree char *name = NULL;
+
+        if (constraint->kind != kind || g_ptr_array_find((GPtrArray *)split, constraint, NULL))
+            continue;
+        name = context_constraint_name(ctx, target, constraint, error);
+        if (name == NULL)
+            return FALSE;
+        if (kind == CONSTRAINT_UNIQUE || kind == CONSTRAINT_PRIMARY)
+            g_hash_table_add(ctx->index_names, sql_quote_name(target->schema, name));
+    }
+    return TRUE;
+}
+
+static gboolean
+claim_names(PlanContext *ctx, const Target *target, const GPtrArray *split, GError **error)
+{
+    static const ConstraintKind order[] = {CONSTRAINT_CHECK, CONSTRAINT_PRIMARY, CONSTRAINT_UNIQUE, CONSTRAINT_FOREIGN};
+    const CreateTableStmt *create = &ctx->stmt->create_table;
+
+    for (guint i = 0; i < create->columns->len; i++) {
+        const ColumnDef *column = g_ptr_array_index(create->columns, i);
+
+        if (context_is_serial(column->type_name) || column_identity(column) != NULL)
+            g_free(column_sequence_name(ctx, target, column->name));
+    }
+    for (gsize k = 0; k < G_N_ELEMENTS(order); k++) {
+        for (guint i = 0; i < create->columns->len; i++) {
+            const ColumnDef *column = g_ptr_array_index(create->columns, i);
+
+            if (!claim_kind(ctx, target, column->constraints, split, order[k], error))
+                return FALSE;
+        }
+        if (!claim_kind(ctx, target, create->constraints, split, order[k], error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* A foreign key without a name that stays and one that is split off would get each other's. */
+static gboolean
+check_mixed_names(PlanContext *ctx, const CreateTableStmt *create, const GPtrArray *split, GError **error)
+{
+    gboolean any_unnamed = FALSE;
+
+    for (guint i = 0; i < split->len; i++)
+        any_unnamed |= ((const ConstraintDef *)g_ptr_array_index(split, i))->name == NULL;
+    for (guint i = 0; any_unnamed && i < create->constraints->len; i++) {
+        const ConstraintDef *constraint = g_ptr_array_index(create->constraints, i);
+
+        if (constraint->kind != CONSTRAINT_FOREIGN || constraint->name != NULL ||
+            g_ptr_array_find((GPtrArray *)split, constraint, NULL))
+            continue;
+        context_refuse(error, "give the foreign keys names: CONSTRAINT name FOREIGN KEY ...",
+                       "foreign keys without names, some to tables that are in use and some to the new table itself: "
+                       "they would not get the names that a plain CREATE TABLE gives");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean
 create_steps(PlanContext *ctx, const Target *target, GError **error)
 {
     g_autoptr(GPtrArray) split = split_off(ctx, target, &ctx->stmt->create_table);
 
+    if (!check_mixed_names(ctx, &ctx->stmt->create_table, split, error) || !claim_names(ctx, target, split, error))
+        return FALSE;
     if (!recipe_inherit(ctx, target, add_create(ctx, target, split), error))
         return FALSE;
     for (guint i = 0; i < split->len; i++) {

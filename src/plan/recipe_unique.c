@@ -12,7 +12,7 @@
 
 /* A column that this file adds keeps the rows of the old application apart: NULL, or a new value in each. */
 static gboolean
-is_distinct_in_old_rows(const PlanContext *ctx, const ColumnChange *added, ConstraintKind kind)
+is_distinct_in_old_rows(const PlanContext *ctx, const ColumnChange *added, const ConstraintDef *unique)
 {
     const Expr *value = &added->definition->default_value;
 
@@ -25,7 +25,7 @@ is_distinct_in_old_rows(const PlanContext *ctx, const ColumnChange *added, Const
     if (context_is_serial(added->definition->type_name))
         return TRUE;
     if (value->text == NULL)
-        return kind == CONSTRAINT_UNIQUE;
+        return unique->kind == CONSTRAINT_UNIQUE && !unique->nulls_not_distinct;
     return context_volatility(ctx, value) == 'v';
 }
 
@@ -35,7 +35,7 @@ old_writers_may_violate(const PlanContext *ctx, const Target *target, const Cons
     for (guint i = 0; i < constraint->columns->len; i++) {
         const ColumnChange *added = context_added(ctx, target, g_ptr_array_index(constraint->columns, i));
 
-        if (added != NULL && is_distinct_in_old_rows(ctx, added, constraint->kind))
+        if (added != NULL && is_distinct_in_old_rows(ctx, added, constraint))
             return FALSE;
     }
     return TRUE;
@@ -87,8 +87,7 @@ find_duplicates(Step *step, const Target *target, const ConstraintDef *constrain
     g_autofree char *columns = sql_quote_list(constraint->columns);
     g_autoptr(GString) filled = g_string_new("true");
     SqlArg table = sql_name(target->schema, target->name);
-    gboolean nulls_count = constraint->index_tail != NULL && strstr(constraint->index_tail, "DISTINCT") != NULL &&
-                           g_ascii_strncasecmp(constraint->index_tail, "NULLS NOT", 9) == 0;
+    gboolean nulls_count = constraint->nulls_not_distinct;
 
     for (guint i = 0; !nulls_count && i < constraint->columns->len; i++) {
         g_autofree char *column = sql_quote_ident(g_ptr_array_index(constraint->columns, i));

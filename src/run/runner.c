@@ -234,7 +234,7 @@ runner_expand(Run *run, StepOpsOf ops_of, GError **error)
 
 /* Nothing of contract begins while anything before it is unproven: the journal says done and the server agrees. */
 static gboolean
-prove_step(Run *run, const Step *step, StepOpsOf ops_of, GError **error)
+prove_step(Run *run, const Step *step, StepOpsOf ops_of, gboolean is_begun, GError **error)
 {
     g_autofree char *title = step_title(step);
     StepStatus status;
@@ -248,7 +248,7 @@ prove_step(Run *run, const Step *step, StepOpsOf ops_of, GError **error)
         seam_error_hint(error, "`pgseam resume` finishes it, `pgseam rollback` undoes the migration");
         return FALSE;
     }
-    if (step_is(step, PARAM_TRANSIENT))
+    if (step_is(step, PARAM_TRANSIENT) || is_begun)
         return TRUE;
     if (!ops_of(step->kind)->probe(run, step, &state, error))
         return FALSE;
@@ -340,13 +340,18 @@ forget_sweeps(Run *run, GError **error)
     return TRUE;
 }
 
+/* What contract has begun to take away or to rename cannot be proven again. */
 gboolean
 runner_contract(Run *run, StepOpsOf ops_of, GError **error)
 {
+    gboolean is_untouched;
+
+    if (!is_only_swept(run, &is_untouched, error))
+        return FALSE;
     for (guint i = 0; i < run->plan->steps->len; i++) {
         const Step *step = g_ptr_array_index(run->plan->steps, i);
 
-        if (step->phase != PHASE_CONTRACT && !prove_step(run, step, ops_of, error))
+        if (step->phase != PHASE_CONTRACT && !prove_step(run, step, ops_of, !is_untouched, error))
             return FALSE;
     }
     return forget_sweeps(run, error) && contract(run, ops_of, error) &&

@@ -147,6 +147,8 @@ new_constraint(const PgQuery__Constraint *tree, ConstraintKind kind)
     constraint->included = g_ptr_array_new_with_free_func(g_free);
     constraint->other_columns = g_ptr_array_new_with_free_func(g_free);
     constraint->is_not_valid = tree->skip_validation;
+    constraint->is_match_full = strcmp(tree->fk_matchtype, "f") == 0;
+    constraint->nulls_not_distinct = tree->nulls_not_distinct;
     constraint->index = tree->indexname[0] != '\0' ? g_strdup(tree->indexname) : NULL;
     if (tree->pktable != NULL)
         constraint->other = tree_rel_name(tree->pktable);
@@ -285,6 +287,7 @@ inline_constraint(const PgQuery__Constraint *tree, const char *column, const cha
     if (kind_of(tree->contype, &kind) == NULL)
         return NULL;
     constraint = new_constraint(tree, kind);
+    constraint->is_inline = TRUE;
     constraint->start = tokens_at(tokens, first)->start;
     constraint->end = tokens_at(tokens, last - 1)->end;
     if (kind == CONSTRAINT_UNIQUE || kind == CONSTRAINT_PRIMARY || kind == CONSTRAINT_FOREIGN)

@@ -184,6 +184,56 @@ behind_word(const Tokens *tokens, const char *text, const char *word, guint firs
     return MIN(first + 1, last);
 }
 
+static gboolean
+same_modifiers(const PgQuery__TypeName *a, const PgQuery__TypeName *b)
+{
+    if (a->n_typmods != b->n_typmods || a->n_array_bounds != b->n_array_bounds)
+        return FALSE;
+    for (size_t i = 0; i < a->n_typmods; i++) {
+        g_autofree char *one = tree_literal(a->typmods[i]);
+        g_autofree char *other = tree_literal(b->typmods[i]);
+
+        if (one == NULL || g_strcmp0(one, other) != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+same_type(const PgQuery__TypeName *a, const PgQuery__TypeName *b)
+{
+    if (a == NULL || b == NULL || a->n_names != b->n_names || !same_modifiers(a, b))
+        return FALSE;
+    for (size_t i = 0; i < a->n_names; i++) {
+        if (a->names[i]->node_case != PG_QUERY__NODE__NODE_STRING ||
+            b->names[i]->node_case != PG_QUERY__NODE__NODE_STRING ||
+            strcmp(a->names[i]->string->sval, b->names[i]->string->sval) != 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+is_column(const PgQuery__Node *node, const char *name)
+{
+    const PgQuery__ColumnRef *ref =
+        node != NULL && node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF ? node->column_ref : NULL;
+
+    return ref != NULL && ref->n_fields == 1 && ref->fields[0]->node_case == PG_QUERY__NODE__NODE_STRING &&
+           strcmp(ref->fields[0]->string->sval, name) == 0;
+}
+
+/* Without USING PostgreSQL casts the column itself; anything else computes. */
+static gboolean
+is_plain_using(const char *column, const PgQuery__ColumnDef *tree)
+{
+    const PgQuery__Node *using = tree->raw_default;
+
+    return using == NULL || is_column(using, column) ||
+           (using->node_case == PG_QUERY__NODE__NODE_TYPE_CAST && is_column(using->type_cast->arg, column) &&
+            same_type(using->type_cast->type_name, tree->type_name));
+}
+
 /* ALTER [COLUMN] name [SET DATA] TYPE type [COLLATE ..] [USING ..]. The first TYPE after the name is the keyword. */
 static void
 fill_type(AlterCmd *cmd, const PgQuery__ColumnDef *tree, const Stmt *stmt, const Tokens *tokens, guint first,
@@ -197,6 +247,7 @@ fill_type(AlterCmd *cmd, const PgQuery__ColumnDef *tree, const Stmt *stmt, const
         end++;
     cmd->definition.name = g_strdup(cmd->column);
     cmd->definition.type = tokens_slice(tokens, stmt->text, type, end);
+    cmd->is_plain_using = is_plain_using(cmd->column, tree);
     if (tree->coll_clause != NULL)
         cmd->definition.base = g_strdup("COLLATE");
     if (tree->raw_default != NULL) {

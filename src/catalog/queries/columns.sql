@@ -6,6 +6,10 @@ SELECT a.attname AS name, a.attnum AS number, pg_catalog.format_type(a.atttypid,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS default_expr,
        a.attgenerated <> '' AS is_generated,
        a.attidentity <> '' AS is_identity,
+       a.attcollation <> (SELECT y.typcollation FROM pg_catalog.pg_type AS y WHERE y.oid = a.atttypid) AS has_collation,
+       a.attnotnull AND EXISTS (SELECT FROM pg_catalog.pg_constraint AS k
+                                 WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum]
+                                   AND NOT k.convalidated) AS is_unproven,
        -- NULL instead of -1 from 17 on.
        coalesce(a.attstattarget, -1) AS statistics,
        CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'm' THEN 'MAIN' WHEN 'e' THEN 'EXTERNAL' ELSE 'EXTENDED' END AS storage,

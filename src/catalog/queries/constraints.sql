@@ -7,7 +7,8 @@ SELECT k.conname AS name, k.contype AS kind, pg_catalog.pg_get_constraintdef(k.o
           FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS p(number, place)
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = p.number)::text[] AS columns,
        n.nspname AS other_schema, o.relname AS other_table, pg_catalog.pg_has_role(o.relowner, 'USAGE') AS other_is_owned,
-       (SELECT i.relname FROM pg_catalog.pg_class AS i WHERE i.oid = k.conindid) AS index
+       (SELECT i.relname FROM pg_catalog.pg_class AS i WHERE i.oid = k.conindid) AS index,
+       pg_catalog.obj_description(k.oid, 'pg_constraint') AS comment
   FROM pg_catalog.pg_constraint AS k
   LEFT JOIN pg_catalog.pg_class AS o ON o.oid = k.confrelid
   LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = o.relnamespace
@@ -18,7 +19,7 @@ SELECT k.conname, k.contype, pg_catalog.pg_get_constraintdef(k.oid), k.convalida
           FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS p(number, place)
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = p.number)::text[],
        n.nspname, o.relname, pg_catalog.pg_has_role(o.relowner, 'USAGE'),
-       (SELECT i.relname FROM pg_catalog.pg_class AS i WHERE i.oid = k.conindid)
+       (SELECT i.relname FROM pg_catalog.pg_class AS i WHERE i.oid = k.conindid), NULL
   FROM pg_catalog.pg_constraint AS k
   JOIN pg_catalog.pg_class AS o ON o.oid = k.conrelid
   JOIN pg_catalog.pg_namespace AS n ON n.oid = o.relnamespace
