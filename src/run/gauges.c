@@ -131,30 +131,28 @@ has_slot_limit(const RunOptions *options)
     return options->max_slot_bytes > 0;
 }
 
-/* At max_slot_wal_keep_size the server removes the WAL that a slot still needs, and with it the standby or subscriber.
- */
+/* "unreserved": the server will drop the WAL that the slot still needs (max_slot_wal_keep_size), and with it what reads
+ * from the slot. */
 static gboolean
 read_slots(Run *run, Reading *reading, GError **error)
 {
     g_autoptr(DbResult) row = db_query(run->control, QUERY_GAUGE_SLOTS, DB_NONE, error);
-    g_autofree char *kept = NULL;
-    g_autofree char *left = NULL;
+    g_autofree char *about = NULL;
     g_autofree char *most = NULL;
     const char *active;
 
     if (row == NULL || db_rows(row) == 0)
         return row != NULL;
     active = db_bool(row, 0, "active") ? "" : " (inactive)";
-    kept = units_bytes_about(db_double(row, 0, "bytes"));
-    left = units_bytes_about(MAX(db_double(row, 0, "safe_wal_size"), 0));
+    about = units_bytes_about(db_double(row, 0, "bytes"));
     most = units_bytes_text(run->options.max_slot_bytes);
-    if (db_bool(row, 0, "is_ending"))
-        reading->reason = g_strdup_printf("slot %s%s is about to lose its WAL: it is %s behind, with %s left to "
-                                          "max_slot_wal_keep_size",
-                                          db_text(row, 0, "slot_name"), active, kept, left);
+    if (g_strcmp0(db_text(row, 0, "wal_status"), "unreserved") == 0)
+        reading->reason =
+            g_strdup_printf("slot %s%s is about to lose its WAL: it is %s behind, more than max_slot_wal_keep_size",
+                            db_text(row, 0, "slot_name"), active, about);
     else if (db_int(row, 0, "bytes") > run->options.max_slot_bytes)
         reading->reason = g_strdup_printf("slot %s%s keeps %s of WAL, more than %s", db_text(row, 0, "slot_name"),
-                                          active, kept, most);
+                                          active, about, most);
     return TRUE;
 }
 

@@ -457,8 +457,7 @@ back_off(Attempt *attempt, const GError *why, GError **error)
            run_sleep(run, backoff_ms(attempt->number), error);
 }
 
-/* Wait, try, back off. *ret_done: it is done; otherwise once more. FALSE without an error: the deadline has come. The
- * first try is made however late it is, if nobody is in the way. */
+/* Wait, try, back off. *ret_done: it is done; otherwise once more. The first try is made however late it is. */
 static gboolean
 one_round(Attempt *attempt, gboolean *ret_done, GError **error)
 {

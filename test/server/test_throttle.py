@@ -153,23 +153,6 @@ def test_slot_about_to_lose_its_wal_pauses_whatever_the_limit():
         finish(pgseam, running, db)
 
 
-def test_slot_pauses_before_its_wal_is_lost():
-    with Cluster(15, {"max_slot_wal_keep_size": "32MB"}) as server, server.database() as db, Pgseam(db) as pgseam:
-        init_shop(db)
-        db.execute("CHECKPOINT")
-        db.execute("SELECT pg_create_physical_replication_slot('late', true)")
-        running = begin(pgseam, "--max-slot-bytes", "100GB")
-        left = "SELECT safe_wal_size FROM pg_replication_slots"
-        db.execute("CREATE TABLE wal (t text)")
-        while db.scalar(left) > 3 * 1024 * 1024:
-            db.execute("INSERT INTO wal SELECT repeat('x', 1000) FROM generate_series(1, 500)")
-        assert db.scalar(left) > 0
-        reason(pgseam, "slot late .* about to lose its WAL.* left to max_slot_wal_keep_size")
-        assert db.scalar("SELECT wal_status FROM pg_replication_slots") in ("reserved", "extended")
-        db.execute("SELECT pg_drop_replication_slot('late')")
-        finish(pgseam, running, db)
-
-
 @pytest.fixture(scope="module")
 def vacuuming():
     """A server whose autovacuum comes at once."""

@@ -11,7 +11,8 @@ import psycopg
 
 @dataclasses.dataclass
 class Traffic:
-    """What the application does with one table. `insert` has SQL expressions over %(n)s, a number that nobody else has.
+    """What the application does with one table. `insert` has SQL expressions over %(n)s, a number that nobody else has; without
+    any the application only reads.
 
     Rows it inserts it deletes again by `own`, a predicate over %(n)s; other rows it rewrites with the values they have. So
     when it has stopped, the data are what they would be without it.
@@ -28,8 +29,11 @@ class Traffic:
         names, values = ", ".join(self.insert), ", ".join(self.insert.values())
         by_key = " AND ".join(f"{column} = %({number})s" for number, column in enumerate(self.key))
         touched = self.touch or self.key[0]
+        select = f"SELECT {', '.join([*self.key, *self.reads])} FROM {self.table} WHERE {by_key}"
+        if not self.insert:
+            return {"select": select}
         return {
-            "select": f"SELECT {', '.join([*self.key, *self.reads])} FROM {self.table} WHERE {by_key}",
+            "select": select,
             "update": f"UPDATE {self.table} SET {touched} = {touched} WHERE {by_key}",
             "insert": f"INSERT INTO {self.table} ({names}) VALUES ({values})",
             "delete": f"DELETE FROM {self.table} WHERE {self.own}",
@@ -145,7 +149,7 @@ class Clients:
 
     def _one(self, conn, dice, statements, keys, mine):
         which = dice.random()
-        if which < 0.4:
+        if which < 0.4 or "update" not in statements:
             conn.execute(statements["select"], dice.choice(keys))
         elif which < 0.6:
             conn.execute(statements["update"], dice.choice(keys))

@@ -241,6 +241,13 @@ class Cluster:
         keywords.setdefault("autocommit", True)
         return psycopg.connect(self.dsn(dbname, user), **keywords)
 
+    def role(self, name, rights="LOGIN"):
+        """Makes the role if it is not there."""
+        with self.connect() as admin:
+            # The row of a SELECT without columns is an empty, so untrue, tuple.
+            if admin.execute("SELECT FROM pg_roles WHERE rolname = %s", [name]).fetchone() is None:
+                admin.execute(f"CREATE ROLE {name} {rights}")
+
     def database(self, name=None, owner=None, template=None):
         """A new database, a copy of `template` if that is given; drop it, or use it in a `with`."""
         from .database import Database

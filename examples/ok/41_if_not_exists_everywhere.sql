@@ -1,0 +1,11 @@
+CREATE SCHEMA IF NOT EXISTS billing;
+CREATE TABLE IF NOT EXISTS regions (id integer PRIMARY KEY, name text NOT NULL);
+CREATE SEQUENCE IF NOT EXISTS ticket_no_seq;
+ALTER TABLE IF EXISTS customers ADD COLUMN IF NOT EXISTS email text, ADD COLUMN IF NOT EXISTS newsletter boolean NOT NULL DEFAULT false;
+CREATE INDEX IF NOT EXISTS customers_email_idx ON customers (email);
+CREATE INDEX IF NOT EXISTS customers_newsletter_idx ON customers (id) WHERE newsletter;
+ALTER TABLE IF EXISTS no_such_table ADD COLUMN x integer;
+ALTER TABLE customers DROP CONSTRAINT IF EXISTS never_was;
+DROP INDEX IF EXISTS never_was_idx;
+DROP VIEW IF EXISTS never_was_view;
+DROP TABLE IF EXISTS never_was_table;

@@ -1,0 +1,3 @@
+-- refused: online rewrite
+ALTER TABLE invoices ADD COLUMN paid_on date;
+ALTER TABLE billing.entries ALTER COLUMN account_id TYPE bigint;

@@ -1,0 +1,2 @@
+-- refused: online rewrite
+ALTER TABLE invoices ALTER COLUMN number TYPE varchar(20);
