@@ -52,16 +52,36 @@ branch_of(const GPtrArray *tree, const char *schema, const char *name)
     return NULL;
 }
 
+static char *
+attached_key(const FactTable *table, const char *index)
+{
+    g_autofree char *qualified = sql_quote_name(table->schema, index);
+
+    return g_strdup_printf("%s: attached", qualified);
+}
+
+/* An earlier statement of the file attaches it elsewhere, or drops it. */
+static gboolean
+is_spoken_for(const PlanContext *ctx, const FactTable *table, const FactIndex *index)
+{
+    g_autofree char *key = attached_key(table, index->name);
+    g_autofree char *qualified = sql_quote_name(table->schema, index->name);
+
+    return g_hash_table_contains(ctx->aspects, key) || g_hash_table_contains(ctx->dropped_indexes, qualified);
+}
+
 /* An index that PostgreSQL would attach instead of making a new one. Of those with more than plain columns nobody can
  * tell from the text. */
 static const FactIndex *
-index_alike(const FactTable *table, const Wanted *wanted)
+index_alike(const PlanContext *ctx, const FactTable *table, const Wanted *wanted)
 {
     gboolean is_primary = wanted->constraint != NULL && wanted->constraint->kind == CONSTRAINT_PRIMARY;
 
     for (guint i = 0; wanted->plain != NULL && i < table->indexes->len; i++) {
         const FactIndex *index = g_ptr_array_index(table->indexes, i);
 
+        if (is_spoken_for(ctx, table, index))
+            continue;
         if (index->is_valid && index->parent_name == NULL &&
             (index->constraint != NULL) == (wanted->constraint != NULL) && index->is_primary == is_primary &&
             index->is_unique == wanted->is_unique && g_strcmp0(index->tail, wanted->plain) == 0)
@@ -113,7 +133,7 @@ grow(PlanContext *ctx, const Target *target, const char *name, const Wanted *wan
     g_hash_table_add(ctx->index_names, sql_quote_name(target->schema, name));
     for (guint i = 0; i < target->table->descendants->len; i++) {
         const FactTable *table = g_ptr_array_index(target->table->descendants, i);
-        const FactIndex *alike = index_alike(table, wanted);
+        const FactIndex *alike = index_alike(ctx, table, wanted);
         Branch *branch;
 
         if (!check_member(table, error))
@@ -123,6 +143,8 @@ grow(PlanContext *ctx, const Target *target, const char *name, const Wanted *wan
         branch->parent = branch_of(tree, table->parent_schema, table->parent_name);
         branch->is_below = branch->parent->is_there || branch->parent->is_below;
         branch->is_there = !branch->is_below && alike != NULL;
+        if (branch->is_there)
+            g_hash_table_insert(ctx->aspects, attached_key(table, alike->name), GINT_TO_POINTER(ctx->stmt->line));
         branch->index = branch->is_there   ? g_strdup(alike->name)
                         : branch->is_below ? NULL
                                            : free_name(ctx, table, wanted);
@@ -218,7 +240,7 @@ add_leaf(PlanContext *ctx, Phase phase, const Wanted *wanted, const Branch *leaf
 }
 
 /* There is no statement that takes an ATTACH of an index back: one that was there before waits behind the gate. */
-static void
+static Step *
 add_attach(PlanContext *ctx, Phase phase, const Branch *branch)
 {
     const FactTable *table = branch->table;
@@ -239,6 +261,24 @@ add_attach(PlanContext *ctx, Phase phase, const Branch *branch)
     step_set(step, PARAM_VERIFY, verify);
     step_add_lock(step, table->schema, table->name, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
     step_add_lock(step, parent->schema, parent->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    return step;
+}
+
+/* With the last partition's index the whole must become valid: it does not if somebody has made a partition meanwhile,
+ * and a unique one would then hold for nobody. */
+static void
+check_head(Step *last, const Branch *head)
+{
+    g_autofree char *index = sql_quote_name(head->table->schema, head->index);
+    g_autofree char *check = sql_build("SELECT i.indisvalid FROM pg_catalog.pg_index AS i WHERE i.indexrelid = "
+                                       "pg_catalog.to_regclass(?)",
+                                       sql_literal(index));
+    g_autofree char *text = g_strdup_printf("index %s is still not valid: a partition has come that the plan does not "
+                                            "know, and has no index of its own attached to it",
+                                            index);
+
+    step_set(last, PARAM_CHECK, check);
+    step_set(last, PARAM_CHECK_TEXT, text);
 }
 
 static void
@@ -269,6 +309,8 @@ add_leaves(PlanContext *ctx, Phase phase, const GPtrArray *tree, const Wanted *w
 static void
 add_steps(PlanContext *ctx, Phase phase, const GPtrArray *tree, const Wanted *wanted)
 {
+    Step *last = NULL;
+
     if (wanted->constraint == NULL)
         add_heads(ctx, phase, tree, wanted);
     add_leaves(ctx, phase, tree, wanted);
@@ -276,10 +318,16 @@ add_steps(PlanContext *ctx, Phase phase, const GPtrArray *tree, const Wanted *wa
         add_heads(ctx, phase, tree, wanted);
     for (guint i = tree->len; i > 1; i--) {
         const Branch *branch = g_ptr_array_index(tree, i - 1);
+        Step *step;
 
-        if (!branch->is_below)
-            add_attach(ctx, phase, branch);
+        if (branch->is_below)
+            continue;
+        step = add_attach(ctx, phase, branch);
+        if (last == NULL || branch->is_there || last->phase == step->phase)
+            last = step;
     }
+    if (last != NULL)
+        check_head(last, g_ptr_array_index(tree, 0));
 }
 
 /* A partition that comes earlier in the file would not be among those that are planned for, and the whole never be
@@ -302,32 +350,6 @@ check_partitions(PlanContext *ctx, const FactTable *table, GError **error)
                        table->schema, table->name);
         return FALSE;
     }
-    return TRUE;
-}
-
-gboolean
-recipe_create_partitioned_index(PlanContext *ctx, const Target *target, const char *name, Phase phase, GError **error)
-{
-    const CreateIndexStmt *create = &ctx->stmt->create_index;
-    Wanted wanted = {
-        create->is_unique, ctx->stmt->text + create->table_end, create->plain, create->column_stem, "idx", NULL};
-    g_autoptr(GPtrArray) tree = NULL;
-
-    if (create->is_only) {
-        Branch head = {target->table, NULL, (char *)name, FALSE, FALSE};
-        g_autoptr(GPtrArray) alone = g_ptr_array_new();
-
-        g_ptr_array_add(alone, &head);
-        add_head(ctx, phase, alone, &wanted, &head);
-        g_hash_table_add(ctx->index_names, sql_quote_name(target->schema, name));
-        return TRUE;
-    }
-    if (!check_partitions(ctx, target->table, error))
-        return FALSE;
-    tree = grow(ctx, target, name, &wanted, error);
-    if (tree == NULL)
-        return FALSE;
-    add_steps(ctx, phase, tree, &wanted);
     return TRUE;
 }
 
@@ -402,6 +424,34 @@ check_keys(const FactTable *table, const ConstraintDef *constraint, GError **err
             return FALSE;
         }
     }
+    return TRUE;
+}
+
+gboolean
+recipe_create_partitioned_index(PlanContext *ctx, const Target *target, const char *name, Phase phase, GError **error)
+{
+    const CreateIndexStmt *create = &ctx->stmt->create_index;
+    Wanted wanted = {
+        create->is_unique, ctx->stmt->text + create->table_end, create->plain, create->column_stem, "idx", NULL};
+    ConstraintDef as_constraint = {.kind = CONSTRAINT_UNIQUE, .columns = create->uses.columns};
+    g_autoptr(GPtrArray) tree = NULL;
+
+    if (create->is_only) {
+        Branch head = {target->table, NULL, (char *)name, FALSE, FALSE};
+        g_autoptr(GPtrArray) alone = g_ptr_array_new();
+
+        g_ptr_array_add(alone, &head);
+        add_head(ctx, phase, alone, &wanted, &head);
+        g_hash_table_add(ctx->index_names, sql_quote_name(target->schema, name));
+        return TRUE;
+    }
+    if (!check_partitions(ctx, target->table, error) ||
+        (create->is_unique && !check_keys(target->table, &as_constraint, error)))
+        return FALSE;
+    tree = grow(ctx, target, name, &wanted, error);
+    if (tree == NULL)
+        return FALSE;
+    add_steps(ctx, phase, tree, &wanted);
     return TRUE;
 }
 

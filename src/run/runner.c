@@ -382,11 +382,30 @@ check_revocable(Run *run, GError **error)
     return TRUE;
 }
 
+/* Somebody has dropped the table, or a partition, since: what was done to it went with it. (A statement that runs as it
+ * stands may itself have renamed it; its undo knows.) */
+static gboolean
+is_relation_gone(Run *run, const Step *step, gboolean *ret_gone, GError **error)
+{
+    g_autofree char *name = step->table != NULL ? sql_quote_name(step->schema, step->table) : NULL;
+    g_autoptr(DbResult) row = NULL;
+
+    *ret_gone = FALSE;
+    if (name == NULL || step->kind == STEP_DDL_RUN)
+        return TRUE;
+    row = db_query(run->control, "SELECT pg_catalog.to_regclass($1) IS NULL AS gone", DB_ARGS(name), error);
+    if (row == NULL)
+        return FALSE;
+    *ret_gone = db_bool(row, 0, "gone");
+    return TRUE;
+}
+
 static gboolean
 undo_step(Run *run, const Step *step, StepOpsOf ops_of, GError **error)
 {
     const StepOps *ops = ops_of(step->kind);
     g_autofree char *title = step_title(step);
+    gboolean is_gone;
     StepStatus status;
     StepState state;
 
@@ -396,6 +415,12 @@ undo_step(Run *run, const Step *step, StepOpsOf ops_of, GError **error)
         return TRUE;
     if (ops->undo == NULL)
         return journal_set_step(run->control, run->migration, step->id, STEP_UNDONE, error);
+    if (!is_relation_gone(run, step, &is_gone, error))
+        return FALSE;
+    if (is_gone) {
+        progress_say(run->progress, "%s: the relation is no longer there, nothing to undo", title);
+        return journal_set_step(run->control, run->migration, step->id, STEP_UNDONE, error);
+    }
     if (!run_name_sessions(run, step, error) || !ops->probe(run, step, &state, error))
         return FALSE;
     /* Only what we made is taken back: without "done", and with work and journal in one transaction, it is not ours. */

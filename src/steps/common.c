@@ -9,10 +9,32 @@
 
 #define COUNT_LIMIT_MS 60000
 
+/* What must hold before the work is committed: afterwards it would be noted done. */
+static gboolean
+check_result(Run *run, const Step *step, GError **error)
+{
+    const char *sql = step_get(step, PARAM_CHECK);
+    g_autoptr(DbResult) row = NULL;
+
+    if (sql == NULL)
+        return TRUE;
+    row = db_query(run->work, sql, DB_NONE, error);
+    if (row == NULL)
+        return FALSE;
+    if (db_rows(row) == 1 && g_strcmp0(db_text_at(row, 0, 0), "t") == 0)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_DRIFT, "%s", step_get(step, PARAM_CHECK_TEXT));
+    seam_error_hint(error,
+                    "put it right, then `pgseam resume`; `pgseam rollback` undoes the migration if nothing final "
+                    "is done");
+    return FALSE;
+}
+
 gboolean
 common_run_sql(Run *run, const Step *step, GError **error)
 {
-    return db_run(run->work, step->sql, DB_NONE, error) && common_run_all(run, step, PARAM_MORE, error);
+    return db_run(run->work, step->sql, DB_NONE, error) && common_run_all(run, step, PARAM_MORE, error) &&
+           check_result(run, step, error);
 }
 
 gboolean

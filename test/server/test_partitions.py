@@ -435,3 +435,40 @@ def test_a_long_reader_of_the_parent_does_not_keep_a_new_partition_waiting(clust
     pgseam.run("start", "--deadline", "20", pgseam.file("m.sql", "ALTER TABLE q ATTACH PARTITION q_2 FOR VALUES FROM (10) TO (20)"))
     assert reader.execute("SELECT count(*) FROM q").fetchone() == (1,)
     reader.close()
+
+FAMILY = """CREATE TABLE p (id int, a int) PARTITION BY RANGE (id); CREATE TABLE p_low PARTITION OF p FOR VALUES FROM (0) TO (100);
+CREATE TABLE p_high PARTITION OF p FOR VALUES FROM (100) TO (200); INSERT INTO p SELECT g, g FROM generate_series(0, 199) g; ANALYZE;"""
+
+
+def test_a_partition_that_comes_at_the_gate_is_noticed(db, pgseam):
+    db.execute(FAMILY)
+    pgseam.run("start", pgseam.file("m.sql", "CREATE UNIQUE INDEX i ON p (id)"))
+    db.execute("CREATE TABLE p_new PARTITION OF p FOR VALUES FROM (200) TO (300)")
+    failed = pgseam.run("complete", "m", expect=5)
+    assert "still not valid" in failed.err and "pgseam resume" in failed.err
+    db.execute("CREATE UNIQUE INDEX p_new_i ON p_new (id)")
+    db.execute("ALTER INDEX i ATTACH PARTITION p_new_i")
+    pgseam.run("resume", "m")
+    assert db.scalar("SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass")
+
+
+def test_one_index_of_a_partition_is_not_promised_twice(cluster, db, pgseam):
+    db.execute(FAMILY + "CREATE INDEX mine ON p_low (a);")
+    pgseam.run("start", pgseam.file("m.sql", "CREATE INDEX i ON p (a); CREATE INDEX j ON p (a);"))
+    pgseam.run("complete", "m")
+    with cluster.database() as twin:
+        twin.execute(FAMILY + "CREATE INDEX mine ON p_low (a); CREATE INDEX i ON p (a); CREATE INDEX j ON p (a);")
+        assert db.dump_schema() == twin.dump_schema()
+
+
+def test_a_partition_dropped_at_the_gate_leaves_a_way_back(db, pgseam):
+    db.execute(FAMILY)
+    pgseam.run("start", pgseam.file("m.sql", "CREATE INDEX i ON p (a); ALTER TABLE p ADD COLUMN b int; ALTER TABLE p DROP COLUMN a"))
+    db.execute("DROP TABLE p_low")
+    pgseam.run("rollback", "m")
+    assert db.scalar("SELECT count(*) FROM pg_index WHERE indrelid IN ('p'::regclass, 'p_high'::regclass)") == 0
+
+
+def test_unique_without_the_partition_key_is_refused(db, pgseam):
+    db.execute(FAMILY)
+    assert "partition key" in pgseam.run("plan", pgseam.file("m.sql", "CREATE UNIQUE INDEX i ON p (a)"), expect=3).err
