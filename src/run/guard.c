@@ -328,17 +328,18 @@ staging_order(const Attempt *attempt)
 }
 
 /* PostgreSQL cancels an autovacuum for us after deadlock_timeout. That long only the first lock is awaited; the others,
- * with the first in hand, for the budget. A second autovacuum costs one more attempt, which begins with it. Only where
- * one comes back faster than the other gives way, so that this never ends, the others are awaited for long, too: the
- * application does not feel this lock, only other DDL and VACUUM do. */
+ * with the first in hand since `since`, for the budget, all of them together. A second autovacuum costs one more
+ * attempt, which begins with it. Only where one comes back faster than the other gives way, so that this never ends,
+ * the others are awaited for long, too: the application does not feel this lock, only other DDL and VACUUM do. */
 static int
-staging_timeout(const Attempt *attempt, guint place)
+staging_timeout(const Attempt *attempt, gint64 since)
 {
     const Run *run = attempt->run;
+    int limit = run_lock_timeout(run, 5) + (attempt->number > SHORT_STAGINGS ? run->deadlock_ms : 0);
 
-    if (place == 0)
+    if (since == 0)
         return run->deadlock_ms + STAGING_MARGIN_MS;
-    return attempt->number <= SHORT_STAGINGS ? run_lock_timeout(run, 5) : run->deadlock_ms + run_lock_timeout(run, 5);
+    return MAX(1, limit - (int)((g_get_monotonic_time() - since) / 1000));
 }
 
 static gboolean
@@ -346,11 +347,14 @@ stage(Attempt *attempt, GError **error)
 {
     Run *run = attempt->run;
     g_autoptr(GPtrArray) order = staging_order(attempt);
+    gint64 since = 0;
 
     for (guint i = 0; i < order->len; i++) {
-        if (!db_set_local_ms(run->work, "lock_timeout", staging_timeout(attempt, i), error) ||
+        if (!db_set_local_ms(run->work, "lock_timeout", staging_timeout(attempt, since), error) ||
             !lock_one(attempt, g_ptr_array_index(order, i), LOCK_SHARE_UPDATE_EXCLUSIVE, error))
             return FALSE;
+        if (since == 0)
+            since = g_get_monotonic_time();
     }
     return TRUE;
 }
