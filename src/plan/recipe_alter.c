@@ -299,6 +299,7 @@ alter_made(PlanContext *ctx, Piece *made)
     Piece *piece = objects_piece(ctx, g_strdup(ctx->stmt->text), MAX(made->phase, objects_phase(ctx, FALSE)), NULL);
 
     piece->why = g_strdup_printf("of what line %d makes", made->line);
+    piece_lock_uses(ctx, piece, ctx->stmt->object.uses);
     objects_place(ctx, piece, objects_is_remade(ctx, made) ? made : NULL);
     return TRUE;
 }
