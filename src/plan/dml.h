@@ -33,6 +33,9 @@ typedef struct DmlChoice {
 /* What the columns of the row in hand are qualified with. */
 const char *dml_alias(const DmlStmt *dml);
 
+/* Another table of the same name is read ("other.t" beside "t"). */
+gboolean dml_has_namesake(const DmlStmt *dml);
+
 /* "UPDATE", "DELETE", "INSERT". */
 const char *dml_word(const Stmt *stmt);
 

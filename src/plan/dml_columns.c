@@ -11,6 +11,20 @@ dml_alias(const DmlStmt *dml)
     return dml->source.name != NULL ? dml->source.name : dml->relation.name;
 }
 
+gboolean
+dml_has_namesake(const DmlStmt *dml)
+{
+    const RelName *row = dml->source.name != NULL ? &dml->source : &dml->relation;
+
+    for (guint i = 0; i < dml->reads->len; i++) {
+        const RelName *read = g_ptr_array_index(dml->reads, i);
+
+        if (strcmp(read->name, row->name) == 0 && g_strcmp0(read->schema, row->schema) != 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 const char *
 dml_word(const Stmt *stmt)
 {
@@ -50,7 +64,8 @@ check_reference(PlanContext *ctx, const Target *target, const Expr *expr, guint 
         return TRUE;
     if (qualifier != NULL && has_others && strcmp(qualifier, alias) != 0)
         return TRUE;
-    if (!context_has_column(ctx, target, column) && (strcmp(column, alias) == 0 || (qualifier == NULL && has_others)))
+    if (!context_has_column(ctx, target, column) &&
+        (strcmp(column, alias) == 0 || (has_others && (qualifier == NULL || dml_has_namesake(dml)))))
         return TRUE;
     return context_check_column(ctx, target, column, error);
 }

@@ -55,17 +55,30 @@ dml_has_action(const FactConstraint *constraint)
     return FALSE;
 }
 
+/* Whether a foreign key of another table is concerned: its row is deleted, or what it references is assigned to. */
+static gboolean
+is_concerned(const Stmt *stmt, const FactConstraint *constraint)
+{
+    g_autoptr(GPtrArray) assigned = dml_assigned(&stmt->dml);
+    gboolean is_assigned = FALSE;
+
+    for (guint i = 0; i < assigned->len; i++)
+        is_assigned |=
+            g_ptr_array_find_with_equal_func(constraint->columns, g_ptr_array_index(assigned, i), g_str_equal, NULL);
+    return stmt->kind == STMT_DELETE || is_assigned;
+}
+
 /* Whether deleting (or renumbering) rows of `target` may change rows of `table`: its own foreign key to it has an
  * action, or it has one to anything, and the target is referenced with one: a chain might lead here. */
 static gboolean
-is_in_reach(const FactTable *target, const FactTable *table)
+is_in_reach(const Stmt *stmt, const FactTable *target, const FactTable *table)
 {
     gboolean is_source = FALSE;
     gboolean is_end = FALSE;
 
     for (guint i = 0; i < target->constraints->len; i++) {
         const FactConstraint *constraint = g_ptr_array_index(target->constraints, i);
-        is_source |= constraint->is_inbound && dml_has_action(constraint);
+        is_source |= constraint->is_inbound && dml_has_action(constraint) && is_concerned(stmt, constraint);
     }
     for (guint i = 0; i < table->constraints->len; i++) {
         const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
@@ -111,7 +124,7 @@ check_table_read(const Stmt *stmt, const Target *target, const FactTable *table,
                        target->name, table->name);
         return FALSE;
     }
-    if (stmt->kind != STMT_INSERT && is_in_reach(target->table, table)) {
+    if (stmt->kind != STMT_INSERT && is_in_reach(stmt, target->table, table)) {
         context_refuse(
             error, ONE_STATEMENT,
             "the %s may change rows of table %s, which it reads, by a foreign key with an action: it may not "

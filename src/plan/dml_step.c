@@ -73,31 +73,39 @@ set_key(Step *step, const FactTable *table, const FactIndex *key)
 
 /* Greater than the key in $1.., at most the key in the parameters after them. */
 static char *
-key_condition(const Step *step, const char *alias)
+key_condition(const Step *step, const char *qualifier)
 {
-    g_autofree char *above = key_sql_bound(step, alias, step_get(step, PARAM_GREATER), 1);
-    g_autofree char *up_to = key_sql_bound(step, alias, step_get(step, PARAM_AT_MOST), step->key->len + 1);
+    g_autofree char *above = key_sql_bound(step, qualifier, step_get(step, PARAM_GREATER), 1);
+    g_autofree char *up_to = key_sql_bound(step, qualifier, step_get(step, PARAM_AT_MOST), step->key->len + 1);
 
     return g_strdup_printf("%s AND %s", above, up_to);
 }
 
 /* TID range scans are there from PostgreSQL 14 on. */
 static char *
-block_condition(const char *alias)
+block_condition(const char *qualifier)
 {
-    g_autofree char *ctid = sql_quote_name(alias, "ctid");
-
-    return sql_build("? OPERATOR(pg_catalog.>=) CAST($1 AS pg_catalog.tid) AND ? OPERATOR(pg_catalog.<) "
+    return sql_build("?.ctid OPERATOR(pg_catalog.>=) CAST($1 AS pg_catalog.tid) AND ?.ctid OPERATOR(pg_catalog.<) "
                      "CAST($2 AS pg_catalog.tid)",
-                     sql_raw(ctid), sql_raw(ctid));
+                     sql_raw(qualifier), sql_raw(qualifier));
+}
+
+/* What columns of the row in hand are qualified with in our condition: beside a table of the same name in another
+ * schema, with the schema, too. */
+static char *
+qualifier_of(const DmlStmt *dml, const DmlChoice *choice)
+{
+    if (dml->alias == NULL && choice->walked != NULL && dml_has_namesake(dml))
+        return sql_quote_name(choice->walked->schema, choice->walked->name);
+    return sql_quote_ident(dml_alias(dml));
 }
 
 static void
 set_sql(const PlanContext *ctx, Step *step, const DmlChoice *choice)
 {
-    const char *alias = dml_alias(&ctx->stmt->dml);
-    g_autofree char *range = choice->way == DML_BY_KEY    ? key_condition(step, alias)
-                             : choice->way == DML_BY_CTID ? block_condition(alias)
+    g_autofree char *qualifier = qualifier_of(&ctx->stmt->dml, choice);
+    g_autofree char *range = choice->way == DML_BY_KEY    ? key_condition(step, qualifier)
+                             : choice->way == DML_BY_CTID ? block_condition(qualifier)
                                                           : NULL;
     g_autofree char *condition =
         range != NULL && choice->still != NULL ? g_strdup_printf("%s AND %s", choice->still, range) : NULL;

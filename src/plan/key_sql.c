@@ -3,21 +3,21 @@
 #include "base/sqltext.h"
 
 char *
-key_sql_list(const Step *step, const char *alias, const char *suffix)
+key_sql_list(const Step *step, const char *qualifier, const char *suffix)
 {
     GString *list = g_string_new(NULL);
 
     for (guint i = 0; i < step->key->len; i++) {
-        g_autofree char *column = sql_quote_name(alias, g_ptr_array_index(step->key, i));
-        g_string_append_printf(list, "%s%s%s", i > 0 ? ", " : "", column, suffix);
+        g_autofree char *column = sql_quote_ident(g_ptr_array_index(step->key, i));
+        g_string_append_printf(list, "%s%s.%s%s", i > 0 ? ", " : "", qualifier, column, suffix);
     }
     return g_string_free(list, FALSE);
 }
 
 char *
-key_sql_bound(const Step *step, const char *alias, const char *operator, guint first)
+key_sql_bound(const Step *step, const char *qualifier, const char *operator, guint first)
 {
-    g_autofree char *left = key_sql_list(step, alias, "");
+    g_autofree char *left = key_sql_list(step, qualifier, "");
     g_autoptr(GString) right = g_string_new(NULL);
 
     for (guint i = 0; i < step->key->len; i++)

@@ -7,14 +7,14 @@
 
 #include "plan/step.h"
 
-/* "alias.a, alias.b", each followed by `suffix`. The caller frees. */
-char *key_sql_list(const Step *step, const char *alias, const char *suffix);
+/* "t.a, t.b", each followed by `suffix`; `qualifier` ("t") is SQL already. The caller frees. */
+char *key_sql_list(const Step *step, const char *qualifier, const char *suffix);
 
 /*
- * (CAST($1 AS t) IS NULL OR ROW(alias.a, alias.b) > ROW(CAST($1 AS t), CAST($2 AS u))): parameters number from `first`.
+ * (CAST($1 AS t) IS NULL OR ROW(t.a, t.b) > ROW(CAST($1 AS t), CAST($2 AS u))): parameters number from `first`.
  * Where they are NULL there is no bound, which the server's planner sees before it chooses a scan. `operator` is
  * PARAM_GREATER or PARAM_AT_MOST of the step. The caller frees.
  */
-char *key_sql_bound(const Step *step, const char *alias, const char *operator, guint first);
+char *key_sql_bound(const Step *step, const char *qualifier, const char *operator, guint first);
 
 #endif

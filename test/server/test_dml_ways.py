@@ -26,6 +26,9 @@ CREATE TABLE parted (k int, id int, v int, PRIMARY KEY (id, k)) PARTITION BY LIS
 CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
 CREATE TABLE parted_rest PARTITION OF parted DEFAULT;
 INSERT INTO parted SELECT g % 3, g, 0 FROM generate_series(1, {ROWS}) g;
+CREATE SCHEMA aside;
+CREATE TABLE aside.owners (id int PRIMARY KEY, total int REFERENCES owners ON DELETE CASCADE);
+INSERT INTO aside.owners SELECT g, g FROM generate_series(1, 4000, 3) g;
 CREATE TABLE settings (name text PRIMARY KEY, value int);
 INSERT INTO settings SELECT 's' || g, g FROM generate_series(1, 40) g;
 CREATE TABLE doomed (n int);
@@ -64,6 +67,9 @@ CASES = {
         "SELECT * FROM owners ORDER BY 1"),
     "delete with a subquery": (
         ("backfill.delete", None), "DELETE FROM items WHERE owner_id IN (SELECT id FROM owners WHERE id % 5 = 0)", "SELECT * FROM items ORDER BY 1"),
+    "a namesake in another schema, which references it": (
+        ("backfill.update", None), "UPDATE owners SET total = aside.owners.total FROM aside.owners WHERE aside.owners.id = public.owners.id",
+        "SELECT * FROM owners ORDER BY 1"),
     "a partitioned table": (
         ("backfill.update", None), "UPDATE parted AS p SET v = v + p.id WHERE p.k < 2", "SELECT * FROM parted ORDER BY id"),
     "one partition": (

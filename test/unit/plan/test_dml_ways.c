@@ -57,6 +57,7 @@ test_update_and_delete(void)
         {"UPDATE users SET n = 1 WHERE NOT EXISTS (SELECT FROM pair WHERE a = n)", "key"},
         {"DELETE FROM users USING pair WHERE pair.a = users.n", "key"},
         {"UPDATE users SET email = v.mail FROM (VALUES (1, 'x')) AS v(id, mail) WHERE v.id = users.id", "key"},
+        {"UPDATE pair SET c = shop.users.name FROM shop.users WHERE shop.users.id = shop.pair.a", "key"},
         {"DELETE FROM orders", "key"},
         /* Without a key: only what a changed row no longer matches. */
         {"UPDATE nokey SET b = 'x' WHERE b IS NULL", "ctid"},
