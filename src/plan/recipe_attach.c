@@ -456,7 +456,10 @@ recipe_attach(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const
     if (!prove_rows(&attach, error))
         return FALSE;
     add_attach(&attach, sql);
-    plan_note(ctx->plan, "line %d: from ATTACH on the rows of %s are rows of %s", ctx->stmt->line, attach.child->name,
-              target->name);
+    plan_note(
+        ctx->plan,
+        "line %d: from ATTACH on the rows of %s are rows of %s; rollback takes them out of it again, with those that "
+        "the application has written there meanwhile: they stay in %s alone",
+        ctx->stmt->line, attach.child->name, target->name, attach.child->name);
     return TRUE;
 }
