@@ -18,6 +18,7 @@ struct DbConn {
     unsigned tick_ms;
     DbTick tick;
     gpointer tick_data;
+    gboolean forgoes_cancel;
 };
 
 #define OLDEST_SERVER      140000
@@ -88,6 +89,8 @@ wait_for_result(DbConn *conn, GError **error)
         if (ready > 0 && !PQconsumeInput(conn->pg))
             break;
         if (stopped == NULL && conn->tick != NULL && ready <= 0 && !conn->tick(conn->tick_data, &stopped)) {
+            if (conn->forgoes_cancel)
+                break;
             send_cancel(conn);
             give_up = g_get_monotonic_time() + CANCEL_PATIENCE_MS * 1000;
         }
@@ -360,6 +363,12 @@ gboolean
 db_is_lost(const DbConn *conn)
 {
     return conn == NULL || PQstatus(conn->pg) != CONNECTION_OK;
+}
+
+void
+db_forgo_cancel(DbConn *conn)
+{
+    conn->forgoes_cancel = TRUE;
 }
 
 void

@@ -50,6 +50,10 @@ const char *db_place(const DbConn *conn); /* "HOST", or "HOST:PORT" where the po
 const DbSettings *db_settings(const DbConn *conn);
 gboolean db_is_lost(const DbConn *conn); /* a NULL one is */
 
+/* When a tick ends a wait on this connection, leave it at that: no cancel is sent, since that would wait for the
+ * server, which may be frozen. The connection is of no use afterwards; whoever has it closes it. */
+void db_forgo_cancel(DbConn *conn);
+
 /* What to do while waiting, and how often in milliseconds. A NULL function stops ticking. */
 void db_on_wait(DbConn *conn, unsigned interval_ms, DbTick tick, gpointer data);
 

@@ -152,6 +152,7 @@ standby_open(Standby *standby, GError **error)
     }
     g_free(standby->label);
     standby->label = g_strdup(db_place(standby->conn));
+    db_forgo_cancel(standby->conn);
     db_on_wait(standby->conn, TICK_MS, tick, standby);
     return check_identity(standby, error);
 }

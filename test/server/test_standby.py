@@ -1,7 +1,9 @@
 """Standbys: bulk work waits for them, and their queries are not cancelled because of us."""
 
 import contextlib
+import os
 import re
+import signal
 import time
 from threading import Thread
 
@@ -177,11 +179,16 @@ def test_standby_of_another_server_is_refused(pair, pgseam, cluster):
     assert "not a standby of this server" in refused.err
 
 
-def test_standby_that_goes_away_pauses_and_may_be_left_out(pair, pgseam):
+@pytest.mark.parametrize("how", ["stopped", "frozen"])
+def test_standby_that_goes_away_pauses_and_may_be_left_out(pair, pgseam, how):
     with pair.primary.standby() as other:
         running = pgseam.spawn("start", pgseam.file("n.sql", BACKFILL), *SLOWLY, "--standby", other.dsn(pair.db.name), "--standby", pair.target)
         wait_until(lambda: status(pgseam)["rows_done"] > 500)
-        other.stop("immediate")
+        frozen = [other.postmaster.pid, *other.children()] if how == "frozen" else []
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        if how == "stopped":
+            other.stop("immediate")
 
         found = reason(pgseam, r"cannot be asked[^\n]*|cannot read[^\n]*")
 
@@ -191,6 +198,8 @@ def test_standby_that_goes_away_pauses_and_may_be_left_out(pair, pgseam):
         shown = pgseam.run("throttle", "--standby", pair.target, "--load", "100", "--format", "json").json()
         assert shown["settings"]["standby"] == [pair.target]
         running.wait(expect=0)
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
 
 
 # ---- readers there
