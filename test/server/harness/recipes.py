@@ -140,6 +140,7 @@ DATA = {
     "update": Row("UPDATE t SET b = b + 1 WHERE c > 1000"),
     "update, composite key": Row("UPDATE pair SET val = val + 1", tables=("pair",)),
     "update, no key, marks its rows": Row("UPDATE log SET msg = 'third' WHERE msg = 'm3'", tables=("log",)),
+    "update, partitioned": Row("UPDATE part SET x = x + 100 WHERE x < 100", tables=("part",)),
     "update from": Row("UPDATE t SET d = p.label FROM parent p WHERE p.id = t.parent_id AND t.c <= 6000", tables=("t", "parent")),
     "update with a subquery": Row("UPDATE t SET d = (SELECT label FROM parent p WHERE p.id = t.parent_id) WHERE c <= 6000",
                                   tables=("t", "parent")),
