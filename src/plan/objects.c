@@ -118,6 +118,7 @@ objects_piece(PlanContext *ctx, char *sql, Phase phase, const FactRelation *home
 
     piece->place = ctx->objects->pieces->len;
     piece->line = ctx->stmt->line;
+    piece->stmt = ctx->stmt;
     piece->sql = sql;
     piece->phase = phase;
     piece->is_exact = TRUE;
@@ -239,6 +240,7 @@ make_step(PlanContext *ctx, Group *group)
     Step *step = step_new(shape.phase, kind, home != NULL ? home->schema : NULL, home != NULL ? home->name : NULL);
 
     step->line = first->line;
+    g_hash_table_insert(ctx->stmts, step, (gpointer)first->stmt);
     fill_step(step, group);
     if (!shape.is_final)
         fill_undo(step, group);

@@ -30,6 +30,7 @@ typedef enum PieceKind { PIECE_OTHER, PIECE_ALTER, PIECE_PRIVILEGE } PieceKind;
 typedef struct Piece {
     guint place; /* in the file, counted in pieces */
     int line;
+    const Stmt *stmt;
     char *sql;
     char *why;
     char *verify;        /* or NULL */

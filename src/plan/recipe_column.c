@@ -155,6 +155,23 @@ recipe_column_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
     return TRUE;
 }
 
+/* A change of rows in front of it that speaks of DEFAULT means the old one. */
+static Phase
+phase_of_default(const PlanContext *ctx, const Target *target)
+{
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+
+        if (stmt == ctx->stmt)
+            break;
+        if ((stmt->kind == STMT_UPDATE || stmt->kind == STMT_INSERT) &&
+            strcmp(stmt->dml.relation.name, target->name) == 0 &&
+            (stmt->kind == STMT_INSERT || sql_mentions(stmt->text, "DEFAULT")))
+            return context_phase_after(ctx, target, FALSE);
+    }
+    return PHASE_EXPAND;
+}
+
 gboolean
 recipe_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
 {
@@ -181,7 +198,7 @@ recipe_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, cons
                        cmd->column);
         return FALSE;
     }
-    step = context_step(ctx, is_set ? PHASE_EXPAND : PHASE_CONTRACT,
+    step = context_step(ctx, is_set ? phase_of_default(ctx, target) : PHASE_CONTRACT,
                         is_set ? STEP_COLUMN_SET_DEFAULT : STEP_COLUMN_DROP_DEFAULT, target);
     step->sql = g_strdup(sql);
     step->why = g_strdup(is_set ? "only rows inserted from now on get it, by both applications"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/sqltext.h"
+#include "plan/objects.h"
 #include "plan/recipe.h"
 #include "plan/recipe_column.h"
 
@@ -255,6 +256,15 @@ create_steps(PlanContext *ctx, const Target *target, GError **error)
     return TRUE;
 }
 
+static gboolean
+is_dropped_before(const PlanContext *ctx, const FactTable *table)
+{
+    g_autofree char *name = sql_quote_name(table->schema, table->name);
+    g_autofree char *what = g_strconcat("table ", name, NULL);
+
+    return objects_is_gone(ctx, what);
+}
+
 gboolean
 recipe_create_table(PlanContext *ctx, GError **error)
 {
@@ -278,6 +288,11 @@ recipe_create_table(PlanContext *ctx, GError **error)
         return FALSE;
     }
     is_there = existing != NULL || context_is_created(ctx, schema, create->relation.name);
+    if (existing != NULL && is_dropped_before(ctx, existing)) {
+        context_refuse(error, "give the new table another name, or make it in a migration after this one",
+                       "table %s is dropped by an earlier statement, which waits for the contract phase", shown);
+        return FALSE;
+    }
     if (is_there && create->if_not_exists) {
         plan_note(ctx->plan, "line %d: relation %s is there already, nothing to do", ctx->stmt->line, shown);
         return TRUE;
