@@ -18,10 +18,11 @@ begin_step(const Attach *attach, StepKind kind, const FactTable *table)
 }
 
 /* A constraint in two steps: for new rows in an instant, for the others under a lock that nobody feels. */
-static void
+static Step *
 prove(const Attach *attach, const Target *target, const char *constraint, const char *body, const char *why)
 {
     g_autofree char *table = sql_quote_name(target->schema, target->name);
+    Step *added;
     Step *step = context_step(attach->ctx, attach->phase, STEP_DDL_RUN, target);
 
     step->sql =
@@ -31,12 +32,14 @@ prove(const Attach *attach, const Target *target, const char *constraint, const 
                 sql_build("ALTER TABLE ? DROP CONSTRAINT IF EXISTS ?", sql_raw(table), sql_ident(constraint)));
     context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
 
+    added = step;
     step = context_step(attach->ctx, attach->phase, STEP_DDL_RUN, target);
     step->sql = sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_raw(table), sql_ident(constraint));
     step->why = g_strdup("reads every row once, while reads and writes go on");
     step->rows = target->table != NULL ? target->table->rows : 0;
     step_set(step, PARAM_LONG, "true");
     context_lock(step, target, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN);
+    return added;
 }
 
 static void
@@ -45,7 +48,15 @@ prove_bound(const Attach *attach, const Target *target, const char *condition, c
     g_autofree char *constraint = name_bounded("bound", target->name);
     g_autofree char *body = sql_build("CHECK (?)", sql_raw(condition));
 
-    prove(attach, target, constraint, body, why);
+    SqlArg table = sql_name(target->schema, target->name);
+    Step *added = prove(attach, target, constraint, body, why);
+
+    /* Rows that fail would keep the application from writing until somebody takes the constraint away. */
+    step_append(added, PARAM_COUNT,
+                sql_build("SELECT pg_catalog.count(*) FROM ? AS r WHERE (?) IS FALSE", table, sql_raw(condition)));
+    step_append(added, PARAM_SHOW,
+                sql_build("SELECT CAST(r AS pg_catalog.text) FROM ? AS r WHERE (?) IS FALSE LIMIT 5", table,
+                          sql_raw(condition)));
     g_ptr_array_add(attach->drops, sql_build("ALTER TABLE ? DROP CONSTRAINT IF EXISTS ?",
                                              sql_name(target->schema, target->name), sql_ident(constraint)));
 }

@@ -12,9 +12,28 @@ undo_statements(Run *run, const Step *step, GError **error)
     return common_run_all(run, step, PARAM_UNDO, error);
 }
 
+/* What is known to fail is not begun. */
+static gboolean
+check_bad_rows(Run *run, const Step *step, GError **error)
+{
+    g_autofree char *bad = NULL;
+
+    if (!common_count_bad(run, step, &bad, error))
+        return FALSE;
+    if (bad == NULL)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_FAILED, "rows of %s.%s stand in the way of step %d; it was not begun",
+                   step->schema, step->table, step->id);
+    seam_error_detail(error, "%s", bad);
+    seam_error_hint(error, "move or delete these rows, then `pgseam resume`; `pgseam rollback` undoes");
+    return FALSE;
+}
+
 static gboolean
 run_ddl(Run *run, const Step *step, GError **error)
 {
+    if (!check_bad_rows(run, step, error))
+        return FALSE;
     return step_is(step, PARAM_LONG) ? guard_apply_long(run, step, common_run_sql, GUARD_NOTE_DONE, error)
                                      : common_guarded(run, step, error);
 }

@@ -317,3 +317,14 @@ def test_orders_that_cannot_be_planned_are_refused(cluster, db, pgseam):
     pgseam.run("plan", pgseam.file("m.sql", f"CREATE INDEX mine ON m_new (a);\n{M};"))
     refused(pgseam, "CREATE TABLE copy (LIKE l);\nINSERT INTO copy SELECT 'q', id FROM zone;\n"
             "ALTER TABLE l ATTACH PARTITION copy FOR VALUES IN ('q');", "line 2 fills copy", "a migration of its own")
+
+
+def test_rows_in_the_default_partition_are_told_before_anything_keeps_the_application_from_writing(db, pgseam):
+    db.execute("CREATE TABLE p (id int, a int) PARTITION BY RANGE (id); CREATE TABLE p_rest PARTITION OF p DEFAULT;"
+               "CREATE TABLE fresh (id int, a int); INSERT INTO p SELECT g, g FROM generate_series(1, 3000) g; ANALYZE")
+    failed = pgseam.run("start", pgseam.file("m.sql", "ALTER TABLE p ATTACH PARTITION fresh FOR VALUES FROM (2990) TO (5000)"), expect=1)
+    assert "11 in all" in failed.err and "not begun" in failed.err
+    db.execute("UPDATE p SET a = 0 WHERE id = 2995")
+    db.execute("DELETE FROM p WHERE id >= 2990")
+    pgseam.run("resume", "m")
+    assert db.scalar("SELECT count(*) FROM pg_inherits WHERE inhrelid = 'fresh'::regclass") == 1
