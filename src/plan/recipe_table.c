@@ -42,6 +42,39 @@ alter_one(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **
     return family_check(ctx, target, cmd, error) && alter_recipes[cmd->kind](ctx, target, cmd, sql, error);
 }
 
+/* NO INHERIT and DETACH wait for the contract phase: until then a statement on the parent still reaches the member that
+ * the file has let go of. */
+static gboolean
+check_let_go(PlanContext *ctx, const Target *target, GError **error)
+{
+    AlterKind kind = ((const AlterCmd *)g_ptr_array_index(ctx->stmt->alter_table.cmds, 0))->kind;
+
+    if (kind == ALTER_DETACH_PARTITION || kind == ALTER_ATTACH_PARTITION)
+        return TRUE;
+    for (guint i = 0; target->table != NULL && i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+
+        if (stmt == ctx->stmt)
+            break;
+        for (guint k = 0; stmt->kind == STMT_ALTER_TABLE && k < stmt->alter_table.cmds->len; k++) {
+            const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
+            const RelName *parent = cmd->kind == ALTER_NO_INHERIT         ? &cmd->partition
+                                    : cmd->kind == ALTER_DETACH_PARTITION ? &stmt->alter_table.relation
+                                                                          : NULL;
+
+            if (parent == NULL || parent->name == NULL ||
+                facts_find(ctx->facts, parent->schema, parent->name) != target->table)
+                continue;
+            context_refuse(error, "put this statement into a migration of its own, after this one",
+                           "line %d lets a member of table %s go, but only in the contract phase: this statement would "
+                           "still reach it",
+                           stmt->line, target->name);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 gboolean
 recipe_alter_table(PlanContext *ctx, GError **error)
 {
@@ -55,7 +88,7 @@ recipe_alter_table(PlanContext *ctx, GError **error)
         return TRUE;
     }
     target = context_target_of(ctx, &alter->relation, "rp", error);
-    if (target == NULL)
+    if (target == NULL || !check_let_go(ctx, target, error))
         return FALSE;
     for (guint i = 0; i < alter->cmds->len; i++) {
         if (!alter_one(ctx, target, g_ptr_array_index(alter->cmds, i), error))
