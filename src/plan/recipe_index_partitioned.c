@@ -323,7 +323,8 @@ add_steps(PlanContext *ctx, Phase phase, const GPtrArray *tree, const Wanted *wa
         if (branch->is_below)
             continue;
         step = add_attach(ctx, phase, branch);
-        if (last == NULL || branch->is_there || last->phase == step->phase)
+        /* What is final runs after all else. */
+        if (last == NULL || last->kind != STEP_DDL_FINAL || step->kind == STEP_DDL_FINAL)
             last = step;
     }
     if (last != NULL)
