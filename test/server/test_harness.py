@@ -268,8 +268,8 @@ def test_lost_connections_leave_the_model_right(shop, load):
         time.sleep(0.1)
     time.sleep(0.3)
     report = run.stop()
-    # Some see the reset socket before the message.
-    assert report.errors > 10 and report.errors_by_sqlstate["57P01"] > 0
+    # Some, and on a busy machine all, see the reset socket before the message.
+    assert report.errors > 10 and set(report.errors_by_sqlstate) & {"57P01", "08006"}
     assert report.mismatches == 0, report.model
 
 
