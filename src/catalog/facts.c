@@ -202,10 +202,28 @@ facts_is_taken(const Facts *facts, const char *schema, const char *name)
     return g_hash_table_contains(facts->taken, qualified) || g_hash_table_contains(facts->neighbours, qualified);
 }
 
-gboolean
-facts_is_leaf(const FactTable *table)
+const FactConstraint *
+facts_constraint(const FactTable *table, const char *name)
 {
-    return table->kind != 'p' && !table->has_children;
+    for (guint i = 0; i < table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
+
+        if (!constraint->is_inbound && strcmp(constraint->name, name) == 0)
+            return constraint;
+    }
+    return NULL;
+}
+
+const FactIndex *
+facts_primary_key(const FactTable *table)
+{
+    for (guint i = 0; i < table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(table->indexes, i);
+
+        if (index->is_primary)
+            return index;
+    }
+    return NULL;
 }
 
 char

@@ -161,11 +161,14 @@ const FactObject *facts_object(const Facts *facts, const char *key);
 const FactColumn *facts_column(const FactTable *table, const char *name);
 const FactIndex *facts_index(const FactTable *table, const char *name);
 
+/* A constraint of the table's own by name, inbound foreign keys left out; NULL. */
+const FactConstraint *facts_constraint(const FactTable *table, const char *name);
+
+/* The index of its primary key, or NULL. */
+const FactIndex *facts_primary_key(const FactTable *table);
+
 /* TRUE if a relation of this name is known to be on the server: among the candidates, or beside partitions. */
 gboolean facts_is_taken(const Facts *facts, const char *schema, const char *name);
-
-/* A partition or child without any of its own. */
-gboolean facts_is_leaf(const FactTable *table);
 
 /* The worst volatility of all functions or operators of this name: 'i', 's' or 'v'; 'v' for what does not exist. */
 char facts_volatility(const Facts *facts, const char *name);

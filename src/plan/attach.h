@@ -17,9 +17,6 @@ typedef struct Attach {
     GPtrArray *drops; /* char *: what goes with the ATTACH: the helper constraints */
 } Attach;
 
-/* A constraint of the table itself by name, or NULL. */
-const FactConstraint *attach_constraint(const FactTable *table, const char *name);
-
 /* Refuse what PostgreSQL would refuse only after all the work: columns or CHECKs that are not the parent's. */
 gboolean attach_check(const Attach *attach, GError **error);
 

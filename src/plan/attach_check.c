@@ -2,18 +2,6 @@
 
 #include <string.h>
 
-const FactConstraint *
-attach_constraint(const FactTable *table, const char *name)
-{
-    for (guint i = 0; i < table->constraints->len; i++) {
-        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
-
-        if (!constraint->is_inbound && strcmp(constraint->name, name) == 0)
-            return constraint;
-    }
-    return NULL;
-}
-
 /* What PostgreSQL itself would refuse, but only after all the work. */
 static gboolean
 check_columns(const Attach *attach, GError **error)
@@ -53,7 +41,7 @@ check_checks(const Attach *attach, GError **error)
 
     for (guint i = 0; i < parent->constraints->len; i++) {
         const FactConstraint *ours = g_ptr_array_index(parent->constraints, i);
-        const FactConstraint *theirs = attach_constraint(child, ours->name);
+        const FactConstraint *theirs = facts_constraint(child, ours->name);
 
         if (ours->is_inbound || (ours->kind != 'c' && ours->kind != 'x'))
             continue;

@@ -29,25 +29,13 @@ assigns_any(const DmlStmt *dml, const GPtrArray *columns)
     return FALSE;
 }
 
-static const FactConstraint *
-constraint_of(const FactTable *table, const char *name)
-{
-    for (guint i = 0; i < table->constraints->len; i++) {
-        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
-
-        if (!constraint->is_inbound && strcmp(constraint->name, name) == 0)
-            return constraint;
-    }
-    return NULL;
-}
-
 /* TRUE if the change of rows may go another way once the step has run. A constraint or a type concerns those who write
  * its columns; of anything else (triggers, rules, row security, owner) that cannot be known. */
 static gboolean
 may_need(const FactTable *table, const Step *step, const Stmt *change)
 {
     const char *constraint_name = step_get(step, PARAM_CONSTRAINT);
-    const FactConstraint *constraint = constraint_name != NULL ? constraint_of(table, constraint_name) : NULL;
+    const FactConstraint *constraint = constraint_name != NULL ? facts_constraint(table, constraint_name) : NULL;
 
     if ((step->kind != STEP_DDL_RUN && step->kind != STEP_DDL_FINAL) || step_is(step, PARAM_LONG))
         return FALSE;

@@ -165,7 +165,7 @@ static void
 make_constraint(const Attach *attach, const FactIndex *ours, const char *name)
 {
     const FactTable *child = attach->child->table;
-    const FactConstraint *constraint = attach_constraint(attach->parent->table, ours->constraint);
+    const FactConstraint *constraint = facts_constraint(attach->parent->table, ours->constraint);
     const char *attributes = constraint != NULL ? strstr(constraint->definition, " DEFERRABLE") : NULL;
     Step *step = begin_step(attach, STEP_DDL_RUN, child);
 
@@ -296,7 +296,7 @@ prove_foreign_keys(const Attach *attach, GError **error)
 
         if (!is_own_foreign_key(ours) || has_foreign_key(child, ours))
             continue;
-        if (attach_constraint(child, ours->name) != NULL || child->kind == 'p') {
+        if (facts_constraint(child, ours->name) != NULL || child->kind == 'p') {
             context_refuse(error, "give the table the parent's foreign key first, valid",
                            "foreign key \"%s\" of %s.%s cannot be made on %s beforehand: %s", ours->name,
                            parent->schema, parent->name, child->name,

@@ -15,13 +15,7 @@
 const FactConstraint *
 context_constraint(const Target *target, const char *name)
 {
-    for (guint i = 0; target->table != NULL && i < target->table->constraints->len; i++) {
-        const FactConstraint *constraint = g_ptr_array_index(target->table->constraints, i);
-
-        if (!constraint->is_inbound && strcmp(constraint->name, name) == 0)
-            return constraint;
-    }
-    return NULL;
+    return target->table != NULL ? facts_constraint(target->table, name) : NULL;
 }
 
 void

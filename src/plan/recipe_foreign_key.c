@@ -53,23 +53,11 @@ same_columns(const GPtrArray *a, const GPtrArray *b)
     return TRUE;
 }
 
-static const FactIndex *
-primary_key(const FactTable *table)
-{
-    for (guint i = 0; i < table->indexes->len; i++) {
-        const FactIndex *index = g_ptr_array_index(table->indexes, i);
-
-        if (index->is_primary)
-            return index;
-    }
-    return NULL;
-}
-
 /* The referenced columns: as written, or those of the primary key. NULL if nothing is known of them. */
 static const GPtrArray *
 referenced_columns(const ConstraintDef *constraint, const Other *other)
 {
-    const FactIndex *key = other->table != NULL ? primary_key(other->table) : NULL;
+    const FactIndex *key = other->table != NULL ? facts_primary_key(other->table) : NULL;
 
     if (constraint->other_columns->len > 0)
         return constraint->other_columns;

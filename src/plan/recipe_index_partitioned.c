@@ -354,16 +354,6 @@ check_partitions(PlanContext *ctx, const FactTable *table, GError **error)
     return TRUE;
 }
 
-static const FactIndex *
-index_primary(const FactTable *table)
-{
-    for (guint i = 0; i < table->indexes->len; i++) {
-        if (((const FactIndex *)g_ptr_array_index(table->indexes, i))->is_primary)
-            return g_ptr_array_index(table->indexes, i);
-    }
-    return NULL;
-}
-
 static gboolean
 same_list(const GPtrArray *a, const GPtrArray *b)
 {
@@ -418,8 +408,8 @@ check_keys(const FactTable *table, const ConstraintDef *constraint, GError **err
                 theirs->is_not_null ? "forbids" : "allows", member->schema, member->name, table->schema, table->name);
             return FALSE;
         }
-        if (i > 0 && constraint->kind == CONSTRAINT_PRIMARY && member->kind != 'p' && index_primary(member) != NULL &&
-            !same_list(index_primary(member)->columns, constraint->columns)) {
+        if (i > 0 && constraint->kind == CONSTRAINT_PRIMARY && member->kind != 'p' &&
+            facts_primary_key(member) != NULL && !same_list(facts_primary_key(member)->columns, constraint->columns)) {
             context_refuse(error, "drop it first, in a migration of its own",
                            "partition %s.%s has a primary key of its own", member->schema, member->name);
             return FALSE;

@@ -11,18 +11,6 @@
 /* server_version_num of the first server whose NOT NULL can be NOT VALID. */
 #define NOT_NULL_NOT_VALID_SINCE 180000
 
-static gboolean
-has_constraint(const FactTable *table, const char *name)
-{
-    for (guint i = 0; table != NULL && i < table->constraints->len; i++) {
-        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
-
-        if (!constraint->is_inbound && strcmp(constraint->name, name) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
-
 /* A name for the helper that no constraint of the table has. */
 static char *
 constraint_name(const Target *target, const char *column)
@@ -30,7 +18,7 @@ constraint_name(const Target *target, const char *column)
     g_autofree char *stem = g_strconcat(target->name, "_", column, NULL);
     char *name = name_bounded("not_null", stem);
 
-    for (unsigned number = 2; has_constraint(target->table, name); number++) {
+    for (unsigned number = 2; context_constraint(target, name) != NULL; number++) {
         g_autofree char *numbered = g_strdup_printf("%u_%s", number, stem);
 
         g_free(name);
@@ -170,13 +158,9 @@ recipe_set_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd,
 static gboolean
 is_in_primary_key(const FactTable *table, const char *column)
 {
-    for (guint i = 0; i < table->indexes->len; i++) {
-        const FactIndex *index = g_ptr_array_index(table->indexes, i);
+    const FactIndex *key = facts_primary_key(table);
 
-        if (index->is_primary && g_ptr_array_find_with_equal_func(index->columns, column, g_str_equal, NULL))
-            return TRUE;
-    }
-    return FALSE;
+    return key != NULL && g_ptr_array_find_with_equal_func(key->columns, column, g_str_equal, NULL);
 }
 
 gboolean
