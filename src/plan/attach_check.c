@@ -115,7 +115,7 @@ attach_check_filled(const Attach *attach, GError **error)
     for (guint i = 0; attach->child->table == NULL && i < backfills->len; i++) {
         const Step *step = g_ptr_array_index(backfills, i);
 
-        if (g_strcmp0(step->table, attach->child->name) != 0 || g_strcmp0(step->schema, attach->child->schema) != 0)
+        if (!step_is_of(step, attach->child->schema, attach->child->name))
             continue;
         context_refuse(
             error, "put ATTACH PARTITION into a migration of its own, after this one",

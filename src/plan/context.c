@@ -58,6 +58,26 @@ context_is_created(const PlanContext *ctx, const char *schema, const char *name)
     return target != NULL && target->created != NULL;
 }
 
+const char *
+context_schema_of(const PlanContext *ctx, const RelName *name)
+{
+    return name->schema != NULL ? name->schema : ctx->facts->creation_schema;
+}
+
+gboolean
+context_makes(const PlanContext *ctx, const RelName *name)
+{
+    return context_is_created(ctx, context_schema_of(ctx, name), name->name);
+}
+
+gboolean
+context_is_relation_taken(const PlanContext *ctx, const char *schema, const char *name)
+{
+    g_autofree char *qualified = sql_quote_name(schema, name);
+
+    return facts_is_taken(ctx->facts, schema, name) || g_hash_table_contains(ctx->index_names, qualified);
+}
+
 const Target *
 context_create(PlanContext *ctx, const char *schema, const CreateTableStmt *created)
 {
@@ -141,11 +161,10 @@ context_target_of(PlanContext *ctx, const RelName *name, const char *kinds_allow
 {
     const FactTable *table = facts_find(ctx->facts, name->schema, name->name);
     g_autofree char *shown = sql_quote_name(name->schema, name->name);
-    const char *schema = name->schema != NULL ? name->schema : ctx->facts->creation_schema;
     const Target *target;
 
     if (table == NULL) {
-        target = find_target(ctx, schema, name->name);
+        target = find_target(ctx, context_schema_of(ctx, name), name->name);
         if (target == NULL && !refuse_late(ctx, name->name, shown, error))
             context_refuse(error, "check the name, and the search_path of the role you connect as",
                            "table %s does not exist (search_path: %s)", shown, ctx->facts->search_path);
@@ -195,8 +214,7 @@ takes_column(const PlanContext *ctx, const Target *target, const char *column)
         for (guint i = 0; i < names->len; i++) {
             const RelName *name = g_ptr_array_index(names, i);
             const FactTable *source = facts_find(ctx->facts, name->schema, name->name);
-            const Target *made =
-                find_target(ctx, name->schema != NULL ? name->schema : ctx->facts->creation_schema, name->name);
+            const Target *made = find_target(ctx, context_schema_of(ctx, name), name->name);
 
             if ((source != NULL && facts_column(source, column) != NULL) ||
                 (source == NULL && made != NULL && made != target && context_has_column(ctx, made, column)))
@@ -341,7 +359,7 @@ context_phase_after(const PlanContext *ctx, const Target *target, gboolean is_co
     for (guint i = 0; i < backfills->len; i++) {
         const Step *step = g_ptr_array_index(backfills, i);
 
-        if (g_strcmp0(step->table, target->name) == 0 && g_strcmp0(step->schema, target->schema) == 0)
+        if (step_is_of(step, target->schema, target->name))
             return PHASE_BACKFILL;
     }
     return PHASE_EXPAND;
@@ -354,8 +372,8 @@ context_planned(const PlanContext *ctx, const Target *target, StepKind kind, con
         for (guint i = 0; i < ctx->phases[phase]->len; i++) {
             Step *step = g_ptr_array_index(ctx->phases[phase], i);
 
-            if (step->kind == kind && g_strcmp0(step->table, target->name) == 0 &&
-                g_strcmp0(step->schema, target->schema) == 0 && g_strcmp0(step_get(step, param), value) == 0)
+            if (step->kind == kind && step_is_of(step, target->schema, target->name) &&
+                g_strcmp0(step_get(step, param), value) == 0)
                 return step;
         }
     }

@@ -15,9 +15,7 @@ dml_resolve(const PlanContext *ctx, const RelName *name, gboolean *ret_created)
 {
     const FactTable *table = facts_find(ctx->facts, name->schema, name->name);
 
-    *ret_created =
-        table == NULL &&
-        context_is_created(ctx, name->schema != NULL ? name->schema : ctx->facts->creation_schema, name->name);
+    *ret_created = table == NULL && context_makes(ctx, name);
     return table;
 }
 

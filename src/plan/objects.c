@@ -488,6 +488,15 @@ objects_is_gone(const PlanContext *ctx, const char *what)
     return g_hash_table_contains(ctx->objects->gone, what);
 }
 
+gboolean
+objects_is_table_gone(const PlanContext *ctx, const char *schema, const char *name)
+{
+    g_autofree char *qualified = sql_quote_name(schema, name);
+    g_autofree char *what = g_strconcat("table ", qualified, NULL);
+
+    return objects_is_gone(ctx, what);
+}
+
 void
 objects_note_late(PlanContext *ctx, const char *word)
 {

@@ -82,6 +82,7 @@ gboolean objects_is_remade(const PlanContext *ctx, const Piece *piece);
 /* Descriptions (pg_describe_object()) of what the file drops, with all that goes along. */
 void objects_note_gone(PlanContext *ctx, const char *what);
 gboolean objects_is_gone(const PlanContext *ctx, const char *what);
+gboolean objects_is_table_gone(const PlanContext *ctx, const char *schema, const char *name);
 
 /* Words that mean something only after the contract phase: the new names of renames. The line that gives it; 0. */
 void objects_note_late(PlanContext *ctx, const char *word);

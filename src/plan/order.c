@@ -61,17 +61,10 @@ may_need_inbound(const FactTable *table, const Step *step, const Stmt *change)
         const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
 
         if (constraint->is_inbound && strcmp(constraint->name, name) == 0 &&
-            g_strcmp0(constraint->other_table, step->table) == 0 &&
-            g_strcmp0(constraint->other_schema, step->schema) == 0)
+            step_is_of(step, constraint->other_schema, constraint->other_table))
             return change->kind == STMT_DELETE || assigns_any(&change->dml, constraint->columns);
     }
     return FALSE;
-}
-
-static gboolean
-is_of(const Step *step, const FactTable *table)
-{
-    return g_strcmp0(step->table, table->name) == 0 && g_strcmp0(step->schema, table->schema) == 0;
 }
 
 static gboolean
@@ -97,7 +90,8 @@ check_change(PlanContext *ctx, const Stmt *change, GError **error)
         const Step *step = g_ptr_array_index(ctx->phases[PHASE_CONTRACT], i);
 
         if (!is_before(ctx->script, g_hash_table_lookup(ctx->stmts, step), change) ||
-            !(is_of(step, table) ? may_need(table, step, change) : may_need_inbound(table, step, change)))
+            !(step_is_of(step, table->schema, table->name) ? may_need(table, step, change)
+                                                           : may_need_inbound(table, step, change)))
             continue;
         ctx->offset = change->offset;
         context_refuse(error, "put it into a migration of its own, after this one",

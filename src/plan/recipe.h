@@ -61,6 +61,14 @@ void context_lock(Step *step, const Target *target, LockMode mode, LockHold hold
 
 /* TRUE if an earlier statement of the file creates this table. */
 gboolean context_is_created(const PlanContext *ctx, const char *schema, const char *name);
+/* The same for a name as the file writes it. */
+gboolean context_makes(const PlanContext *ctx, const RelName *name);
+
+/* The schema that a name has, or in which it would be created; NULL without either. */
+const char *context_schema_of(const PlanContext *ctx, const RelName *name);
+
+/* TRUE if a relation of this name is on the server, or an earlier statement of the file gives the name. */
+gboolean context_is_relation_taken(const PlanContext *ctx, const char *schema, const char *name);
 
 /* Declare a table that the file creates. */
 const Target *context_create(PlanContext *ctx, const char *schema, const CreateTableStmt *created);

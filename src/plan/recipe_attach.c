@@ -144,10 +144,9 @@ index_name(PlanContext *ctx, const char *schema, const char *table, const FactIn
         g_string_append_printf(stem, "%s%s", i > 0 ? "_" : "", (const char *)g_ptr_array_index(ours->attributes, i));
     for (unsigned number = 0;; number++) {
         g_autofree char *name = name_default(table, ours->is_primary ? NULL : stem->str, label, number);
-        g_autofree char *qualified = sql_quote_name(schema, name);
 
-        if (!facts_is_taken(ctx->facts, schema, name) && !g_hash_table_contains(ctx->index_names, qualified)) {
-            g_hash_table_add(ctx->index_names, g_steal_pointer(&qualified));
+        if (!context_is_relation_taken(ctx, schema, name)) {
+            g_hash_table_add(ctx->index_names, sql_quote_name(schema, name));
             return g_steal_pointer(&name);
         }
     }

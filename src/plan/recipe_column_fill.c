@@ -45,11 +45,10 @@ column_sequence_name(PlanContext *ctx, const Target *target, const char *column)
 {
     for (unsigned number = 0; number < CONSTRAINT_NAMES; number++) {
         g_autofree char *name = name_default(target->name, column, "seq", number);
-        g_autofree char *qualified = sql_quote_name(target->schema, name);
 
-        if (g_hash_table_contains(ctx->facts->taken, qualified) || g_hash_table_contains(ctx->index_names, qualified))
+        if (context_is_relation_taken(ctx, target->schema, name))
             continue;
-        g_hash_table_add(ctx->index_names, g_steal_pointer(&qualified));
+        g_hash_table_add(ctx->index_names, sql_quote_name(target->schema, name));
         return g_steal_pointer(&name);
     }
     return NULL;

@@ -74,8 +74,7 @@ is_free(const PlanContext *ctx, const Target *target, const ConstraintDef *const
         return TRUE;
     return !g_hash_table_contains(ctx->facts->constraints, qualified) && context_constraint(target, name) == NULL &&
            !g_hash_table_contains(ctx->constraint_names, key) &&
-           !(is_index && (g_hash_table_contains(ctx->facts->taken, qualified) ||
-                          g_hash_table_contains(ctx->index_names, qualified)));
+           !(is_index && context_is_relation_taken(ctx, target->schema, name));
 }
 
 void
@@ -110,12 +109,10 @@ chosen_name(const PlanContext *ctx, const Target *target, const ConstraintDef *c
 static gboolean
 is_index_name_free(const PlanContext *ctx, const Target *target, const ConstraintDef *constraint, const char *name)
 {
-    g_autofree char *qualified = sql_quote_name(target->schema, name);
-
     if ((constraint->kind != CONSTRAINT_UNIQUE && constraint->kind != CONSTRAINT_PRIMARY) ||
         constraint->index != NULL || is_dropped(ctx, target, name))
         return TRUE;
-    return !g_hash_table_contains(ctx->facts->taken, qualified) && !g_hash_table_contains(ctx->index_names, qualified);
+    return !context_is_relation_taken(ctx, target->schema, name);
 }
 
 char *

@@ -11,7 +11,7 @@ has_contract(const PlanContext *ctx, const Step *backfill)
     for (guint i = 0; i < ctx->phases[PHASE_CONTRACT]->len; i++) {
         const Step *step = g_ptr_array_index(ctx->phases[PHASE_CONTRACT], i);
 
-        if (g_strcmp0(step->table, backfill->table) == 0 && g_strcmp0(step->schema, backfill->schema) == 0)
+        if (step_is_of(step, backfill->schema, backfill->table))
             return TRUE;
     }
     return FALSE;

@@ -113,16 +113,6 @@ lock_relation(PlanContext *ctx, Piece *piece, const char *statement, const FactR
 }
 
 /* Everything that goes takes its table along under ACCESS EXCLUSIVE, and a foreign key the other table, too. */
-/* A table that the file has dropped before cannot be locked again. */
-static gboolean
-is_table_gone(const PlanContext *ctx, const FactRelation *relation)
-{
-    g_autofree char *name = relation->name != NULL ? sql_quote_name(relation->schema, relation->name) : NULL;
-    g_autofree char *what = name != NULL ? g_strconcat("table ", name, NULL) : NULL;
-
-    return what != NULL && objects_is_gone(ctx, what);
-}
-
 static void
 lock_drop(PlanContext *ctx, Piece *piece, const FactObject *old)
 {
@@ -135,7 +125,9 @@ lock_drop(PlanContext *ctx, Piece *piece, const FactObject *old)
     for (guint i = 0; i < old->followers->len; i++) {
         const FactFollower *follower = g_ptr_array_index(old->followers, i);
 
-        if ((follower->is_normal && !stmt->is_cascade) || is_table_gone(ctx, &follower->relation))
+        if ((follower->is_normal && !stmt->is_cascade) ||
+            (follower->relation.name != NULL &&
+             objects_is_table_gone(ctx, follower->relation.schema, follower->relation.name)))
             continue;
         /* Statistics and publications follow under SHARE UPDATE EXCLUSIVE at most: the table is locked, or it is not.
          */

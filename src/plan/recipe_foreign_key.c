@@ -18,13 +18,12 @@ static gboolean
 find_other(PlanContext *ctx, const ConstraintDef *constraint, Other *ret, GError **error)
 {
     const RelName *name = &constraint->other;
-    const char *schema = name->schema != NULL ? name->schema : ctx->facts->creation_schema;
     g_autofree char *shown = sql_quote_name(name->schema, name->name);
 
     ret->table = facts_find(ctx->facts, name->schema, name->name);
-    ret->schema = ret->table != NULL ? ret->table->schema : schema;
+    ret->schema = ret->table != NULL ? ret->table->schema : context_schema_of(ctx, name);
     ret->name = name->name;
-    if (ret->table == NULL && !context_is_created(ctx, schema, name->name)) {
+    if (ret->table == NULL && !context_makes(ctx, name)) {
         context_refuse(error, "check the name, and the search_path of the role you connect as",
                        "the referenced table %s does not exist (search_path: %s)", shown, ctx->facts->search_path);
         return FALSE;
@@ -70,7 +69,6 @@ static gboolean
 find_key(PlanContext *ctx, const ConstraintDef *constraint, const Other *other, Phase *ret_phase, GError **error)
 {
     const GPtrArray *columns = referenced_columns(constraint, other);
-    Target target = {other->schema, other->name, other->table, NULL};
 
     *ret_phase = PHASE_EXPAND;
     if (other->table == NULL)
@@ -86,8 +84,7 @@ find_key(PlanContext *ctx, const ConstraintDef *constraint, const Other *other, 
         for (guint i = 0; i < ctx->phases[phase]->len; i++) {
             const Step *step = g_ptr_array_index(ctx->phases[phase], i);
 
-            if (step->kind == STEP_CONSTRAINT_ADD && g_strcmp0(step->table, target.name) == 0 &&
-                g_strcmp0(step->schema, target.schema) == 0) {
+            if (step->kind == STEP_CONSTRAINT_ADD && step_is_of(step, other->schema, other->name)) {
                 *ret_phase = (Phase)phase;
                 return TRUE;
             }

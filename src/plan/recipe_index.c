@@ -14,9 +14,8 @@ choose_name(const PlanContext *ctx, const Target *target, const CreateIndexStmt 
 {
     for (unsigned number = 0; number < 10; number++) {
         g_autofree char *name = name_default_index(target->name, create->column_stem, number);
-        g_autofree char *qualified = sql_quote_name(target->schema, name);
 
-        if (!g_hash_table_contains(ctx->facts->taken, qualified) && !g_hash_table_contains(ctx->index_names, qualified))
+        if (!context_is_relation_taken(ctx, target->schema, name))
             return g_steal_pointer(&name);
     }
     return NULL;
@@ -30,7 +29,7 @@ check_name(PlanContext *ctx, const Target *target, const char *name, gboolean if
     const FactIndex *index = target->table != NULL ? facts_index(target->table, name) : NULL;
     gboolean is_dropped = g_hash_table_contains(ctx->dropped_indexes, qualified);
 
-    if (!g_hash_table_contains(ctx->facts->taken, qualified) && !g_hash_table_contains(ctx->index_names, qualified))
+    if (!context_is_relation_taken(ctx, target->schema, name))
         return TRUE;
     if (index != NULL && !index->is_valid) {
         context_refuse(error, "drop it first: DROP INDEX CONCURRENTLY",
@@ -123,9 +122,16 @@ recipe_create_index(PlanContext *ctx, GError **error)
 }
 
 static gboolean
-check_droppable(const PlanContext *ctx, const FactTable *table, const char *name, GError **error)
+is_dropped_before(const PlanContext *ctx, const FactTable *table, const char *name)
 {
     g_autofree char *qualified = sql_quote_name(table->schema, name);
+
+    return g_hash_table_contains(ctx->dropped_indexes, qualified);
+}
+
+static gboolean
+check_droppable(const PlanContext *ctx, const FactTable *table, const char *name, GError **error)
+{
     const FactIndex *index = facts_index(table, name);
     g_autofree char *hint = NULL;
 
@@ -133,7 +139,7 @@ check_droppable(const PlanContext *ctx, const FactTable *table, const char *name
         context_refuse(error, NULL, "\"%s\" is not an index", name);
         return FALSE;
     }
-    if (g_hash_table_contains(ctx->dropped_indexes, qualified)) {
+    if (is_dropped_before(ctx, table, name)) {
         context_refuse(error, "leave it out", "index \"%s\" is dropped by an earlier statement of this file", name);
         return FALSE;
     }
@@ -170,14 +176,6 @@ is_made_here(const PlanContext *ctx, const RelName *name)
             return TRUE;
     }
     return FALSE;
-}
-
-static gboolean
-is_dropped_before(const PlanContext *ctx, const FactTable *table, const char *name)
-{
-    g_autofree char *qualified = sql_quote_name(table->schema, name);
-
-    return g_hash_table_contains(ctx->dropped_indexes, qualified);
 }
 
 static gboolean

@@ -95,10 +95,9 @@ free_name(PlanContext *ctx, const FactTable *table, const Wanted *wanted)
 {
     for (unsigned number = 0;; number++) {
         g_autofree char *name = name_default(table->name, wanted->stem, wanted->label, number);
-        g_autofree char *qualified = sql_quote_name(table->schema, name);
 
-        if (!facts_is_taken(ctx->facts, table->schema, name) && !g_hash_table_contains(ctx->index_names, qualified)) {
-            g_hash_table_add(ctx->index_names, g_steal_pointer(&qualified));
+        if (!context_is_relation_taken(ctx, table->schema, name)) {
+            g_hash_table_add(ctx->index_names, sql_quote_name(table->schema, name));
             return g_steal_pointer(&name);
         }
     }
@@ -331,6 +330,17 @@ add_steps(PlanContext *ctx, Phase phase, const GPtrArray *tree, const Wanted *wa
         check_head(last, g_ptr_array_index(tree, 0));
 }
 
+static gboolean
+build(PlanContext *ctx, const Target *target, const char *name, const Wanted *wanted, Phase phase, GError **error)
+{
+    g_autoptr(GPtrArray) tree = grow(ctx, target, name, wanted, error);
+
+    if (tree == NULL)
+        return FALSE;
+    add_steps(ctx, phase, tree, wanted);
+    return TRUE;
+}
+
 /* A partition that comes earlier in the file would not be among those that are planned for, and the whole never be
  * valid. */
 static gboolean
@@ -425,7 +435,6 @@ recipe_create_partitioned_index(PlanContext *ctx, const Target *target, const ch
     Wanted wanted = {
         create->is_unique, ctx->stmt->text + create->table_end, create->plain, create->column_stem, "idx", NULL};
     ConstraintDef as_constraint = {.kind = CONSTRAINT_UNIQUE, .columns = create->uses.columns};
-    g_autoptr(GPtrArray) tree = NULL;
 
     if (create->is_only) {
         Branch head = {target->table, NULL, (char *)name, FALSE, FALSE};
@@ -439,11 +448,7 @@ recipe_create_partitioned_index(PlanContext *ctx, const Target *target, const ch
     if (!check_partitions(ctx, target->table, error) ||
         (create->is_unique && !check_keys(target->table, &as_constraint, error)))
         return FALSE;
-    tree = grow(ctx, target, name, &wanted, error);
-    if (tree == NULL)
-        return FALSE;
-    add_steps(ctx, phase, tree, &wanted);
-    return TRUE;
+    return build(ctx, target, name, &wanted, phase, error);
 }
 
 /* From 18 on NOT NULL is a constraint, and the key of a partition makes it the partition's own: taken back on the
@@ -481,16 +486,11 @@ recipe_unique_partitioned(PlanContext *ctx, const Target *target, const Constrai
                      is_primary ? NULL : stem,
                      is_primary ? "pkey" : "key",
                      constraint};
-    g_autoptr(GPtrArray) tree = NULL;
 
     if (!check_partitions(ctx, target->table, error) || !check_keys(target->table, constraint, error) ||
         !check_not_null(ctx, target, constraint, error))
         return FALSE;
-    tree = grow(ctx, target, name, &wanted, error);
-    if (tree == NULL)
-        return FALSE;
-    add_steps(ctx, phase, tree, &wanted);
-    return TRUE;
+    return build(ctx, target, name, &wanted, phase, error);
 }
 
 void

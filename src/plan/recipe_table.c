@@ -82,8 +82,7 @@ recipe_alter_table(PlanContext *ctx, GError **error)
     const Target *target;
 
     if (alter->if_exists && facts_find(ctx->facts, alter->relation.schema, alter->relation.name) == NULL &&
-        !context_is_created(ctx, alter->relation.schema != NULL ? alter->relation.schema : ctx->facts->creation_schema,
-                            alter->relation.name)) {
+        !context_makes(ctx, &alter->relation)) {
         plan_note(ctx->plan, "line %d: there is no table %s, nothing to do", ctx->stmt->line, alter->relation.name);
         return TRUE;
     }
@@ -102,10 +101,9 @@ static gboolean
 is_split_off(const PlanContext *ctx, const Target *target, const ConstraintDef *constraint)
 {
     const RelName *other = &constraint->other;
-    const char *schema = other->schema != NULL ? other->schema : ctx->facts->creation_schema;
 
-    return constraint->kind == CONSTRAINT_FOREIGN && !context_is_created(ctx, schema, other->name) &&
-           !(strcmp(other->name, target->name) == 0 && g_strcmp0(schema, target->schema) == 0);
+    return constraint->kind == CONSTRAINT_FOREIGN && !context_makes(ctx, other) &&
+           !(strcmp(other->name, target->name) == 0 && g_strcmp0(context_schema_of(ctx, other), target->schema) == 0);
 }
 
 /* The constraints of a CREATE TABLE that are split off: inline ones and those of the table. The caller unrefs. */
@@ -195,9 +193,8 @@ check_sources(PlanContext *ctx, const CreateTableStmt *create, GError **error)
 {
     for (guint i = 0; i < create->sources->len; i++) {
         const RelName *name = g_ptr_array_index(create->sources, i);
-        const char *schema = name->schema != NULL ? name->schema : ctx->facts->creation_schema;
 
-        if (facts_find(ctx->facts, name->schema, name->name) == NULL && !context_is_created(ctx, schema, name->name)) {
+        if (facts_find(ctx->facts, name->schema, name->name) == NULL && !context_makes(ctx, name)) {
             context_refuse(error, NULL, "the table %s of LIKE does not exist", name->name);
             return FALSE;
         }
@@ -289,20 +286,11 @@ create_steps(PlanContext *ctx, const Target *target, GError **error)
     return TRUE;
 }
 
-static gboolean
-is_dropped_before(const PlanContext *ctx, const FactTable *table)
-{
-    g_autofree char *name = sql_quote_name(table->schema, table->name);
-    g_autofree char *what = g_strconcat("table ", name, NULL);
-
-    return objects_is_gone(ctx, what);
-}
-
 gboolean
 recipe_create_table(PlanContext *ctx, GError **error)
 {
     const CreateTableStmt *create = &ctx->stmt->create_table;
-    const char *schema = create->relation.schema != NULL ? create->relation.schema : ctx->facts->creation_schema;
+    const char *schema = context_schema_of(ctx, &create->relation);
     const FactTable *existing;
     gboolean is_there;
     g_autofree char *shown = sql_quote_name(schema, create->relation.name);
@@ -321,7 +309,7 @@ recipe_create_table(PlanContext *ctx, GError **error)
         return FALSE;
     }
     is_there = existing != NULL || context_is_created(ctx, schema, create->relation.name);
-    if (existing != NULL && is_dropped_before(ctx, existing)) {
+    if (existing != NULL && objects_is_table_gone(ctx, existing->schema, existing->name)) {
         context_refuse(error, "give the new table another name, or make it in a migration after this one",
                        "table %s is dropped by an earlier statement, which waits for the contract phase", shown);
         return FALSE;

@@ -86,6 +86,12 @@ step_free(Step *step)
     g_free(step);
 }
 
+gboolean
+step_is_of(const Step *step, const char *schema, const char *table)
+{
+    return g_strcmp0(step->table, table) == 0 && g_strcmp0(step->schema, schema) == 0;
+}
+
 void
 step_add_lock(Step *step, const char *schema, const char *table, LockMode mode, LockHold hold, gboolean is_owned)
 {

@@ -119,6 +119,9 @@ typedef struct Step {
 Step *step_new(Phase phase, StepKind kind, const char *schema, const char *table);
 void step_free(Step *step);
 
+/* TRUE if the relation that it works on is this one. */
+gboolean step_is_of(const Step *step, const char *schema, const char *table);
+
 void step_add_lock(Step *step, const char *schema, const char *table, LockMode mode, LockHold hold, gboolean is_owned);
 /* A lock that only undo takes. */
 void step_add_undo_lock(Step *step, const char *schema, const char *table, LockMode mode, gboolean is_owned);
