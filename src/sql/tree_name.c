@@ -203,43 +203,17 @@ tree_object_part(const char *class, const PgQuery__RangeVar *var, const char *pa
     return name;
 }
 
-static void collect(GPtrArray *uses, const ProtobufCMessage *message);
-
-static void
-collect_field(GPtrArray *uses, const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+static gboolean
+collect(gpointer uses, const ProtobufCMessage *message)
 {
-    const char *base = (const char *)message;
-
-    if (field->type != PROTOBUF_C_TYPE_MESSAGE)
-        return;
-    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        size_t n = *(const size_t *)(const void *)(base + field->quantifier_offset);
-        ProtobufCMessage *const *items = *(ProtobufCMessage *const *const *)(const void *)(base + field->offset);
-
-        for (size_t i = 0; i < n; i++)
-            collect(uses, items[i]);
-        return;
-    }
-    if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 &&
-        *(const uint32_t *)(const void *)(base + field->quantifier_offset) != field->id)
-        return;
-    collect(uses, *(ProtobufCMessage *const *)(const void *)(base + field->offset));
-}
-
-static void
-collect(GPtrArray *uses, const ProtobufCMessage *message)
-{
-    if (message == NULL)
-        return;
     if (message->descriptor == &pg_query__range_var__descriptor)
         g_ptr_array_add(uses, tree_object_of_var("relation", (const PgQuery__RangeVar *)message));
-    for (unsigned i = 0; i < message->descriptor->n_fields; i++)
-        collect_field(uses, message, &message->descriptor->fields[i]);
+    return TRUE;
 }
 
 void
 tree_object_uses(GPtrArray *uses, const PgQuery__Node *node)
 {
     if (node != NULL)
-        collect(uses, &node->base);
+        tree_walk(&node->base, collect, uses);
 }
