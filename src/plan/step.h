@@ -40,7 +40,15 @@ typedef enum TxMode { TX_WITH_JOURNAL, TX_FORBIDDEN, TX_BATCHED } TxMode;
     X(STEP_DML_ONCE, "dml.once", TX_BATCHED, FALSE, "run the statement once, in one short transaction")                \
     X(STEP_OPAQUE_RUN, "opaque.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, by consent")             \
     X(STEP_DDL_RUN, "ddl.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, under the guard")              \
-    X(STEP_DDL_FINAL, "ddl.final", TX_WITH_JOURNAL, TRUE, "run the statement as it stands; cannot be undone")
+    X(STEP_DDL_FINAL, "ddl.final", TX_WITH_JOURNAL, TRUE, "run the statement as it stands; cannot be undone")          \
+    X(STEP_REWRITE_PREPARE, "rewrite.prepare", TX_BATCHED, FALSE, "make the shadow table in its final shape")          \
+    X(STEP_REWRITE_CAPTURE, "rewrite.capture", TX_BATCHED, FALSE, "capture the keys of rows that change")              \
+    X(STEP_REWRITE_COPY, "rewrite.copy", TX_BATCHED, FALSE, "copy the rows")                                           \
+    X(STEP_REWRITE_INDEX, "rewrite.index", TX_BATCHED, FALSE, "build the indexes and constraints")                     \
+    X(STEP_REWRITE_CATCH_UP, "rewrite.catch_up", TX_BATCHED, FALSE, "catch up with the rows that changed meanwhile")   \
+    X(STEP_REWRITE_VERIFY, "rewrite.verify", TX_BATCHED, FALSE, "compare the tables, row for row")                     \
+    X(STEP_REWRITE_SWAP, "rewrite.swap", TX_BATCHED, FALSE, "cut over: the shadow takes the table's place")            \
+    X(STEP_REWRITE_DROP, "rewrite.drop", TX_BATCHED, TRUE, "drop the old table and what kept it up to date")
 
 #define STEP_KIND_ENUM(id, name, tx, final, doc) id,
 typedef enum StepKind { STEP_KINDS(STEP_KIND_ENUM) STEP_N_KINDS } StepKind;
@@ -99,6 +107,18 @@ typedef struct StepLock {
 #define PARAM_PARTITION        "partition"
 #define PARAM_PARTITION_SCHEMA "partition_schema"
 #define PARAM_CHECK            "check"
+
+/* rewrite.*: each step of a rewrite has PARAM_REWRITE; the others are those of its rewrite.prepare. */
+#define PARAM_REWRITE      "rewrite" /* the schema of the rewrite: what belongs together */
+#define PARAM_ALTER        "alter" /* what ALTER TABLE shall do to the empty shadow: "ALTER COLUMN a TYPE b"; alter2 ... */
+#define PARAM_BUILD        "build"   /* the same once the rows are there: what makes an index; build2 ... */
+#define PARAM_WITHOUT      "without" /* an index or constraint of the source that the shadow does not get; without2 ... */
+#define PARAM_MAP_COLUMN   "map_column"   /* a column whose value is another one than the source's ... */
+#define PARAM_MAP_UP       "map_up"       /* ... its expression over the source's columns (USING); "": a cast ... */
+#define PARAM_MAP_DOWN     "map_down"     /* ... and the way back, over the new table's; "": a cast. map_column2 ... */
+#define PARAM_WIDEN        "widen"        /* a quoted qualified sequence that becomes bigint; widen2 ... */
+#define PARAM_ORDER_BY     "order_by"     /* the copy's order, SQL; absent: as the rows lie */
+#define PARAM_COLUMN_ORDER "column_order" /* the shadow's first columns, in this order; column_order2 ... */
 
 typedef struct Step {
     int id; /* 1.., its place in the plan */

@@ -9,8 +9,18 @@
 #include "run/settings.h"
 #include "run_queries.h"
 
-#define LAYOUT        "2"
-#define OLDEST_LAYOUT "1" /* can be read, and is raised by whoever writes; 1 to 2: table setting */
+#define LAYOUT 3
+
+/* What an older layout lacks; it can be read as it is, and is raised by whoever writes. */
+static const struct {
+    int since;
+    const char *table;
+    const char *create;
+} additions[] = {
+    {2, "setting", QUERY_CREATE_SETTING},
+    {3, "rewrite", QUERY_CREATE_REWRITE},
+    {3, "rewrite_chunk", QUERY_CREATE_REWRITE_CHUNK},
+};
 /* Serialises the creation of the schema among sessions; the number has no meaning but to be ours ("pgseam"). */
 #define LOCK_JOURNAL "SELECT pg_catalog.pg_advisory_xact_lock(123520911401325)"
 
@@ -87,18 +97,18 @@ check_access(const DbResult *access, const char *privilege, GError **error)
 }
 
 static gboolean
-check_layout(DbConn *conn, gboolean *ret_is_old, GError **error)
+check_layout(DbConn *conn, int *ret_layout, GError **error)
 {
     g_autoptr(DbResult) row = db_query(conn, "SELECT value FROM pgseam.meta WHERE key = 'layout'", DB_NONE, error);
 
     if (row == NULL)
         return FALSE;
-    *ret_is_old = db_rows(row) == 1 && strcmp(db_text(row, 0, "value"), OLDEST_LAYOUT) == 0;
-    if (*ret_is_old || (db_rows(row) == 1 && strcmp(db_text(row, 0, "value"), LAYOUT) == 0))
+    *ret_layout = db_rows(row) == 1 ? (int)db_int(row, 0, "value") : 0;
+    if (*ret_layout >= 1 && *ret_layout <= LAYOUT)
         return TRUE;
     seam_error_set(error, SEAM_ERROR_REFUSED,
                    "the journal in schema pgseam was made by another version of pgseam (layout %s, "
-                   "this one reads %s)",
+                   "this one reads %d)",
                    db_rows(row) == 1 ? db_text(row, 0, "value") : "?", LAYOUT);
     seam_error_hint(error, "use the version that made it");
     return FALSE;
@@ -108,21 +118,21 @@ gboolean
 journal_exists(DbConn *conn, gboolean *ret_exists, GError **error)
 {
     g_autoptr(DbResult) access = db_query(conn, QUERY_JOURNAL_ACCESS, DB_NONE, error);
-    gboolean is_old;
+    int layout;
 
     if (access == NULL || (db_bool(access, 0, "has_schema") && !check_access(access, "may_look", error)))
         return FALSE;
     *ret_exists = db_bool(access, 0, "has_tables");
-    return !*ret_exists || check_layout(conn, &is_old, error);
+    return !*ret_exists || check_layout(conn, &layout, error);
 }
 
 static gboolean
 create_tables(DbConn *conn, gboolean has_schema, GError **error)
 {
-    static const char *const queries[] = {QUERY_CREATE_META,   QUERY_CREATE_MIGRATION, QUERY_CREATE_MIGRATION_LIVE,
-                                          QUERY_CREATE_STEP,   QUERY_CREATE_CHUNK,     QUERY_CREATE_EVENT,
-                                          QUERY_CREATE_LEASE,  QUERY_CREATE_FENCE,     QUERY_CREATE_RUNNER,
-                                          QUERY_CREATE_SETTING};
+    static const char *const queries[] = {QUERY_CREATE_META,  QUERY_CREATE_MIGRATION, QUERY_CREATE_MIGRATION_LIVE,
+                                          QUERY_CREATE_STEP,  QUERY_CREATE_CHUNK,     QUERY_CREATE_EVENT,
+                                          QUERY_CREATE_LEASE, QUERY_CREATE_FENCE,     QUERY_CREATE_RUNNER};
+    g_autofree char *layout = g_strdup_printf("%d", LAYOUT);
 
     if (!has_schema && !db_run(conn, QUERY_CREATE_SCHEMA, DB_NONE, error))
         return FALSE;
@@ -130,33 +140,50 @@ create_tables(DbConn *conn, gboolean has_schema, GError **error)
         if (!db_run(conn, queries[i], DB_NONE, error))
             return FALSE;
     }
-    return db_run(conn, "INSERT INTO pgseam.meta (key, value) VALUES ('layout', '" LAYOUT "') ON CONFLICT DO NOTHING",
-                  DB_NONE, error);
+    for (guint i = 0; i < G_N_ELEMENTS(additions); i++) {
+        if (!db_run(conn, additions[i].create, DB_NONE, error))
+            return FALSE;
+    }
+    return db_run(conn, "INSERT INTO pgseam.meta (key, value) VALUES ('layout', $1) ON CONFLICT DO NOTHING",
+                  DB_ARGS(layout), error);
 }
 
-/* A journal of layout 1 gets the table that it lacks, for everybody who uses the others. */
+/* A table for everybody who uses the others. */
 static gboolean
-upgrade(DbConn *conn, GError **error)
+add_table(DbConn *conn, const char *table, const char *create, GError **error)
 {
     g_autoptr(DbResult) grants = NULL;
 
-    if (!db_run(conn, QUERY_CREATE_SETTING, DB_NONE, error))
+    if (!db_run(conn, create, DB_NONE, error))
         return FALSE;
-    grants = db_query(conn, QUERY_JOURNAL_GRANTS, DB_ARGS("setting"), error);
+    grants = db_query(conn, QUERY_JOURNAL_GRANTS, DB_ARGS(table), error);
     if (grants == NULL)
         return FALSE;
     for (int i = 0; i < db_rows(grants); i++) {
         if (!db_run(conn, db_text(grants, i, "statement"), DB_NONE, error))
             return FALSE;
     }
-    return db_run(conn, "UPDATE pgseam.meta SET value = '" LAYOUT "' WHERE key = 'layout'", DB_NONE, error);
+    return TRUE;
+}
+
+/* An older journal gets the tables that it lacks. */
+static gboolean
+upgrade(DbConn *conn, int from, GError **error)
+{
+    g_autofree char *layout = g_strdup_printf("%d", LAYOUT);
+
+    for (guint i = 0; i < G_N_ELEMENTS(additions); i++) {
+        if (additions[i].since > from && !add_table(conn, additions[i].table, additions[i].create, error))
+            return FALSE;
+    }
+    return db_run(conn, "UPDATE pgseam.meta SET value = $1 WHERE key = 'layout'", DB_ARGS(layout), error);
 }
 
 gboolean
 journal_ensure(DbConn *conn, GError **error)
 {
     g_autoptr(DbResult) access = NULL;
-    gboolean is_old = FALSE;
+    int layout = LAYOUT;
 
     if (!db_run(conn, "BEGIN", DB_NONE, error) || !db_run(conn, LOCK_JOURNAL, DB_NONE, error))
         goto failed;
@@ -165,7 +192,8 @@ journal_ensure(DbConn *conn, GError **error)
         goto failed;
     if (!db_bool(access, 0, "has_tables") && !create_tables(conn, db_bool(access, 0, "has_schema"), error))
         goto failed;
-    if (!check_layout(conn, &is_old, error) || (is_old && !upgrade(conn, error)) || !db_commit(conn, error))
+    if (!check_layout(conn, &layout, error) || (layout < LAYOUT && !upgrade(conn, layout, error)) ||
+        !db_commit(conn, error))
         goto failed;
     return TRUE;
 failed:

@@ -58,6 +58,10 @@ typedef struct RunOptions {
     const char *pause_file;     /* NULL: none */
     const char *throttle_query; /* NULL: none */
     double throttle_query_limit;
+    const char *capture;                     /* of a rewrite: "logical", "trigger" or "auto" */
+    int copy_jobs;                           /* how many sessions copy, build and compare at a time */
+    gboolean postpones_cut_over;             /* a rewrite keeps catching up until it is told to cut over */
+    gint64 snapshot_wait_ms;                 /* how long the cut-over waits for transactions with an older snapshot */
     const char *standbys[MOST_STANDBYS + 1]; /* conninfo strings, ended by NULL */
     BlockerPolicy policies[N_BLOCKER_KINDS];
 } RunOptions;

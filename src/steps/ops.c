@@ -24,6 +24,14 @@ static const StepOps *const table[] = {
     [STEP_DDL_RUN] = &step_ddl_run,
     [STEP_DDL_FINAL] = &step_ddl_final,
     [STEP_PARTITION_DETACH] = &step_partition_detach,
+    [STEP_REWRITE_PREPARE] = &step_rewrite_prepare,
+    [STEP_REWRITE_CAPTURE] = &step_rewrite_capture,
+    [STEP_REWRITE_COPY] = &step_rewrite_copy,
+    [STEP_REWRITE_INDEX] = &step_rewrite_index,
+    [STEP_REWRITE_CATCH_UP] = &step_rewrite_catch_up,
+    [STEP_REWRITE_VERIFY] = &step_rewrite_verify,
+    [STEP_REWRITE_SWAP] = &step_rewrite_swap,
+    [STEP_REWRITE_DROP] = &step_rewrite_drop,
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(table) == STEP_N_KINDS);
 

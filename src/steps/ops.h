@@ -29,5 +29,13 @@ extern const StepOps step_index_reindex;
 extern const StepOps step_ddl_run;
 extern const StepOps step_ddl_final;
 extern const StepOps step_partition_detach;
+extern const StepOps step_rewrite_prepare;
+extern const StepOps step_rewrite_capture;
+extern const StepOps step_rewrite_copy;
+extern const StepOps step_rewrite_index;
+extern const StepOps step_rewrite_catch_up;
+extern const StepOps step_rewrite_verify;
+extern const StepOps step_rewrite_swap;
+extern const StepOps step_rewrite_drop;
 
 #endif

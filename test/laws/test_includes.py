@@ -17,9 +17,10 @@ BELOW = {
     "rules": ("base", "sql", "catalog/facts.h"),
     "plan": ("base", "sql", "rules", "catalog/facts.h"),
     "run": ("base", "sql", "db", "catalog", "rules", "plan"),
-    "steps": ("base", "sql", "db", "catalog", "rules", "plan", "run"),
+    "rewrite": ("base", "db", "catalog", "rules", "plan", "run"),
+    "steps": ("base", "sql", "db", "catalog", "rules", "plan", "run", "rewrite"),
     "report": ("base", "plan", "run/journal.h"),
-    "cli": ("base", "sql", "db", "catalog", "rules", "plan", "run", "steps", "report"),
+    "cli": ("base", "sql", "db", "catalog", "rules", "plan", "run", "rewrite", "steps", "report"),
 }
 # System headers that only one folder may see.
 ONLY_IN = {"pg_query": "sql", "libpq-fe.h": "db", "libpq/": "db"}

@@ -301,7 +301,7 @@ def test_journal_of_an_older_pgseam_is_brought_up_to_date(any_cluster, db):
         assert settings(pgseam)["load_percent"] == 80
         assert db.scalar("SELECT to_regclass('pgseam.setting')") is None
         pgseam.run("throttle", "--load", "40", role="colleague_1")
-        assert db.scalar("SELECT value FROM pgseam.meta WHERE key = 'layout'") == "2"
+        assert db.scalar("SELECT value FROM pgseam.meta WHERE key = 'layout'") == "3"
         assert settings(pgseam)["load_percent"] == 40
         for role, may in (("owner_1", True), ("colleague_1", True), ("stranger_1", False)):
             assert db.scalar("SELECT has_table_privilege(%s, 'pgseam.setting', 'INSERT')", [role]) is may

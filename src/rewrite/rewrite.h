@@ -1,0 +1,74 @@
+/*
+ * One online rewrite (docs/ARCHITECTURE.md, "The online rewrite"): what the plan says, what the journal remembers, and
+ * the sessions that work on it. Belongs to the Run; each step of the rewrite gets the same one.
+ *
+ * A rewrite has a schema of its own, named in each of its steps (PARAM_REWRITE). The shadow table lives in it under the
+ * name of the source, so its indexes, constraints and sequences have their final names from the start, and the cut-over
+ * exchanges the two tables with SET SCHEMA. After it the old table lives there.
+ */
+#ifndef PGSEAM_REWRITE_REWRITE_H
+#define PGSEAM_REWRITE_REWRITE_H
+
+#include "rewrite/flow.h"
+#include "run/run.h"
+
+typedef struct Capture Capture;
+typedef struct Workers Workers;
+
+/* Names of what a rewrite makes in its schema, beside the shadow table. No table of a user's is called so. */
+#define REWRITE_DIRTY   "pgseam_dirty"   /* dirty keys of the source, until the cut-over */
+#define REWRITE_REVERSE "pgseam_reverse" /* dirty keys of the new table, after it */
+
+typedef struct Rewrite {
+    Run *run;
+    const Step *prepare; /* the plan's rewrite.prepare, which holds the parameters of the whole rewrite */
+    char *name;          /* of its schema */
+    char *schema;        /* of the source, unquoted ... */
+    char *table;         /* ... and its name, which is the shadow's, too */
+    /* As in pgseam.rewrite. */
+    gint64 source_oid; /* of the table as it was at the beginning; it keeps its oid when it becomes the old table */
+    gint64 shadow_oid;
+    gint64 filenode;    /* of the source when the copy began */
+    gint64 blocks;      /* of the source when the copy began; -1: it has not */
+    char *capture_kind; /* "logical" or "trigger"; NULL: not chosen yet */
+    char *slot;         /* logical: name of the slot, which is the publication's, too; NULL */
+    gboolean is_capturing;
+    gboolean is_copied;
+    gboolean is_indexed;
+    gboolean is_swapped;
+    int restarts; /* of the copy, because the source's file was another one */
+    gint64 rows_copied;
+    gint64 keys_applied;
+    /* Sessions: opened when first used, registered with the lease. */
+    DbConn *apply; /* catch-up, dirty keys */
+    Capture *capture;
+    Workers *workers;
+    Flow *forward;      /* source -> shadow; read anew when the shadow gets its indexes */
+    Flow *reverse;      /* new -> old, once swapped; NULL before */
+    gint64 dirty_block; /* where the next batch looks for dirty keys first */
+} Rewrite;
+
+/* The rewrite that `step` belongs to, opened if need be. It belongs to the run. Errors: those of db_open(), db_query(),
+ * SEAM_ERROR_DRIFT if the source or the shadow is no longer the table it was. */
+Rewrite *rewrite_of(Run *run, const Step *step, GError **error);
+
+/* Read the flow (again): after the shadow's shape or indexes changed, and after the cut-over. */
+gboolean rewrite_read_flow(Rewrite *rewrite, GError **error);
+
+/* Set columns of the journal's row in the open transaction of `conn`, or in one of its own: `assignments` is SQL
+ * ("is_copied = true"). */
+gboolean rewrite_note(Rewrite *rewrite, DbConn *conn, const char *assignments, GError **error);
+
+/* BEGIN on a session of the rewrite: the fence is checked and held, commits do not wait for a standby. */
+gboolean rewrite_begin(Rewrite *rewrite, DbConn *conn, GError **error);
+
+/* A further session for the rewrite, ticking, registered with the lease so that whoever takes over ends it. `role` is
+ * for application_name. The caller closes. */
+DbConn *rewrite_session(Rewrite *rewrite, const char *role, GError **error);
+
+/* Quoted qualified names; the caller frees. */
+char *rewrite_source_name(const Rewrite *rewrite); /* the application's table: the same name before and after */
+char *rewrite_shadow_name(const Rewrite *rewrite); /* what is in the rewrite's schema: the shadow, then the old one */
+char *rewrite_own_name(const Rewrite *rewrite, const char *name); /* something else in its schema */
+
+#endif
