@@ -92,6 +92,23 @@ check_limits(const RunOptions *run, GError **error)
     return TRUE;
 }
 
+/* "--postpone-cut-over" alone means "=on". GOption would take the next argument, a file, for its value. */
+static void
+spell_out_flags(char **args)
+{
+    for (; *args != NULL && strcmp(*args, "--") != 0; args++) {
+        for (int id = 0; id < SETTING_ON_BLOCKER && g_str_has_prefix(*args, "--"); id++) {
+            const SettingTrait *trait = setting_trait((SettingId)id);
+            char *alone = *args;
+
+            if (trait->flag == NULL || strcmp(alone + strlen("--"), trait->option) != 0)
+                continue;
+            *args = g_strdup_printf("%s=%s", alone, trait->flag);
+            g_free(alone);
+        }
+    }
+}
+
 static gboolean
 take_setting(const char *option, const char *value, gpointer run, GError **error)
 {
@@ -172,6 +189,7 @@ parse(const Command *command, CommonOptions *common, RunOptions *run, char ***ar
     g_autoptr(GOptionContext) context = g_option_context_new(command->arguments);
     int n;
 
+    spell_out_flags(*args);
     g_option_context_set_summary(context, command->help);
     add_groups(context, command, common, run);
     if (!g_option_context_parse_strv(context, args, error))

@@ -38,6 +38,10 @@ typedef struct BlockerPolicy {
 
 typedef enum VacuumPolicy { VACUUM_SLOW, VACUUM_PAUSE, VACUUM_IGNORE, N_VACUUM_POLICIES } VacuumPolicy;
 
+/* What the cut-over of a rewrite does when transactions with an older snapshot outlast snapshot_wait_ms: stop with
+ * SEAM_ERROR_LOCK, or go on, and they find the table empty. */
+typedef enum OldSnapshotPolicy { OLD_SNAPSHOT_WAIT, OLD_SNAPSHOT_PROCEED } OldSnapshotPolicy;
+
 typedef struct RunOptions {
     const char *target;  /* as psql's -d; NULL: PG* variables */
     int lock_budget_ms;  /* how long we may wait for a lock and hold it */
@@ -58,10 +62,11 @@ typedef struct RunOptions {
     const char *pause_file;     /* NULL: none */
     const char *throttle_query; /* NULL: none */
     double throttle_query_limit;
-    const char *capture;                     /* of a rewrite: "logical", "trigger" or "auto" */
-    int copy_jobs;                           /* how many sessions copy, build and compare at a time */
-    gboolean postpones_cut_over;             /* a rewrite keeps catching up until it is told to cut over */
-    gint64 snapshot_wait_ms;                 /* how long the cut-over waits for transactions with an older snapshot */
+    const char *capture;         /* of a rewrite: "logical", "trigger" or "auto" */
+    int copy_jobs;               /* how many sessions copy, build and compare at a time */
+    gboolean postpones_cut_over; /* a rewrite keeps catching up until it is told to cut over */
+    gint64 snapshot_wait_ms;     /* how long the cut-over waits for transactions with an older snapshot */
+    OldSnapshotPolicy on_old_snapshot;
     const char *standbys[MOST_STANDBYS + 1]; /* conninfo strings, ended by NULL */
     BlockerPolicy policies[N_BLOCKER_KINDS];
 } RunOptions;

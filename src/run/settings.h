@@ -25,6 +25,11 @@ typedef enum SettingId {
     SETTING_THROTTLE_QUERY,
     SETTING_THROTTLE_QUERY_LIMIT,
     SETTING_PAUSE_FILE,
+    SETTING_CAPTURE,
+    SETTING_COPY_JOBS,
+    SETTING_POSTPONE_CUT_OVER,
+    SETTING_SNAPSHOT_WAIT,
+    SETTING_ON_OLD_SNAPSHOT,
     SETTING_ON_BLOCKER, /* the first of N_BLOCKER_KINDS */
     N_SETTINGS = SETTING_ON_BLOCKER + N_BLOCKER_KINDS
 } SettingId;
@@ -35,6 +40,7 @@ typedef struct SettingTrait {
     const char *argument; /* "BYTES" */
     const char *doc;
     const char *alias; /* an option's older name, or NULL */
+    const char *flag;  /* what the option alone, without a value, means; NULL: it needs one */
 } SettingTrait;
 
 const SettingTrait *setting_trait(SettingId id);

@@ -74,6 +74,11 @@ test_values(void)
     assert_round(SETTING_THROTTLE_QUERY_LIMIT, "-2.5", "-2.5");
     assert_round(SETTING_PAUSE_FILE, "/tmp/x", "/tmp/x");
     assert_round(SETTING_ON_VACUUM, "ignore", "ignore");
+    assert_round(SETTING_CAPTURE, "trigger", "trigger");
+    assert_round(SETTING_COPY_JOBS, "64", "64");
+    assert_round(SETTING_POSTPONE_CUT_OVER, "on", "on");
+    assert_round(SETTING_SNAPSHOT_WAIT, "5min", "5min");
+    assert_round(SETTING_ON_OLD_SNAPSHOT, "proceed", "proceed");
     assert_round((SettingId)(SETTING_ON_BLOCKER + BLOCKER_IDLE), "terminate:30", "terminate:30s");
     assert_round((SettingId)(SETTING_ON_BLOCKER + BLOCKER_ACTIVE), "cancel", "cancel:10s");
     assert_round((SettingId)(SETTING_ON_BLOCKER + BLOCKER_PREPARED), "give-up", "give-up:0s");
@@ -101,6 +106,12 @@ test_what_cannot_be(void)
     assert_refused("batch-ms", "0");
     assert_refused("max-batch", "-1");
     assert_refused("throttle-query-limit", "nan");
+    assert_refused("capture", "wal");
+    assert_refused("copy-jobs", "0");
+    assert_refused("copy-jobs", "65");
+    assert_refused("postpone-cut-over", "maybe");
+    assert_refused("snapshot-wait", "long");
+    assert_refused("on-old-snapshot", "ignore");
     assert_refused("standby", "host=db2 password=secret");
     assert_refused("standby", "postgresql://me:secret@db2/shop");
     assert_refused("on-blocker", "idle-in-transaction=cancel");
