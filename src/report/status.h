@@ -9,6 +9,12 @@
 /* Seconds that the backfill still needs at its pace so far; -1 if unknown. */
 double status_eta(const JournalMigration *migration);
 
+/* How much of the table's blocks the copy has done. */
+double status_rewrite_percent(const JournalRewrite *rewrite);
+
+/* Seconds until the rows are copied, at the pace so far; -1 if unknown, or done, or nobody runs it. */
+double status_rewrite_eta(const JournalMigration *migration, const JournalRewrite *rewrite);
+
 /* {"migrations": [{name, state, phase, steps_done, steps_total, rows_done, rows_total, eta_s, reason, ...}]}. The
  * caller frees. */
 char *status_to_json(const GPtrArray *migrations);

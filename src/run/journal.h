@@ -36,6 +36,28 @@ const char *stage_name(Stage stage);
 
 typedef enum StepStatus { STEP_PENDING, STEP_RUNNING, STEP_DONE, STEP_UNDONE } StepStatus;
 
+/* How far an online rewrite is. */
+typedef struct JournalRewrite {
+    gint64 migration;
+    char *table;       /* qualified and quoted */
+    char *phase;       /* what it does now, in the engine's words; NULL: has not begun */
+    char *capture;     /* "logical" or "trigger"; NULL: not chosen yet ... */
+    char *capture_why; /* ... and why it was */
+    gint64 blocks;     /* of the table when the copy began; -1: it has not */
+    gint64 blocks_done;
+    gint64 rows_copied;
+    double copy_s; /* time that the copy took so far; 0: has not begun */
+    gint64 dirty_keys;
+    gint64 keys_applied;
+    int restarts; /* of the copy */
+    int swap_ms;  /* how long the application could not write at the cut-over; -1: has not been */
+    gboolean is_copied;
+    gboolean is_indexed;
+    gboolean is_verified;
+    gboolean is_swapped;
+    gboolean is_dropped;
+} JournalRewrite;
+
 typedef struct JournalMigration {
     gint64 id;
     char *name;
@@ -51,6 +73,7 @@ typedef struct JournalMigration {
     char *runner;      /* "start, pid 4711 on web-1" or NULL */
     char *created_at;
     char *changed_at;
+    GPtrArray *rewrites; /* JournalRewrite; empty where it has none */
 } JournalMigration;
 
 /* Whether there is a journal at all. */
@@ -72,6 +95,10 @@ gboolean journal_check_name(DbConn *conn, const char *name, GError **error);
 
 /* All migrations, newest first, or those of one name. The caller unrefs. */
 GPtrArray *journal_list(DbConn *conn, const char *name, GError **error);
+
+/* Give each migration of such a list its rewrites; `name` as in journal_list(). A journal that is older than rewrites
+ * has none. */
+gboolean journal_read_rewrites(DbConn *conn, const char *name, GPtrArray *migrations, GError **error);
 
 /* The one that is meant: the newest of that name, or without a name the one that is under way. SEAM_ERROR_REFUSED if
  * there is none or more than one. */

@@ -36,6 +36,7 @@ journal_migration_free(JournalMigration *migration)
     g_free(migration->runner);
     g_free(migration->created_at);
     g_free(migration->changed_at);
+    g_clear_pointer(&migration->rewrites, g_ptr_array_unref);
     g_free(migration);
 }
 
@@ -72,6 +73,8 @@ journal_list(DbConn *conn, const char *name, GError **error)
     list = g_ptr_array_new_with_free_func((GDestroyNotify)journal_migration_free);
     for (int i = 0; i < db_rows(rows); i++)
         g_ptr_array_add(list, read_migration(rows, i));
+    if (!journal_read_rewrites(conn, name, list, error))
+        g_clear_pointer(&list, g_ptr_array_unref);
     return list;
 }
 
