@@ -1,25 +1,11 @@
 #include "db/conn.h"
 
 #include <errno.h>
-#include <libpq-fe.h>
 #include <poll.h>
 #include <string.h>
 
 #include "base/error.h"
-
-struct DbConn {
-    PGconn *pg;
-    char *search_path;
-    char *time_zone;
-    char *date_style;
-    char *place;
-    gboolean is_standby; /* what the caller asked for */
-    DbSettings settings;
-    unsigned tick_ms;
-    DbTick tick;
-    gpointer tick_data;
-    gboolean forgoes_cancel;
-};
+#include "db/session.h"
 
 #define OLDEST_SERVER      140000
 #define CANCEL_PATIENCE_MS 10000
@@ -31,8 +17,14 @@ ignore_notice(void *data, const char *message)
     g_debug("%s", message);
 }
 
-static void
-set_lost(const DbConn *conn, GError **error)
+void
+session_mute(DbConn *conn)
+{
+    PQsetNoticeProcessor(conn->pg, ignore_notice, NULL);
+}
+
+void
+session_set_lost(const DbConn *conn, GError **error)
 {
     g_autofree char *message = g_strstrip(g_strdup(PQerrorMessage(conn->pg)));
 
@@ -40,8 +32,8 @@ set_lost(const DbConn *conn, GError **error)
                    message[0] != '\0' ? message : "no reason given");
 }
 
-static void
-set_sql_error(const DbConn *conn, const DbResult *result, GError **error)
+void
+session_set_sql_error(const DbConn *conn, const DbResult *result, GError **error)
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -49,7 +41,7 @@ set_sql_error(const DbConn *conn, const DbResult *result, GError **error)
     const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
 
     if (message == NULL) {
-        set_lost(conn, error);
+        session_set_lost(conn, error);
         return;
     }
     /* Class 57P: the server ends this session (terminated, shutting down); the socket may not have noticed yet. */
@@ -63,8 +55,8 @@ set_sql_error(const DbConn *conn, const DbResult *result, GError **error)
         seam_error_hint(error, "%s", hint);
 }
 
-static void
-send_cancel(DbConn *conn)
+void
+session_send_cancel(DbConn *conn)
 {
     char buffer[256];
     PGcancel *cancel = PQgetCancel(conn->pg);
@@ -74,9 +66,8 @@ send_cancel(DbConn *conn)
     PQfreeCancel(cancel);
 }
 
-/* Wait until libpq has a whole result or the tick says stop. TRUE: a result can be fetched without blocking. */
-static gboolean
-wait_for_result(DbConn *conn, GError **error)
+gboolean
+session_wait(DbConn *conn, GError **error)
 {
     gint64 give_up = 0; /* monotonic microseconds, once the tick asked to stop */
     GError *stopped = NULL;
@@ -91,7 +82,7 @@ wait_for_result(DbConn *conn, GError **error)
         if (stopped == NULL && conn->tick != NULL && ready <= 0 && !conn->tick(conn->tick_data, &stopped)) {
             if (conn->forgoes_cancel)
                 break;
-            send_cancel(conn);
+            session_send_cancel(conn);
             give_up = g_get_monotonic_time() + CANCEL_PATIENCE_MS * 1000;
         }
         if (stopped != NULL && g_get_monotonic_time() > give_up)
@@ -104,6 +95,14 @@ wait_for_result(DbConn *conn, GError **error)
     return TRUE;
 }
 
+void
+session_set_unreachable(const DbConn *conn, GError **error)
+{
+    g_autofree char *message = g_strstrip(g_strdup(PQerrorMessage(conn->pg)));
+
+    seam_error_set(error, SEAM_ERROR_LOST, "cannot connect: %s", message);
+}
+
 static gboolean
 is_success(const DbResult *result)
 {
@@ -112,16 +111,14 @@ is_success(const DbResult *result)
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
 }
 
-/* Take all results of the statement, keep the last; NULL where the wait was ended. A statement that succeeded before
- * the cancel reached it has succeeded (a COMMIT above all): whoever wanted to stop is asked again at the next one. */
-static DbResult *
-fetch(DbConn *conn, GError **error)
+DbResult *
+session_fetch(DbConn *conn, GError **error)
 {
     DbResult *last = NULL;
     DbResult *next;
     GError *stopped = NULL;
 
-    wait_for_result(conn, &stopped);
+    session_wait(conn, &stopped);
     if (stopped != NULL && PQisBusy(conn->pg)) {
         g_propagate_error(error, stopped);
         return NULL; /* the server does not even answer the cancel: the connection stays busy and is of no more use */
@@ -139,7 +136,7 @@ fetch(DbConn *conn, GError **error)
     }
     g_clear_error(&stopped);
     if (last == NULL)
-        set_lost(conn, error);
+        session_set_lost(conn, error);
     return last;
 }
 
@@ -149,15 +146,15 @@ db_query(DbConn *conn, const char *sql, int n_values, const char *const *values,
     g_autoptr(DbResult) result = NULL;
 
     if (!PQsendQueryParams(conn->pg, sql, n_values, NULL, values, NULL, NULL, 0)) {
-        set_lost(conn, error);
+        session_set_lost(conn, error);
         return NULL;
     }
-    result = fetch(conn, error);
+    result = session_fetch(conn, error);
     if (result == NULL)
         return NULL;
     if (is_success(result))
         return g_steal_pointer(&result);
-    set_sql_error(conn, result, error);
+    session_set_sql_error(conn, result, error);
     return NULL;
 }
 
@@ -254,13 +251,13 @@ pin_settings(DbConn *conn, GError **error)
 }
 
 /* What stands before the target yields to it, what stands after it wins (manual, PQconnectdbParams). */
-static PGconn *
-connect_to(const char *target, const char *application_name, gboolean is_standby)
+PGconn *
+session_connect(const char *target, const char *application_name, const char *connect_s, const char *replication)
 {
-    const char *const keys[] = {"connect_timeout",           "dbname", "application_name", "client_encoding",
-                                "fallback_application_name", NULL};
-    const char *const values[] = {
-        is_standby ? STANDBY_CONNECT_S : NULL, target, application_name, "UTF8", "pgseam", NULL};
+    const char *const keys[] = {
+        "connect_timeout", "dbname", "application_name", "client_encoding", "fallback_application_name",
+        "replication",     NULL};
+    const char *const values[] = {connect_s, target, application_name, "UTF8", "pgseam", replication, NULL};
 
     return PQconnectdbParams(keys, values, 1);
 }
@@ -293,15 +290,14 @@ open_session(const char *target, const char *application_name, gboolean is_stand
     g_autoptr(DbConn) conn = g_new0(DbConn, 1);
 
     conn->is_standby = is_standby;
-    conn->pg = connect_to(target, application_name, is_standby);
+    conn->pg = session_connect(target, application_name, is_standby ? STANDBY_CONNECT_S : NULL, NULL);
     if (PQstatus(conn->pg) != CONNECTION_OK) {
-        g_autofree char *message = g_strstrip(g_strdup(PQerrorMessage(conn->pg)));
-        seam_error_set(error, SEAM_ERROR_LOST, "cannot connect: %s", message);
+        session_set_unreachable(conn, error);
         seam_error_hint(error, "say where with %s (a name, conninfo string or URI) or the PG* variables, as with psql",
                         is_standby ? "--standby" : "-d");
         return NULL;
     }
-    PQsetNoticeProcessor(conn->pg, ignore_notice, NULL);
+    session_mute(conn);
     if (!check_server(conn, error) || !read_settings(conn, error) || !pin_settings(conn, error))
         return NULL;
     conn->place = g_strcmp0(PQport(conn->pg), "5432") == 0
