@@ -2,22 +2,21 @@
 
 #include <string.h>
 
-static const char look_at_users[] = "SELECT count(*), sum(balance) FROM users";
-static const char look_at_one[] = "SELECT id, name FROM users LIMIT 1";
-static const char look_at_order[] = "SELECT id, total FROM orders LIMIT 1";
+#define LOOK(member) offsetof(Application, member)
 
-/* `first` begins the stay, `last` ends it. */
+/* `first` begins the stay, `last` ends it: members of Application; 0 is none, for a first one SELECT 1. */
 static const struct {
     const char *name;
     const char *begin;
-    const char *first[2];
-    const char *last;
+    gsize first[2];
+    gsize last;
     int shortest;
     int longest;
 } kinds[GUEST_KINDS] = {
-    [GUEST_READER] = {"reader", "BEGIN ISOLATION LEVEL REPEATABLE READ", {look_at_users}, look_at_users, 1000, 3000},
-    [GUEST_IDLE] = {"idle", "BEGIN", {look_at_one, look_at_order}, NULL, 500, 2000},
-    [GUEST_SNAPSHOT] = {"snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ", {"SELECT 1"}, look_at_users, 1000, 3000},
+    [GUEST_READER] =
+        {"reader", "BEGIN ISOLATION LEVEL REPEATABLE READ", {LOOK(look_at_all)}, LOOK(look_at_all), 1000, 3000},
+    [GUEST_IDLE] = {"idle", "BEGIN", {LOOK(look_at_one), LOOK(look_at_other)}, 0, 500, 2000},
+    [GUEST_SNAPSHOT] = {"snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ", {0}, LOOK(look_at_all), 1000, 3000},
 };
 
 typedef struct {
@@ -103,29 +102,38 @@ static void
 compare_looks(const Guest *guest, const PGresult *before, const PGresult *after)
 {
     Stats *stats = guest->owner->load->stats;
+    const char *table = guest->owner->load->application->table;
 
     if (strcmp(PQgetvalue(after, 0, 0), "0") == 0)
-        stats_mismatch(stats, "%s: users is empty for its snapshot", guest->name);
+        stats_mismatch(stats, "%s: %s is empty for its snapshot", guest->name, table);
     if (guest->kind != GUEST_READER)
         return;
     for (int column = 0; column < 2; column++)
         if (strcmp(PQgetvalue(before, 0, column), PQgetvalue(after, 0, column)) != 0)
-            stats_mismatch(stats, "%s: %s of users changed within one snapshot: %s, then %s", guest->name,
-                           PQfname(after, column), PQgetvalue(before, 0, column), PQgetvalue(after, 0, column));
+            stats_mismatch(stats, "%s: %s of %s changed within one snapshot: %s, then %s", guest->name,
+                           PQfname(after, column), table, PQgetvalue(before, 0, column), PQgetvalue(after, 0, column));
+}
+
+static const char *
+look_of(const Application *application, gsize member)
+{
+    return member == 0 ? NULL : G_STRUCT_MEMBER(const char *, application, member);
 }
 
 static void
 guest_stay(Guest *guest, PGconn *conn)
 {
     Disturber *owner = guest->owner;
-    const char *const *first = kinds[guest->kind].first;
-    const char *last = kinds[guest->kind].last;
+    const Application *application = owner->load->application;
+    const char *first[2] = {look_of(application, kinds[guest->kind].first[0]),
+                            look_of(application, kinds[guest->kind].first[1])};
+    const char *last = look_of(application, kinds[guest->kind].last);
     g_autoptr(PGresult) before = NULL;
     g_autoptr(PGresult) after = NULL;
 
     if (!guest_command(guest, conn, kinds[guest->kind].begin))
         return;
-    before = guest_query(guest, conn, first[0]);
+    before = guest_query(guest, conn, first[0] != NULL ? first[0] : "SELECT 1");
     if (before == NULL || (first[1] != NULL && !guest_command(guest, conn, first[1])))
         return;
     g_atomic_int_set(&guest->ready, TRUE);

@@ -5,9 +5,7 @@
 typedef struct {
     Load *load;
     GThread *thread;
-    Slot *slot;
-    Version version;
-    int number;
+    gpointer worker;
     gint stop;
     gint ready;
 } Client;
@@ -19,10 +17,10 @@ struct Fleet {
 };
 
 static void
-client_work(Client *client, Worker *worker)
+client_work(Client *client)
 {
     Load *load = client->load;
-    Session *session = &worker->session;
+    Session *session = client->worker;
 
     while (!g_atomic_int_get(&client->stop)) {
         if (session->conn == NULL && !session_open(session)) {
@@ -35,7 +33,7 @@ client_work(Client *client, Worker *worker)
         session->sent = 0;
         if (g_atomic_int_get(&client->stop))
             break;
-        if (!work_step(worker) && !session_recover(session))
+        if (!load->application->step(client->worker) && !session_recover(session))
             session_close(session);
     }
     session_close(session);
@@ -45,26 +43,9 @@ static gpointer
 client_main(gpointer data)
 {
     Client *client = data;
-    Load *load = client->load;
-    Worker worker = {
-        .model = load->model,
-        .slot = client->slot,
-        .random = g_rand_new_with_seed(load->seed + (guint32)client->slot->number * 7919u + client->version),
-        .changes = g_array_new(FALSE, FALSE, sizeof(Change)),
-        .run_name = load->run_name,
-    };
 
-    worker.session = (Session){.stats = load->stats,
-                               .random = worker.random,
-                               .version = client->version,
-                               .conninfo = load->conninfo,
-                               .path = load->path[client->version]};
-    g_snprintf(worker.session.name, sizeof worker.session.name, "shop %s %d", version_name(client->version),
-               client->number);
-    client_work(client, &worker);
-    g_array_unref(worker.changes);
-    g_rand_free(worker.random);
-    model_return_slot(load->model, client->slot);
+    client_work(client);
+    client->load->application->dismiss(client->worker);
     return NULL;
 }
 
@@ -108,25 +89,31 @@ fleet_free(Fleet *fleet)
 gboolean
 fleet_resize(Fleet *fleet, Version version, int count, GError **error)
 {
+    Load *load = fleet->load;
     GPtrArray *clients = fleet->clients[version];
 
-    if (count < 0 || count > SLOTS) {
-        g_set_error(error, LOAD_ERROR, 0, "the number of clients must be from 0 to %d", SLOTS);
+    if (count < 0 || count > load->application->most_clients) {
+        g_set_error(error, LOAD_ERROR, 0, "the number of clients must be from 0 to %d",
+                    load->application->most_clients);
         return FALSE;
     }
     shrink(fleet, version, (guint)count);
     while (clients->len < (guint)count) {
-        Slot *slot = model_take_slot(fleet->load->model, fleet->random);
+        Session *session = load->application->employ(load, version, fleet->random);
         Client *client = NULL;
-        if (slot == NULL) {
-            g_set_error(error, LOAD_ERROR, 0, "old and new clients together must be at most %d", SLOTS);
+        if (session == NULL) {
+            g_set_error(error, LOAD_ERROR, 0, "old and new clients together must be at most %d",
+                        load->application->most_clients);
             return FALSE;
         }
+        session->stats = load->stats;
+        session->version = version;
+        session->conninfo = load->conninfo;
+        session->path = load->path[version];
+        g_snprintf(session->name, sizeof session->name, "shop %s %u", version_name(version), clients->len + 1);
         client = g_new0(Client, 1);
-        client->load = fleet->load;
-        client->slot = slot;
-        client->version = version;
-        client->number = (int)clients->len + 1;
+        client->load = load;
+        client->worker = session;
         g_ptr_array_add(clients, client);
         client->thread = g_thread_new("client", client_main, client);
     }

@@ -1,3 +1,5 @@
+#include "applications.h"
+#include "orders.h"
 #include "run.h"
 #include "shop.h"
 
@@ -9,6 +11,7 @@
 static void
 free_options(RunOptions *options)
 {
+    g_free(options->shape);
     g_free(options->conninfo);
     g_free(options->path[0]);
     g_free(options->path[1]);
@@ -17,7 +20,8 @@ free_options(RunOptions *options)
 static gboolean
 parse(int *argc, char ***argv, const GOptionEntry *entries, GError **error)
 {
-    g_autoptr(GOptionContext) context = g_option_context_new("init|run - a shop under load");
+    g_autoptr(GOptionContext) context =
+        g_option_context_new("init|run|orders-init|orders-run - an application under load");
 
     g_option_context_add_main_entries(context, entries, NULL);
     return g_option_context_parse(context, argc, argv, error);
@@ -47,9 +51,28 @@ command_init(int argc, char **argv, GError **error)
 }
 
 static gboolean
-command_run(int argc, char **argv, GError **error)
+command_orders_init(int argc, char **argv, GError **error)
 {
-    RunOptions options = {.clients = {2, 0}, .rate = 1000, .seed = 1};
+    gint64 rows = 100000;
+    g_autofree char *conninfo = NULL;
+    g_autofree char *shape = NULL;
+    const GOptionEntry entries[] = {
+        {"dbname", 'd', 0, G_OPTION_ARG_STRING, &conninfo, "Database", "CONNINFO"},
+        {"shape", 0, 0, G_OPTION_ARG_STRING, &shape, "What the key is: int (default), uuid, ...", "SHAPE"},
+        {"rows", 0, 0, G_OPTION_ARG_INT64, &rows, "Rows of the table", "N"},
+        {0}};
+    g_autoptr(PGconn) conn = NULL;
+
+    if (!parse(&argc, &argv, entries, error))
+        return FALSE;
+    conn = shop_connect(conninfo, "pgseam-load orders-init", error);
+    return conn != NULL && orders_create(conn, shape, rows, error);
+}
+
+static gboolean
+command_run(const Application *application, int argc, char **argv, GError **error)
+{
+    RunOptions options = {.application = application, .clients = {2, 0}, .rate = 1000, .seed = 1};
     const GOptionEntry entries[] = {
         {"dbname", 'd', 0, G_OPTION_ARG_STRING, &options.conninfo, "Database", "CONNINFO"},
         {"old", 0, 0, G_OPTION_ARG_INT, &options.clients[0], "Clients of the old version", "N"},
@@ -58,6 +81,7 @@ command_run(int argc, char **argv, GError **error)
         {"new-path", 0, 0, G_OPTION_ARG_STRING, &options.path[1], "search_path of the new version", "PATH"},
         {"rate", 0, 0, G_OPTION_ARG_DOUBLE, &options.rate, "Statements a second, 0 for flat out", "R"},
         {"seed", 0, 0, G_OPTION_ARG_INT, &options.seed, "Seed of the random numbers", "S"},
+        {"shape", 0, 0, G_OPTION_ARG_STRING, &options.shape, "orders-run: what the key is", "SHAPE"},
         {"duration", 0, 0, G_OPTION_ARG_DOUBLE, &options.duration, "End after so many seconds", "SEC"},
         {0}};
     gboolean ok = parse(&argc, &argv, entries, error) && run_load(&options, error);
@@ -77,9 +101,13 @@ main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "init") == 0) {
         ok = command_init(argc - 1, argv + 1, &error);
     } else if (argc > 1 && strcmp(argv[1], "run") == 0) {
-        ok = command_run(argc - 1, argv + 1, &error);
+        ok = command_run(&shop_application, argc - 1, argv + 1, &error);
+    } else if (argc > 1 && strcmp(argv[1], "orders-init") == 0) {
+        ok = command_orders_init(argc - 1, argv + 1, &error);
+    } else if (argc > 1 && strcmp(argv[1], "orders-run") == 0) {
+        ok = command_run(&orders_application, argc - 1, argv + 1, &error);
     } else {
-        fputs("usage: pgseam-load init|run [options], see --help\n", stderr);
+        fputs("usage: pgseam-load init|run|orders-init|orders-run [options], see --help\n", stderr);
         return 2;
     }
     if (!ok)

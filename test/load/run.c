@@ -1,6 +1,5 @@
 #include "run.h"
 
-#include "baseline.h"
 #include "compare.h"
 #include "disturb.h"
 #include "fleet.h"
@@ -51,7 +50,7 @@ acknowledge(const char *command, const GError *error)
 }
 
 static void
-write_model(const Run *run, JsonBuilder *json)
+write_model(Run *run, JsonBuilder *json)
 {
     Comparison comparison = {.samples = g_ptr_array_new_with_free_func(g_free)};
     g_autoptr(GError) error = NULL;
@@ -63,7 +62,7 @@ write_model(const Run *run, JsonBuilder *json)
         g_clear_error(&error);
         comparison.mismatches = stats_mismatches(run->load.stats, comparison.samples);
         conn = shop_connect(run->load.conninfo, "pgseam-load compare", &error);
-        done = conn != NULL && compare_all(conn, run->load.model, &comparison, &error);
+        done = conn != NULL && run->load.application->compare(conn, &run->load, &comparison, &error);
         if (done || g_get_monotonic_time() > deadline || (conn != NULL && PQstatus(conn) == CONNECTION_OK))
             break;
         g_ptr_array_set_size(comparison.samples, 0);
@@ -117,7 +116,7 @@ obey(Run *run, const char *verb, const char *argument, GError **error)
     double number = g_ascii_strtod(argument, &end);
 
     if (strcmp(verb, "ignore") == 0 && *argument != '\0') {
-        model_ignore(run->load.model, argument);
+        run->load.application->ignore(&run->load, argument);
         return TRUE;
     }
     if (strcmp(verb, "disturb") == 0 && (strcmp(argument, "on") == 0 || strcmp(argument, "off") == 0)) {
@@ -204,12 +203,8 @@ static gboolean
 prepare(Run *run, const RunOptions *options, GError **error)
 {
     g_autoptr(PGconn) conn = shop_connect(options->conninfo, "pgseam-load", error);
-    Shop shop = {0};
 
-    if (conn == NULL || !shop_detect(conn, &shop, error))
-        return FALSE;
-    run->load.model = model_new(&shop);
-    return baseline_adopt(conn, run->load.model, error);
+    return conn != NULL && run->load.application->prepare(&run->load, conn, error);
 }
 
 static void
@@ -245,7 +240,10 @@ conduct(Run *run, const RunOptions *options, GError **error)
 gboolean
 run_load(const RunOptions *options, GError **error)
 {
-    Run run = {.load = {.conninfo = options->conninfo, .seed = (guint32)options->seed}};
+    Run run = {.load = {.application = options->application,
+                        .shape = options->shape,
+                        .conninfo = options->conninfo,
+                        .seed = (guint32)options->seed}};
     GError *failure = NULL;
 
     run.input = g_string_new(NULL);
@@ -255,7 +253,7 @@ run_load(const RunOptions *options, GError **error)
     pace_init(&run.load.pace, options->rate);
     if (prepare(&run, options, &failure))
         conduct(&run, options, &failure);
-    g_clear_pointer(&run.load.model, model_free);
+    run.load.application->free(&run.load);
     pace_clear(&run.load.pace);
     g_string_free(run.input, TRUE);
     g_free(run.load.run_name);

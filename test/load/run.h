@@ -2,9 +2,11 @@
 #ifndef LOAD_RUN_H
 #define LOAD_RUN_H
 
-#include <glib.h>
+#include "fleet.h"
 
 typedef struct {
+    const Application *application;
+    char *shape;
     char *conninfo;
     char *path[2];
     int clients[2];

@@ -7,25 +7,17 @@
 #include "shop.h"
 #include "stats.h"
 
-typedef enum {
-    STATEMENT_POINT,
-    STATEMENT_JOIN,
-    STATEMENT_ORDER,
-    STATEMENT_BALANCE,
-    STATEMENT_PROFILE,
-    STATEMENT_ADD_USER,
-    STATEMENT_UPSERT,
-    STATEMENT_ADD_ORDER,
-    STATEMENT_ADD_ITEMS,
-    STATEMENT_UPDATE_ORDER,
-    STATEMENT_DELETE_ORDER,
-    STATEMENT_DELETE_USER,
-    STATEMENTS
-} StatementId;
+/* A statement of an application; where the new version says nothing else (NULL), it says the same. */
+typedef struct {
+    const char *name;
+    const char *sql[VERSIONS];
+} Statement;
 
 typedef struct {
     PGconn *conn;
     Stats *stats;
+    const Statement *statements;
+    int n_statements;
     GRand *random;
     Version version;
     char name[32];
@@ -35,6 +27,9 @@ typedef struct {
     int sent;
     /* Whether the last failed statement may have been carried out nevertheless. */
     gboolean unknown;
+    /* Whether a changed result type is something this application knows how to meet: by preparing anew. */
+    gboolean prepares_anew;
+    gboolean is_stale;
     /* SQLSTATE with which the server has ended the connection. */
     char last_words[6];
 } Session;
@@ -55,12 +50,12 @@ gboolean session_open(Session *session);
 void session_close(Session *session);
 
 /* Runs a statement of the application, prepared or not by chance. NULL on failure. */
-PGresult *session_run(Session *session, StatementId id, const Params *params);
+PGresult *session_run(Session *session, int id, const Params *params);
 
 /* Runs a plain command such as BEGIN. FALSE on failure. */
 gboolean session_command(Session *session, const char *sql);
 
-/* Rolls back if need be. FALSE when the connection is lost. */
+/* Rolls back, and prepares anew, if need be. FALSE when the connection is lost. */
 gboolean session_recover(Session *session);
 
 #endif

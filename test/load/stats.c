@@ -36,6 +36,7 @@ struct Stats {
     gint64 transactions;
     gint64 errors;
     gint64 mismatches;
+    gint64 plans_changed;
     Histogram latency[VERSIONS];
     GHashTable *by_sqlstate;
     GPtrArray *error_samples;
@@ -146,6 +147,14 @@ stats_error(Stats *stats, const char *client, const char *sqlstate, const char *
     sample->statement = g_strdup(statement);
     sample->client = g_strdup(client);
     g_ptr_array_add(stats->error_samples, sample);
+}
+
+void
+stats_plan_changed(Stats *stats)
+{
+    g_autoptr(GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new(&stats->lock);
+
+    stats->plans_changed++;
 }
 
 void
@@ -281,6 +290,7 @@ stats_write(Stats *stats, JsonBuilder *json)
     add_double(json, "seconds", seconds);
     add_double(json, "rate", (double)all->count / seconds);
     write_errors(stats, json);
+    add_int(json, "plans_changed", stats->plans_changed);
     write_histogram(all, json, "latency_ms");
     json_builder_set_member_name(json, "latency_by_version");
     json_builder_begin_object(json);

@@ -24,6 +24,9 @@ void stats_transaction(Stats *stats);
 /* One error; without an SQLSTATE it counts as 08006 (connection failure). */
 void stats_error(Stats *stats, const char *client, const char *sqlstate, const char *message, const char *statement);
 
+/* A prepared statement that had to be prepared anew because its result type changed (0A000). */
+void stats_plan_changed(Stats *stats);
+
 /* A client read or changed something else than the model says. */
 void stats_mismatch(Stats *stats, const char *format, ...) G_GNUC_PRINTF(2, 3);
 

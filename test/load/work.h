@@ -2,8 +2,28 @@
 #ifndef LOAD_WORK_H
 #define LOAD_WORK_H
 
+#include "fleet.h"
 #include "model.h"
 #include "session.h"
+
+typedef enum {
+    STATEMENT_POINT,
+    STATEMENT_JOIN,
+    STATEMENT_ORDER,
+    STATEMENT_BALANCE,
+    STATEMENT_PROFILE,
+    STATEMENT_ADD_USER,
+    STATEMENT_UPSERT,
+    STATEMENT_ADD_ORDER,
+    STATEMENT_ADD_ITEMS,
+    STATEMENT_UPDATE_ORDER,
+    STATEMENT_DELETE_ORDER,
+    STATEMENT_DELETE_USER,
+    STATEMENTS
+} StatementId;
+
+/* What the two versions of the shop say (shop_statements.c). */
+extern const Statement shop_statements[STATEMENTS];
 
 typedef struct {
     Session session;

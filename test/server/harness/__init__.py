@@ -4,10 +4,10 @@ from .clients import Clients, Traffic
 from .cluster import Cluster, installed_majors, server_bin
 from .crowd import Crowd
 from .database import Database
-from .load import Load, Report, init_shop
+from .load import Load, Report, init_orders, init_shop
 from .tool import Pgseam, Result
 
 __all__ = [
-    "Clients", "Cluster", "Crowd", "Database", "Load", "Pgseam", "Report", "Result", "Traffic", "init_shop", "installed_majors",
-    "server_bin",
+    "Clients", "Cluster", "Crowd", "Database", "Load", "Pgseam", "Report", "Result", "Traffic", "init_orders", "init_shop",
+    "installed_majors", "server_bin",
 ]

@@ -24,6 +24,13 @@ def init_shop(db, users=20000, orders_per_user=2, items_per_order=2, role=None):
     )
 
 
+def init_orders(db, rows=100000, shape="int", role=None):
+    """Creates and fills the table that is rewritten, and those that refer to it: see test/load/README.md, "The orders"."""
+    subprocess.run(
+        [load_binary(), "orders-init", "-d", db.dsn_for(role), "--shape", shape, "--rows", str(rows)], check=True, timeout=600,
+    )
+
+
 @dataclasses.dataclass
 class Report:
     """What a run has seen, see test/load/README.md. `model` is empty in an intermediate one."""
@@ -38,6 +45,7 @@ class Report:
     latency_ms: dict = dataclasses.field(default_factory=dict)
     latency_by_version: dict = dataclasses.field(default_factory=dict)
     slowest: list = dataclasses.field(default_factory=list)
+    plans_changed: int = 0
     read_mismatches: int = 0
     monitor_looks: int = 0
     lock_wait_max_ms: float = 0
@@ -87,15 +95,17 @@ def pretty(value):
 class Load:
     """Clients of the shop: `with Load(db) as load: ...; load.stop().assert_clean()`."""
 
-    def __init__(self, db, old=2, new=0, rate=2000, disturb=False, *, role=None, seed=1, old_path=None, new_path=None):
+    def __init__(self, db, old=2, new=0, rate=2000, disturb=False, *, role=None, seed=1, old_path=None, new_path=None,
+                 orders=None):
+        """`orders` is the shape of its key if that is the application, None for the shop."""
         self.db = db
         self.report = None
         self.disturbed = disturb
         self.arguments = [
-            load_binary(), "run", "-d", db.dsn_for(role), "--old", str(old), "--new", str(new), "--rate", str(rate),
+            load_binary(), "orders-run" if orders else "run", "-d", db.dsn_for(role), "--old", str(old), "--new", str(new), "--rate", str(rate),
             "--seed", str(seed),
         ]
-        for option, path in (("--old-path", old_path), ("--new-path", new_path)):
+        for option, path in (("--old-path", old_path), ("--new-path", new_path), ("--shape", orders)):
             if path is not None:
                 self.arguments += [option, path]
         self.process = None
