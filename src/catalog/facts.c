@@ -42,6 +42,8 @@ column_free(FactColumn *column)
     g_free(column->default_expr);
     g_free(column->storage);
     g_free(column->compression);
+    g_free(column->sequence);
+    g_free(column->sequence_type);
     g_clear_pointer(&column->options, g_ptr_array_unref);
     g_free(column);
 }
@@ -353,6 +355,9 @@ fingerprint_table(GPtrArray *lines, const FactTable *table)
     for (guint i = 0; i < table->columns->len; i++) {
         const FactColumn *column = g_ptr_array_index(table->columns, i);
 
+        if (column->sequence != NULL)
+            add_line(lines, table, "column %s owns %s of type %s", column->name, column->sequence,
+                     column->sequence_type);
         add_line(lines, table, "column %d %s %s%s%s%s%s%s", column->number, column->name, column->type,
                  column->is_not_null ? " not null" : "", column->default_expr != NULL ? " default " : "",
                  column->default_expr != NULL ? column->default_expr : "", column->is_generated ? " generated" : "",

@@ -25,10 +25,12 @@ typedef struct FactColumn {
     gboolean is_comparable; /* its type has a default btree operator class ... */
     char *greater_operator; /* ... with these: "OPERATOR(pg_catalog.>)"; NULL without one */
     char *at_most_operator;
-    int statistics;     /* SET STATISTICS; -1: the server's default */
-    char *storage;      /* SET STORAGE: "PLAIN", "MAIN", "EXTERNAL", "EXTENDED" */
-    char *compression;  /* SET COMPRESSION; NULL: the server's default */
-    GPtrArray *options; /* SET (n_distinct = ...): "n_distinct=5" */
+    char *sequence;      /* the one that it owns (serial, identity), quoted and qualified; NULL: none ... */
+    char *sequence_type; /* ... and its type */
+    int statistics;      /* SET STATISTICS; -1: the server's default */
+    char *storage;       /* SET STORAGE: "PLAIN", "MAIN", "EXTERNAL", "EXTENDED" */
+    char *compression;   /* SET COMPRESSION; NULL: the server's default */
+    GPtrArray *options;  /* SET (n_distinct = ...): "n_distinct=5" */
 } FactColumn;
 
 typedef struct FactIndex {
@@ -63,6 +65,7 @@ typedef struct FactConstraint {
     char *index;         /* its own, or for a foreign key the unique one that it rests on; NULL */
     char *other_schema;  /* foreign keys: the table at the other end */
     char *other_table;
+    char other_kind; /* its pg_class.relkind */
     gboolean other_is_owned;
 } FactConstraint;
 
@@ -105,7 +108,9 @@ typedef struct FactTable {
     GPtrArray *sources;     /* FactName: what a materialized view reads */
     gboolean is_empty;      /* it has no page at all: for certain, unlike `rows` */
     double rows;
-    gint64 bytes;
+    gint64 bytes;              /* of its pages, as far as VACUUM knows */
+    gint64 table_bytes;        /* on disk now, with TOAST ... */
+    gint64 index_bytes;        /* ... and its indexes */
     gboolean is_small;         /* few enough rows for one statement in one short transaction; an estimate, too */
     GPtrArray *columns;        /* FactColumn, without dropped ones */
     GPtrArray *indexes;        /* FactIndex */

@@ -73,6 +73,8 @@ load_columns(DbConn *conn, FactTable *table, const char *oid, GError **error)
         column->greater_operator = g_strdup(db_text(rows, i, "greater_operator"));
         column->at_most_operator = g_strdup(db_text(rows, i, "at_most_operator"));
         column->default_expr = g_strdup(db_text(rows, i, "default_expr"));
+        column->sequence = g_strdup(db_text(rows, i, "sequence"));
+        column->sequence_type = g_strdup(db_text(rows, i, "sequence_type"));
         column->is_not_null = db_bool(rows, i, "is_not_null");
         column->is_generated = db_bool(rows, i, "is_generated");
         column->statistics = (int)db_int(rows, i, "statistics");
@@ -140,6 +142,7 @@ load_constraints(DbConn *conn, FactTable *table, const char *oid, GError **error
         constraint->comment = g_strdup(db_text(rows, i, "comment"));
         constraint->other_schema = g_strdup(db_text(rows, i, "other_schema"));
         constraint->other_table = g_strdup(db_text(rows, i, "other_table"));
+        constraint->other_kind = db_text(rows, i, "other_kind") != NULL ? db_text(rows, i, "other_kind")[0] : 0;
         constraint->other_is_owned = db_bool(rows, i, "other_is_owned");
         g_ptr_array_add(table->constraints, constraint);
     }
@@ -207,6 +210,8 @@ fill_table(FactTable *table, const DbResult *row)
     table->has_row_security = db_bool(row, 0, "has_row_security");
     table->forces_row_security = db_bool(row, 0, "forces_row_security");
     table->bytes = db_int(row, 0, "bytes");
+    table->table_bytes = db_int(row, 0, "table_bytes");
+    table->index_bytes = db_int(row, 0, "index_bytes");
     table->is_small =
         is_small(table->kind, db_int(row, 0, "pages"), db_bool(row, 0, "is_analyzed") ? table->rows : ROWS_UNKNOWN);
 }

@@ -66,6 +66,8 @@ put_step(JsonBuilder *builder, const Step *step)
     document_put_text(builder, "why", step->why);
     document_put_int(builder, "line", step->line);
     document_put_int(builder, "rows", (gint64)step->rows);
+    if (step->bytes > 0)
+        document_put_int(builder, "bytes", (gint64)step->bytes);
     put_locks(builder, step->locks);
     put_strings(builder, "key", step->key);
     put_strings(builder, "key_types", step->key_types);
@@ -117,6 +119,7 @@ step_text(const Step *step)
     put_step(builder, step);
     root = json_builder_get_root(builder);
     json_object_remove_member(json_node_get_object(root), "rows");
+    json_object_remove_member(json_node_get_object(root), "bytes");
     return json_to_string(root, FALSE);
 }
 

@@ -167,6 +167,14 @@ static const char *const needed_params[STEP_N_KINDS] = {
     [STEP_INDEX_DROP] = PARAM_INDEX,
     [STEP_INDEX_REINDEX] = PARAM_INDEX,
     [STEP_PARTITION_DETACH] = PARAM_PARTITION,
+    [STEP_REWRITE_PREPARE] = PARAM_REWRITE,
+    [STEP_REWRITE_CAPTURE] = PARAM_REWRITE,
+    [STEP_REWRITE_COPY] = PARAM_REWRITE,
+    [STEP_REWRITE_INDEX] = PARAM_REWRITE,
+    [STEP_REWRITE_CATCH_UP] = PARAM_REWRITE,
+    [STEP_REWRITE_VERIFY] = PARAM_REWRITE,
+    [STEP_REWRITE_SWAP] = PARAM_REWRITE,
+    [STEP_REWRITE_DROP] = PARAM_REWRITE,
 };
 
 /* A function is in no table, and a type locks none. */
@@ -180,8 +188,9 @@ may_be_without_table(StepKind kind)
 static gboolean
 is_whole(const Step *step)
 {
-    gboolean has_key = step_trait(step->kind)->tx == TX_BATCHED && step->kind != STEP_DML_ONCE &&
-                       g_strcmp0(step_get(step, PARAM_WALK), "ctid") != 0;
+    gboolean walks =
+        step->kind == STEP_BACKFILL_UPDATE || step->kind == STEP_BACKFILL_DELETE || step->kind == STEP_BACKFILL_INSERT;
+    gboolean has_key = walks && g_strcmp0(step_get(step, PARAM_WALK), "ctid") != 0;
 
     if (step->sql == NULL || step->why == NULL)
         return FALSE;
@@ -214,6 +223,8 @@ get_step(Reader *reader, JsonObject *object)
     step->why = get_string(reader, object, "why");
     step->line = (int)get_int(reader, object, "line");
     step->rows = (double)get_int(reader, object, "rows");
+    if (json_object_has_member(object, "bytes"))
+        step->bytes = (double)get_int(reader, object, "bytes");
     get_locks(reader, object, step);
     get_strings(reader, object, "key", step->key);
     get_strings(reader, object, "key_types", step->key_types);

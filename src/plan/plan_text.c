@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/sqltext.h"
+#include "base/units.h"
 
 static const char *const phase_titles[] = {
     [PHASE_EXPAND] = "expand: adds only; the old application goes on unchanged",
@@ -50,6 +51,24 @@ append_locks(GString *out, const GPtrArray *locks)
     }
 }
 
+/* What a rewrite makes of its table. */
+static void
+append_shape(GString *out, const Step *step)
+{
+    static const char *const params[] = {PARAM_ALTER, PARAM_BUILD};
+    const char *part;
+
+    for (guint i = 0; i < G_N_ELEMENTS(params); i++) {
+        for (guint n = 1; step->kind == STEP_REWRITE_PREPARE && (part = step_get_nth(step, params[i], n)) != NULL;
+             n++) {
+            g_autofree char *sql =
+                sql_build("ALTER TABLE ? ?", sql_name(step_get(step, PARAM_REWRITE), step->table), sql_raw(part));
+
+            append_sql(out, sql);
+        }
+    }
+}
+
 static void
 append_step(GString *out, const Step *step)
 {
@@ -61,12 +80,18 @@ append_step(GString *out, const Step *step)
     append_sql(out, step->sql);
     for (guint n = 1; (more = step_get_nth(step, PARAM_MORE, n)) != NULL; n++)
         append_sql(out, more);
+    append_shape(out, step);
     if (step_is(step, PARAM_JOINED))
         g_string_append_printf(out, "     lock: that of step %d, in one transaction with it\n", step->id - 1);
     else
         append_locks(out, step->locks);
     if (step->rows >= 1)
         g_string_append_printf(out, "     rows: about %.0f to go through\n", step->rows);
+    if (step->bytes >= 1) {
+        g_autofree char *bytes = units_bytes_about(step->bytes);
+
+        g_string_append_printf(out, "     disk: about %s\n", bytes);
+    }
     g_string_append_printf(out, "     why:  %s\n", step->why);
 }
 

@@ -6,6 +6,7 @@
 #include "base/names.h"
 #include "base/sqltext.h"
 #include "plan/objects.h"
+#include "plan/recipe_rewrite.h"
 
 typedef gboolean (*Recipe)(PlanContext *, GError **);
 
@@ -41,6 +42,7 @@ context_init(PlanContext *ctx, const Script *script, const Facts *facts, Plan *p
     ctx->index_names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ctx->dropped_indexes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ctx->constraint_names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    ctx->rewrites = g_ptr_array_new_with_free_func(table_rewrite_free);
     ctx->generated = g_ptr_array_new_with_free_func((GDestroyNotify)stmt_free);
     ctx->stmts = g_hash_table_new(NULL, NULL);
     objects_init(ctx);
@@ -61,6 +63,7 @@ context_clear(PlanContext *ctx)
     g_hash_table_unref(ctx->stmts);
     g_hash_table_unref(ctx->constraint_names);
     g_ptr_array_unref(ctx->generated);
+    g_ptr_array_unref(ctx->rewrites);
     objects_clear(ctx);
 }
 
@@ -74,11 +77,29 @@ may_be_opaque(const Stmt *stmt)
     return stmt->kind != STMT_TRANSACTION;
 }
 
-/* The directive "up" says what fills a column that is added; elsewhere it would be read by nobody. */
 static gboolean
-check_up(const Stmt *stmt, GError **error)
+changes_type(const Stmt *stmt)
+{
+    for (guint i = 0; stmt->kind == STMT_ALTER_TABLE && i < stmt->alter_table.cmds->len; i++) {
+        if (((const AlterCmd *)g_ptr_array_index(stmt->alter_table.cmds, i))->kind == ALTER_COLUMN_TYPE)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* The directive "up" says what fills a column that is added, "down" how a change of type is taken back; elsewhere they
+ * would be read by nobody. */
+static gboolean
+check_directives(const Stmt *stmt, GError **error)
 {
     const GPtrArray *cmds = stmt->kind == STMT_ALTER_TABLE ? stmt->alter_table.cmds : NULL;
+
+    if ((stmt->downs->len > 0 || stmt->one_way != NULL) && !changes_type(stmt)) {
+        context_refuse(error, "write the data change as an UPDATE of its own",
+                       "the directive \"%s\" stands above an ALTER TABLE with an ALTER COLUMN TYPE; this is %s",
+                       stmt->downs->len > 0 ? "down" : "allow one-way", stmt->what);
+        return FALSE;
+    }
 
     if (stmt->up == NULL ||
         (cmds != NULL && cmds->len == 1 && ((const AlterCmd *)g_ptr_array_index(cmds, 0))->kind == ALTER_ADD_COLUMN))
@@ -100,7 +121,7 @@ plan_stmt(PlanContext *ctx, const Stmt *stmt, GError **error)
     ctx->is_consented = FALSE;
     for (int i = 0; i < N_PHASES; i++)
         lengths[i] = ctx->phases[i]->len;
-    if (!check_up(stmt, error))
+    if (!check_directives(stmt, error))
         return FALSE;
     if (recipes[stmt->kind](ctx, &why)) {
         if (stmt->consent != NULL && !ctx->is_consented)
@@ -113,6 +134,7 @@ plan_stmt(PlanContext *ctx, const Stmt *stmt, GError **error)
     }
     for (int i = 0; i < N_PHASES; i++)
         g_ptr_array_set_size(ctx->phases[i], (gint)lengths[i]);
+    rewrite_forget(ctx, stmt);
     return recipe_opaque(ctx, error);
 }
 
@@ -248,7 +270,7 @@ plan_all(PlanContext *ctx, GPtrArray *refusals)
             g_ptr_array_add(refusals, refusal_text(ctx, why));
     }
     g_clear_error(&why);
-    if (refusals->len == 0 && (!recipe_order(ctx, &why) || !recipe_sweeps(ctx, &why)))
+    if (refusals->len == 0 && (!recipe_order(ctx, &why) || !rewrite_finish(ctx, &why) || !recipe_sweeps(ctx, &why)))
         g_ptr_array_add(refusals, refusal_text(ctx, why));
 }
 

@@ -45,6 +45,7 @@ typedef struct PlanContext {
     GHashTable *stmts;            /* Step -> its Stmt */
     GPtrArray *generated;         /* Stmt that the planner has made itself */
     struct Objects *objects;      /* what the file does to views, functions ...: objects.h */
+    GPtrArray *rewrites;          /* TableRewrite: recipe_rewrite.h */
     gboolean is_consented;        /* the recipe asked for consent, and had it */
 } PlanContext;
 

@@ -5,7 +5,7 @@
 
 #include "base/sqltext.h"
 #include "plan/objects.h"
-#include "plan/recipe.h"
+#include "plan/recipe_column.h"
 
 void
 context_note_prepared(PlanContext *ctx, const Target *target)
@@ -190,6 +190,8 @@ recipe_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, cons
                        column->is_generated ? "generated" : "an identity column");
         return FALSE;
     }
+    if (column_rewrites_default(ctx, target, cmd))
+        return column_rewrite_default(ctx, target, cmd, error);
     if (!context_claim(ctx, target, cmd->column, "default", error))
         return FALSE;
     if (is_set && context_planned(ctx, target, STEP_DDL_FINAL, PARAM_COLUMN, cmd->column) != NULL) {

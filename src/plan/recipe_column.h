@@ -1,10 +1,11 @@
 /*
- * What the recipes of ADD COLUMN share. Private to plan/.
+ * What the recipes of columns share. Private to plan/.
  */
 #ifndef PGSEAM_PLAN_RECIPE_COLUMN_H
 #define PGSEAM_PLAN_RECIPE_COLUMN_H
 
 #include "plan/recipe.h"
+#include "rules/type_change.h"
 
 /* GENERATED ... AS IDENTITY among the inline constraints, or NULL. */
 const ConstraintDef *column_identity(const ColumnDef *column);
@@ -15,5 +16,18 @@ char *column_sequence_name(PlanContext *ctx, const Target *target, const char *c
 
 /* The rest of a column whose existing rows each get a value of their own: `add` is the step that adds it bare. */
 gboolean column_fill(PlanContext *ctx, const Target *target, const AlterCmd *cmd, Step *add, GError **error);
+
+/* Why a change of type cannot be done in place, as text that the caller frees; NULL: it can, or *ret_change is
+ * TYPE_CHANGE_NONE and there is nothing to do. */
+char *column_type_reason(const PlanContext *ctx, const FactTable *table, const AlterCmd *cmd, TypeChange *ret_change);
+
+/* The parts of an online rewrite: ALTER COLUMN TYPE; ADD COLUMN; SET and DROP DEFAULT of a column whose type a rewrite
+ * of this file changes, which is what column_rewrites_default() tells. */
+gboolean column_rewrite_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *reason,
+                             GError **error);
+gboolean column_rewrite_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *reason,
+                            GError **error);
+gboolean column_rewrites_default(const PlanContext *ctx, const Target *target, const AlterCmd *cmd);
+gboolean column_rewrite_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error);
 
 #endif

@@ -1,13 +1,11 @@
 /*
- * ALTER COLUMN TYPE where only catalog rows change. Anything else is a rewrite under ACCESS EXCLUSIVE and refused until
- * the online rewrite can do it.
- *
- * It waits for the contract phase: the way back would narrow the type, which is a rewrite.
+ * ALTER COLUMN TYPE. Where only catalog rows change it runs as it stands, in the contract phase: the way back would
+ * narrow the type, which is a rewrite. Anything else becomes part of an online rewrite (recipe_column_rewrite.c).
  */
 #include <string.h>
 
 #include "base/sqltext.h"
-#include "plan/recipe.h"
+#include "plan/recipe_column.h"
 #include "rules/type_change.h"
 
 static gboolean
@@ -16,19 +14,9 @@ contains(const GPtrArray *names, const char *name)
     return names != NULL && g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
 }
 
-static gboolean
-needs_rewrite(GError **error, const char *reason)
-{
-    context_refuse(error,
-                   "add a column of the new type, fill it with an UPDATE, and let the new application use it; or wait "
-                   "for the online rewrite",
-                   "needs online rewrite: %s", reason);
-    return FALSE;
-}
-
-/* Views, rules, policies, generated columns and the like stop the statement (0A000). */
-static gboolean
-check_dependents(const FactTable *table, const char *column, GError **error)
+/* Views, rules, policies, generated columns and the like stop the statement (0A000). NULL: there are none. */
+static char *
+dependents_reason(const FactTable *table, const char *column)
 {
     g_autoptr(GString) out = g_string_new(NULL);
 
@@ -39,74 +27,92 @@ check_dependents(const FactTable *table, const char *column, GError **error)
             g_string_append_printf(out, "%s%s", out->len > 0 ? ", " : "", dependent->what);
     }
     if (out->len == 0)
-        return TRUE;
-    context_refuse(error, "drop these first and make them again afterwards, in migrations of their own",
-                   "the type of column \"%s\" is used by %s", column, out->str);
-    return FALSE;
+        return NULL;
+    return g_strdup_printf(
+        "only catalog rows would change, but column \"%s\" is used by %s, and PostgreSQL refuses that", column,
+        out->str);
 }
 
 /* An index on an expression or with a predicate that mentions the column is built anew under the lock, whatever the
  * types (CheckIndexCompatible in src/backend/commands/indexcmds.c). Its definition is searched as text: a name that
- * happens to stand in it is one refusal too many, never one too few. */
-static gboolean
-check_indexes(const FactTable *table, const char *column, gboolean rebuilds_all, GError **error)
+ * happens to stand in it is one copy too many, never one too few. */
+static char *
+indexes_reason(const FactTable *table, const char *column, gboolean rebuilds_all)
 {
     for (guint i = 0; i < table->indexes->len; i++) {
         const FactIndex *index = g_ptr_array_index(table->indexes, i);
         gboolean is_special = index->columns == NULL || index->is_partial;
-        g_autofree char *reason = NULL;
 
         if (!(is_special && strstr(index->definition, column) != NULL) &&
             !(rebuilds_all && contains(index->columns, column)))
             continue;
-        reason = g_strdup_printf("index \"%s\" would be built anew under ACCESS EXCLUSIVE%s", index->name,
-                                 is_special ? ": it is partial or on an expression" : "");
-        return needs_rewrite(error, reason);
+        return g_strdup_printf("index \"%s\" would be built anew under ACCESS EXCLUSIVE%s", index->name,
+                               is_special ? ": it is partial or on an expression" : "");
     }
-    return TRUE;
+    return NULL;
 }
 
 /* The base types of both ends of a foreign key must stay comparable without a look at the rows. */
-static gboolean
-check_foreign_keys(const FactTable *table, const char *column, const char *from, const char *to, GError **error)
+static char *
+foreign_keys_reason(const FactTable *table, const char *column, const char *from, const char *to)
 {
     gboolean same_base = strncmp(from, to, MIN(strcspn(from, "("), strcspn(to, "("))) == 0;
 
     for (guint i = 0; i < table->constraints->len; i++) {
         const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
-        g_autofree char *reason = NULL;
 
-        if (constraint->kind != 'f' || !contains(constraint->columns, column) || same_base)
-            continue;
-        reason = g_strdup_printf("foreign key \"%s\" would be checked anew under ACCESS EXCLUSIVE on both tables",
-                                 constraint->name);
-        return needs_rewrite(error, reason);
+        if (constraint->kind == 'f' && contains(constraint->columns, column) && !same_base)
+            return g_strdup_printf("foreign key \"%s\" would be checked anew under ACCESS EXCLUSIVE on both tables",
+                                   constraint->name);
     }
-    return TRUE;
+    return NULL;
 }
 
-static gboolean
-check_pair(PlanContext *ctx, const FactColumn *column, const AlterCmd *cmd, TypeChange *ret_change, GError **error)
+/* What the pair of types and USING ask for. */
+static char *
+pair_reason(const PlanContext *ctx, const FactColumn *column, const AlterCmd *cmd, const FactType *type,
+            TypeChange *ret_change)
 {
-    const FactType *type = g_hash_table_lookup(ctx->facts->types, cmd->definition.type);
-    g_autofree char *reason = NULL;
-
-    if (type == NULL || !type->exists || type->formatted == NULL) {
-        context_refuse(error, NULL, "type %s does not exist", cmd->definition.type);
-        return FALSE;
-    }
     *ret_change = type_change(column->type, type->formatted, ctx->facts->time_zone);
     /* Without COLLATE the column gets the collation of its new type: another one sorts otherwise. */
     if (cmd->definition.base != NULL || column->has_collation)
         *ret_change = MAX(*ret_change, TYPE_CHANGE_REINDEX);
-    if (!cmd->is_plain_using) {
-        reason = g_strdup_printf("USING %s computes each row anew", cmd->default_value.text);
-        return needs_rewrite(error, reason);
-    }
+    if (!cmd->is_plain_using)
+        return g_strdup_printf("USING %s computes each row anew", cmd->default_value.text);
     if (*ret_change != TYPE_CHANGE_REWRITE && !type->is_constrained_domain)
+        return NULL;
+    return g_strdup_printf("%s to %s writes every row anew under ACCESS EXCLUSIVE", column->type, type->formatted);
+}
+
+char *
+column_type_reason(const PlanContext *ctx, const FactTable *table, const AlterCmd *cmd, TypeChange *ret_change)
+{
+    const FactType *type = g_hash_table_lookup(ctx->facts->types, cmd->definition.type);
+    const FactColumn *column = facts_column(table, cmd->column);
+    char *reason;
+
+    *ret_change = TYPE_CHANGE_NONE;
+    if (column == NULL || type == NULL || type->formatted == NULL)
+        return NULL;
+    reason = pair_reason(ctx, column, cmd, type, ret_change);
+    if (reason == NULL && *ret_change == TYPE_CHANGE_NONE)
+        return NULL;
+    if (reason == NULL)
+        reason = indexes_reason(table, cmd->column, *ret_change == TYPE_CHANGE_REINDEX);
+    if (reason == NULL)
+        reason = foreign_keys_reason(table, cmd->column, column->type, cmd->definition.type);
+    return reason != NULL ? reason : dependents_reason(table, cmd->column);
+}
+
+static gboolean
+check_type(const PlanContext *ctx, const AlterCmd *cmd, GError **error)
+{
+    const FactType *type = g_hash_table_lookup(ctx->facts->types, cmd->definition.type);
+
+    if (type != NULL && type->exists && type->formatted != NULL)
         return TRUE;
-    reason = g_strdup_printf("%s to %s writes every row anew under ACCESS EXCLUSIVE", column->type, type->formatted);
-    return needs_rewrite(error, reason);
+    context_refuse(error, NULL, "type %s does not exist", cmd->definition.type);
+    return FALSE;
 }
 
 /* A check that stays: none that the file drops, itself or with a column. */
@@ -213,21 +219,22 @@ static gboolean
 change_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
 {
     const FactColumn *column = facts_column(target->table, cmd->column);
+    g_autofree char *reason = NULL;
     TypeChange change;
     Step *step;
 
-    if (!check_pair(ctx, column, cmd, &change, error))
+    if (!check_type(ctx, cmd, error))
         return FALSE;
-    if (change == TYPE_CHANGE_NONE) {
+    reason = column_type_reason(ctx, target->table, cmd, &change);
+    if (reason == NULL && change == TYPE_CHANGE_NONE) {
         plan_note(ctx->plan, "line %d: column \"%s\" is of type %s already, nothing to do", ctx->stmt->line,
                   cmd->column, column->type);
         return TRUE;
     }
-    if (!check_dependents(target->table, cmd->column, error) ||
-        !check_indexes(target->table, cmd->column, change == TYPE_CHANGE_REINDEX, error) ||
-        !check_foreign_keys(target->table, cmd->column, column->type, cmd->definition.type, error) ||
-        !context_claim(ctx, target, cmd->column, "type", error))
+    if (!context_claim(ctx, target, cmd->column, "type", error))
         return FALSE;
+    if (reason != NULL)
+        return column_rewrite_type(ctx, target, cmd, reason, error);
     if (!check_new_checks(ctx, target, cmd->column, error))
         return FALSE;
     step = context_step(ctx, PHASE_CONTRACT, STEP_DDL_FINAL, target);

@@ -118,6 +118,7 @@ typedef struct StepLock {
 #define PARAM_MAP_DOWN     "map_down"     /* ... and the way back, over the new table's; "": a cast. map_column2 ... */
 #define PARAM_WIDEN        "widen"        /* a quoted qualified sequence that becomes bigint; widen2 ... */
 #define PARAM_ORDER_BY     "order_by"     /* the copy's order, SQL; absent: as the rows lie */
+#define PARAM_ONE_WAY      "one_way"      /* "true": by consent there is no way back once the tables are exchanged */
 #define PARAM_COLUMN_ORDER "column_order" /* the shadow's first columns, in this order; column_order2 ... */
 
 typedef struct Step {
@@ -134,6 +135,7 @@ typedef struct Step {
     GPtrArray *key_types; /* ... and their types */
     GHashTable *params;   /* char * -> char * */
     double rows;          /* estimate of the rows to go through, 0 where it does not matter */
+    double bytes;         /* the same of the new disk space that it needs */
 } Step;
 
 Step *step_new(Phase phase, StepKind kind, const char *schema, const char *table);

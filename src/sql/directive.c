@@ -58,16 +58,16 @@ directive_parse(const char *comment, Directive *ret, GError **error)
         return parse_allow(rest, ret, error);
     if (take_word(text, "up", &rest) && rest[0] != '\0') {
         ret->kind = DIRECTIVE_UP;
-        ret->up = g_strchomp(g_strdup(rest));
+        ret->set = g_strchomp(g_strdup(rest));
         return TRUE;
     }
-    if (take_word(text, "down", &rest)) {
-        seam_error_set(error, SEAM_ERROR_REFUSED, "the directive \"down\" is not yet supported");
-        seam_error_hint(error, "write the data change as an UPDATE of its own");
-        return FALSE;
+    if (take_word(text, "down", &rest) && rest[0] != '\0') {
+        ret->kind = DIRECTIVE_DOWN;
+        ret->set = g_strchomp(g_strdup(rest));
+        return TRUE;
     }
     seam_error_set(error, SEAM_ERROR_REFUSED, "unknown directive: %s", text);
-    seam_error_hint(error, "known: allow RULE because REASON; up COLUMN = EXPRESSION");
+    seam_error_hint(error, "known: allow RULE because REASON; up COLUMN = EXPRESSION; down COLUMN = EXPRESSION");
     return FALSE;
 }
 
@@ -76,6 +76,6 @@ directive_clear(Directive *directive)
 {
     g_free(directive->rule);
     g_free(directive->reason);
-    g_free(directive->up);
+    g_free(directive->set);
     memset(directive, 0, sizeof(*directive));
 }

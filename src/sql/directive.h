@@ -3,6 +3,7 @@
  *
  *   -- pgseam: allow RULE because REASON
  *   -- pgseam: up COLUMN = EXPRESSION
+ *   -- pgseam: down COLUMN = EXPRESSION
  *
  * Law: a directive that is not understood is an error. Only "--" comments carry directives.
  */
@@ -11,13 +12,14 @@
 
 #include <glib.h>
 
-typedef enum DirectiveKind { DIRECTIVE_NONE, DIRECTIVE_ALLOW, DIRECTIVE_UP } DirectiveKind;
+typedef enum DirectiveKind { DIRECTIVE_NONE, DIRECTIVE_ALLOW, DIRECTIVE_UP, DIRECTIVE_DOWN } DirectiveKind;
 
 typedef struct Directive {
     DirectiveKind kind;
     char *rule;   /* ALLOW: the rule's id */
     char *reason; /* ALLOW: what follows "because", never empty */
-    char *up;     /* UP: the assignment that fills a new column in the rows that are there */
+    char *set;    /* UP: the assignment that fills a new column in the rows that are there; DOWN: the one that gives a
+                   * column of another type its old value back */
 } Directive;
 
 /* Read one comment (with its leading "--"). DIRECTIVE_NONE for a comment that does not begin with "pgseam:". Returns

@@ -94,34 +94,43 @@ stmt_below(const Script *script, const Comment *comment, GError **error)
     return NULL;
 }
 
+static void
+replace(char **text, const char *by)
+{
+    g_free(*text);
+    *text = g_strdup(by);
+}
+
+static gboolean
+apply_to(Stmt *stmt, const Directive *directive, GError **error)
+{
+    if (directive->kind == DIRECTIVE_UP)
+        replace(&stmt->up, directive->set);
+    else if (directive->kind == DIRECTIVE_DOWN)
+        g_ptr_array_add(stmt->downs, g_strdup(directive->set));
+    else if (strcmp(directive->rule, "opaque") == 0)
+        replace(&stmt->consent, directive->reason);
+    else if (strcmp(directive->rule, "one-way") == 0)
+        replace(&stmt->one_way, directive->reason);
+    else {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "there is no rule \"%s\" to allow", directive->rule);
+        seam_error_hint(error, "known rules: opaque, one-way");
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean
 apply_directive(Script *script, const Comment *comment, GError **error)
 {
     g_autofree char *text = g_strndup(script->source + comment->start, (gsize)(comment->end - comment->start));
     Directive directive;
-    Stmt *stmt;
     gboolean ok = directive_parse(text, &directive, error);
 
-    if (ok && directive.kind == DIRECTIVE_ALLOW) {
-        stmt = stmt_below(script, comment, error);
-        ok = stmt != NULL;
-        if (ok && strcmp(directive.rule, "opaque") != 0) {
-            seam_error_set(error, SEAM_ERROR_REFUSED, "there is no rule \"%s\" to allow", directive.rule);
-            seam_error_hint(error, "known rules: opaque");
-            ok = FALSE;
-        }
-        if (ok) {
-            g_free(stmt->consent);
-            stmt->consent = g_strdup(directive.reason);
-        }
-    }
-    if (ok && directive.kind == DIRECTIVE_UP) {
-        stmt = stmt_below(script, comment, error);
-        ok = stmt != NULL;
-        if (ok) {
-            g_free(stmt->up);
-            stmt->up = g_strdup(directive.up);
-        }
+    if (ok && directive.kind != DIRECTIVE_NONE) {
+        Stmt *stmt = stmt_below(script, comment, error);
+
+        ok = stmt != NULL && apply_to(stmt, &directive, error);
     }
     directive_clear(&directive);
     if (!ok)

@@ -128,5 +128,7 @@ stmt_free(Stmt *stmt)
     g_free(stmt->text);
     g_free(stmt->consent);
     g_free(stmt->up);
+    g_free(stmt->one_way);
+    g_ptr_array_unref(stmt->downs);
     g_free(stmt);
 }

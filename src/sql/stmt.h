@@ -185,6 +185,8 @@ typedef struct Stmt {
     int line;         /* of its first token, from 1 */
     int column;       /* in characters, from 1 */
     char *consent;    /* the reason given by `-- pgseam: allow opaque because ...`, or NULL */
+    char *one_way;    /* the same of `-- pgseam: allow one-way because ...` */
+    GPtrArray *downs; /* char *: the assignments given by `-- pgseam: down column = expression` */
     char *up;         /* the assignment given by `-- pgseam: up column = expression`, or NULL */
     int error_offset; /* STMT_UNKNOWN: where in the file the grammar stopped */
     union {

@@ -1,5 +1,5 @@
 ALTER TABLE users ADD code positive,
     DROP COLUMN name;
 UPDATE users SET age = 1;
-	ALTER TABLE users ALTER "Odd ""one""" TYPE int;
+	ALTER TABLE users ALTER "Odd ""one""" TYPE int USING random();
 SELCT 'ä', 1;

@@ -15,6 +15,7 @@ SELECT a.attname AS name, a.attnum AS number, pg_catalog.format_type(a.atttypid,
        CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'm' THEN 'MAIN' WHEN 'e' THEN 'EXTERNAL' ELSE 'EXTENDED' END AS storage,
        CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compression,
        a.attoptions AS options,
+       q.name AS sequence, q.type AS sequence_type,
        g.oprname IS NOT NULL AND l.oprname IS NOT NULL AS is_comparable,
        'OPERATOR(' || pg_catalog.quote_ident(gn.nspname) || '.' || g.oprname || ')' AS greater_operator,
        'OPERATOR(' || pg_catalog.quote_ident(ln.nspname) || '.' || l.oprname || ')' AS at_most_operator
@@ -28,6 +29,16 @@ SELECT a.attname AS name, a.attnum AS number, pg_catalog.format_type(a.atttypid,
              FROM chain JOIN pg_catalog.pg_type AS t ON t.oid = chain.typbasetype
             WHERE chain.typtype = 'd')
        SELECT chain.oid, chain.typtype, chain.typcategory FROM chain WHERE chain.typtype <> 'd') AS b
+  -- The sequence of a serial column (auto) or an identity (internal).
+  LEFT JOIN LATERAL (
+       SELECT pg_catalog.format('%I.%I', n.nspname, s.relname) AS name, pg_catalog.format_type(z.seqtypid, NULL) AS type
+         FROM pg_catalog.pg_depend AS o
+         JOIN pg_catalog.pg_class AS s ON s.oid = o.objid AND s.relkind = 'S'
+         JOIN pg_catalog.pg_sequence AS z ON z.seqrelid = s.oid
+         JOIN pg_catalog.pg_namespace AS n ON n.oid = s.relnamespace
+        WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.refclassid = o.classid
+          AND o.refobjid = a.attrelid AND o.refobjsubid = a.attnum AND o.deptype IN ('a', 'i')
+        ORDER BY o.objid LIMIT 1) AS q ON true
   LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   -- The operators by which ORDER BY sorts: those of the default btree operator class. Arrays, enums, ranges and the like find
   -- theirs through a pseudo-type. Comparing with an operator that the search_path finds could be another order.

@@ -13,7 +13,9 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind A
        c.relkind = 'r' AND pg_catalog.pg_relation_size(c.oid) = 0 AS is_empty,
        greatest(c.reltuples, 0)::double precision AS rows, c.reltuples >= 0 AS is_analyzed,
        coalesce(pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint, 0) AS pages,
-       c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint AS bytes
+       c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint AS bytes,
+       CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid) END AS table_bytes,
+       CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_indexes_size(c.oid) END AS index_bytes
   FROM pg_catalog.pg_class AS c
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
  WHERE c.oid = $1::oid

@@ -221,7 +221,7 @@ test_directives_refused(void)
     assert_refused("-- pgseam:\nSELECT 1;", "unknown directive", "m.sql:1:1");
     assert_refused("-- PGSEAM: x\nSELECT 1;", "unknown directive", "m.sql:1:1");
     assert_refused("-- pgseam: up\nSELECT 1;", "unknown directive: up", "m.sql:1:1");
-    assert_refused("-- pgseam: down a = b\nSELECT 1;", "not yet supported", "m.sql:1:1");
+    assert_refused("-- pgseam: down\nSELECT 1;", "unknown directive: down", "m.sql:1:1");
     assert_refused("-- pgseam: allow opaque\nSELECT 1;", "names a rule and a reason", "m.sql:1:1");
     assert_refused("-- pgseam: allow opaque because\nSELECT 1;", "names a rule and a reason", "m.sql:1:1");
     assert_refused("-- pgseam: allow opaque because   \nSELECT 1;", "names a rule and a reason", "m.sql:1:1");
