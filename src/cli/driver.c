@@ -120,7 +120,7 @@ check_names(Run *run, GError **error)
 }
 
 gboolean
-driver_run(Run *run, const CommonOptions *common, const char *command, Stage stage, DriverWork work, GError **error)
+driver_do(Run *run, const char *command, Stage stage, DriverWork work, GError **error)
 {
     GError *why = NULL;
 
@@ -135,5 +135,12 @@ driver_run(Run *run, const CommonOptions *common, const char *command, Stage sta
         return FALSE;
     }
     lease_release(run);
-    return driver_print_status(run->control, common, run->plan->migration, error);
+    return TRUE;
+}
+
+gboolean
+driver_run(Run *run, const CommonOptions *common, const char *command, Stage stage, DriverWork work, GError **error)
+{
+    return driver_do(run, command, stage, work, error) &&
+           driver_print_status(run->control, common, run->plan->migration, error);
 }

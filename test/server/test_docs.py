@@ -92,7 +92,15 @@ def test_status_keys_are_documented(shop, pgseam):
     assert printed == simple(documented_keys("status")) - values
 
 
-@pytest.mark.parametrize("command", ["plan", "start", "status", "complete", "rollback", "resume", "pause", "cut-over", "locks"])
+def test_clean_keys_are_documented(shop, pgseam):
+    shop.execute("CREATE SCHEMA pgseam_rewrite_orders")
+    printed = pgseam.run("clean", "--dry-run", "--format", "json").json()
+    kinds = {"trigger", "slot", "publication", "table", "function", "schema"}
+    assert set(printed) == {"dry_run", "leftovers"}
+    assert set(printed["leftovers"][0]) == documented_keys("clean") - (kinds - {"table"})
+
+
+@pytest.mark.parametrize("command", ["plan", "start", "status", "complete", "rollback", "resume", "pause", "cut-over", "clean", "locks"])
 def test_help_has_an_example(db, pgseam, command):
     out = pgseam.run(command, "--help").out
     assert f"Example: pgseam {command}" in out
