@@ -349,6 +349,15 @@ db_place(const DbConn *conn)
     return conn->place;
 }
 
+gboolean
+db_is_near(const DbConn *conn)
+{
+    const char *host = PQhost(conn->pg);
+
+    return host == NULL || host[0] == '\0' || host[0] == '/' || strcmp(host, "localhost") == 0 ||
+           g_str_has_prefix(host, "127.") || strcmp(host, "::1") == 0;
+}
+
 const DbSettings *
 db_settings(const DbConn *conn)
 {

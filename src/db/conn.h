@@ -47,6 +47,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbConn, db_close)
 int db_server_version(const DbConn *conn); /* as server_version_num: 150018 */
 int db_backend_pid(const DbConn *conn);
 const char *db_place(const DbConn *conn); /* "HOST", or "HOST:PORT" where the port is not 5432 */
+gboolean db_is_near(const DbConn *conn);  /* a socket or this host: what passes through us costs no network */
 const DbSettings *db_settings(const DbConn *conn);
 gboolean db_is_lost(const DbConn *conn); /* a NULL one is */
 

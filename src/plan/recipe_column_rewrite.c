@@ -193,7 +193,7 @@ column_rewrite_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd,
 {
     const FactColumn *column = facts_column(target->table, cmd->column);
     const FactType *type = g_hash_table_lookup(ctx->facts->types, cmd->definition.type);
-    TableRewrite *rewrite = rewrite_begin(ctx, target, error);
+    TableRewrite *rewrite = rewrite_plan(ctx, target, error);
     g_autoptr(GError) why = NULL;
     const Assignment *down;
     RewritePart *part;
@@ -255,7 +255,7 @@ gboolean
 column_rewrite_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error)
 {
     gboolean is_drop = cmd->kind == ALTER_DROP_DEFAULT;
-    TableRewrite *rewrite = rewrite_begin(ctx, target, error);
+    TableRewrite *rewrite = rewrite_plan(ctx, target, error);
 
     if (rewrite == NULL || !context_claim(ctx, target, cmd->column, is_drop ? "old default" : "default", error))
         return FALSE;
@@ -266,7 +266,7 @@ column_rewrite_default(PlanContext *ctx, const Target *target, const AlterCmd *c
 gboolean
 column_rewrite_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *reason, GError **error)
 {
-    TableRewrite *rewrite = rewrite_begin(ctx, target, error);
+    TableRewrite *rewrite = rewrite_plan(ctx, target, error);
     ColumnChange *change;
     RewritePart *part;
 

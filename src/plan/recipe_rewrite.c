@@ -195,7 +195,7 @@ prepare_of(const PlanContext *ctx, const TableRewrite *rewrite)
 }
 
 TableRewrite *
-rewrite_begin(PlanContext *ctx, const Target *target, GError **error)
+rewrite_plan(PlanContext *ctx, const Target *target, GError **error)
 {
     TableRewrite *rewrite = rewrite_find(ctx, target);
 
@@ -437,7 +437,7 @@ rewrite_finish(PlanContext *ctx, GError **error)
         fill_prepare(rewrite, prepare_of(ctx, rewrite));
         add_validation(ctx, rewrite);
         drop_first(ctx, rewrite);
-        rewrite_note(ctx, rewrite);
+        rewrite_plan_note(ctx, rewrite);
     }
     return TRUE;
 }

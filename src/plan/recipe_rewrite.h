@@ -37,7 +37,7 @@ typedef struct TableRewrite {
 
 /* The rewrite of the statement's table, with its steps planned at the end of the backfill phase when it is new. NULL
  * with an error for a table that cannot be rewritten. Belongs to the context. */
-TableRewrite *rewrite_begin(PlanContext *ctx, const Target *target, GError **error);
+TableRewrite *rewrite_plan(PlanContext *ctx, const Target *target, GError **error);
 
 /* The rewrite of a table, if an earlier statement has begun one; NULL. */
 TableRewrite *rewrite_find(const PlanContext *ctx, const Target *target);
@@ -69,7 +69,7 @@ gboolean rewrite_check_order(PlanContext *ctx, const TableRewrite *rewrite, GErr
 gboolean rewrite_check_expr(PlanContext *ctx, const Expr *expr, const char *what, GError **error);
 
 /* What the reader must know of a rewrite. */
-void rewrite_note(PlanContext *ctx, const TableRewrite *rewrite);
+void rewrite_plan_note(PlanContext *ctx, const TableRewrite *rewrite);
 
 /* Queries that find rows which a unique index would not take after a change of type: parameters of `prepare`. */
 void rewrite_find_duplicates(Step *prepare, const TableRewrite *rewrite);

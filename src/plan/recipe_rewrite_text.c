@@ -116,7 +116,7 @@ note_forecast(PlanContext *ctx, const TableRewrite *rewrite)
 }
 
 void
-rewrite_note(PlanContext *ctx, const TableRewrite *rewrite)
+rewrite_plan_note(PlanContext *ctx, const TableRewrite *rewrite)
 {
     note_forecast(ctx, rewrite);
     for (guint i = 0; i < rewrite->parts->len; i++) {

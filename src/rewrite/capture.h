@@ -58,4 +58,17 @@ const CaptureOps *capture_ops(const char *name);
  * is the reason to be shown. SEAM_ERROR_REFUSED if neither can, or not the forced one. */
 const CaptureOps *capture_choose(Rewrite *rewrite, char **ret_why, GError **error);
 
+/* Whether the flow's source was truncated since the last call, whatever captures it; forgotten in the open transaction
+ * of `conn`. */
+gboolean capture_take_truncate(Rewrite *rewrite, const Flow *flow, DbConn *conn, gboolean *ret_truncated,
+                               GError **error);
+
+/*
+ * The reverse capture: triggers on the new table, made in the transaction of the cut-over (on `conn`, which holds
+ * ACCESS EXCLUSIVE on it), so that from the first write on nothing is missed; whatever captured before. Removed by
+ * `complete` and by rollback: under the guard if the application uses the table, which is `is_live`.
+ */
+gboolean capture_start_reverse(Rewrite *rewrite, DbConn *conn, GError **error);
+gboolean capture_remove_reverse(Rewrite *rewrite, const Step *step, gboolean is_live, GError **error);
+
 #endif

@@ -24,6 +24,8 @@ key_free(gpointer data)
     g_free(key->target);
     g_free(key->image);
     g_free(key->target_type);
+    g_free(key->equal);
+    g_free(key->target_equal);
     g_free(key->back);
     g_free(key);
 }
@@ -35,6 +37,7 @@ unique_free(gpointer data)
 
     g_free(unique->index);
     g_ptr_array_unref(unique->parts);
+    g_ptr_array_unref(unique->operators);
     g_free(unique->predicate);
     g_free(unique);
 }
@@ -45,6 +48,7 @@ flow_new(void)
     Flow *flow = g_new0(Flow, 1);
 
     flow->columns = g_ptr_array_new_with_free_func(column_free);
+    flow->generated = g_ptr_array_new_with_free_func(column_free);
     flow->keys = g_ptr_array_new_with_free_func(key_free);
     flow->uniques = g_ptr_array_new_with_free_func(unique_free);
     return flow;
@@ -59,6 +63,7 @@ flow_free(Flow *flow)
     g_free(flow->target);
     g_free(flow->dirty);
     g_ptr_array_unref(flow->columns);
+    g_ptr_array_unref(flow->generated);
     g_ptr_array_unref(flow->keys);
     g_ptr_array_unref(flow->uniques);
     g_free(flow);

@@ -29,14 +29,17 @@ typedef struct FlowKey {
     char *target; /* the target's column ... */
     char *image;  /* ... and its value as SQL over the key columns of the source, unqualified, cast to target_type */
     char *target_type;
-    char *back; /* the source's value as SQL over the target's column; NULL: not known */
+    char *equal;        /* the operator by which values are equal, in the source ... */
+    char *target_equal; /* ... and in the target: "OPERATOR(pg_catalog.=)" */
+    char *back;         /* the source's value as SQL over the target's column; NULL: not known */
 } FlowKey;
 
 /* A unique index of the target beside the key: what must be out of the way before a row can go in. */
 typedef struct FlowUnique {
-    char *index;      /* its name */
-    GPtrArray *parts; /* SQL over the target's columns, one for each key column or expression */
-    char *predicate;  /* SQL over the target's columns, or NULL */
+    char *index;          /* its name */
+    GPtrArray *parts;     /* SQL over the target's columns, one for each key column or expression ... */
+    GPtrArray *operators; /* ... and the operator by which two of them are in each other's way */
+    char *predicate;      /* SQL over the target's columns, or NULL */
     gboolean nulls_not_distinct;
 } FlowUnique;
 
@@ -45,11 +48,12 @@ typedef struct Flow {
     gint64 target_oid;
     char *source; /* quoted qualified names */
     char *target;
-    char *dirty;        /* the table of dirty keys: one column for each key column, of its name and type; no index */
-    GPtrArray *columns; /* FlowColumn, in the target's order */
-    GPtrArray *keys;    /* FlowKey */
-    GPtrArray *uniques; /* FlowUnique; empty until the target has its indexes */
-    gboolean is_binary; /* each type has send and receive functions: COPY (FORMAT binary) can carry it */
+    char *dirty;          /* the table of dirty keys: one column for each key column, of its name and type; no index */
+    GPtrArray *columns;   /* FlowColumn, in the target's order */
+    GPtrArray *generated; /* FlowColumn: the target's generated columns; expr is over the target's columns */
+    GPtrArray *keys;      /* FlowKey */
+    GPtrArray *uniques;   /* FlowUnique; empty until the target has its indexes */
+    gboolean is_binary;   /* each type has send and receive functions: COPY (FORMAT binary) can carry it */
 } Flow;
 
 Flow *flow_new(void);

@@ -25,7 +25,10 @@ typedef struct Rewrite {
     char *name;          /* of its schema */
     char *schema;        /* of the source, unquoted ... */
     char *table;         /* ... and its name, which is the shadow's, too */
+    gint64 live_oid;     /* the table that now has the application's name; 0: none ... */
+    gint64 own_oid;      /* ... and the one of that name in the rewrite's schema */
     /* As in pgseam.rewrite. */
+    gboolean is_known; /* it has a row there */
     gint64 source_oid; /* of the table as it was at the beginning; it keeps its oid when it becomes the old table */
     gint64 shadow_oid;
     gint64 filenode;    /* of the source when the copy began */
@@ -35,7 +38,9 @@ typedef struct Rewrite {
     gboolean is_capturing;
     gboolean is_copied;
     gboolean is_indexed;
+    gboolean is_verified;
     gboolean is_swapped;
+    gboolean is_dropped;
     int restarts; /* of the copy, because the source's file was another one */
     gint64 rows_copied;
     gint64 keys_applied;
@@ -45,12 +50,28 @@ typedef struct Rewrite {
     Workers *workers;
     Flow *forward;      /* source -> shadow; read anew when the shadow gets its indexes */
     Flow *reverse;      /* new -> old, once swapped; NULL before */
+    gint64 next_note;   /* monotonic microseconds: when progress is written down again */
     gint64 dirty_block; /* where the next batch looks for dirty keys first */
 } Rewrite;
 
 /* The rewrite that `step` belongs to, opened if need be. It belongs to the run. Errors: those of db_open(), db_query(),
  * SEAM_ERROR_DRIFT if the source or the shadow is no longer the table it was. */
 Rewrite *rewrite_of(Run *run, const Step *step, GError **error);
+
+/* Read the journal's row and the names again. */
+gboolean rewrite_reload(Rewrite *rewrite, GError **error);
+
+/* SEAM_ERROR_DRIFT if a name no longer means the table that it should. */
+gboolean rewrite_check(const Rewrite *rewrite, GError **error);
+
+/* The flow that goes on now: forward, or reverse after the cut-over. NULL on error. */
+const Flow *rewrite_flow(Rewrite *rewrite, GError **error);
+
+/* Go on with the capture that is there, if any: from now on each tick pumps it. */
+gboolean rewrite_open_capture(Rewrite *rewrite, GError **error);
+
+/* What `status` shows: "copy", "catch-up" ... */
+gboolean rewrite_note_phase(Rewrite *rewrite, const char *phase, GError **error);
 
 /* Read the flow (again): after the shadow's shape or indexes changed, and after the cut-over. */
 gboolean rewrite_read_flow(Rewrite *rewrite, GError **error);
@@ -59,12 +80,12 @@ gboolean rewrite_read_flow(Rewrite *rewrite, GError **error);
  * ("is_copied = true"). */
 gboolean rewrite_note(Rewrite *rewrite, DbConn *conn, const char *assignments, GError **error);
 
-/* BEGIN on a session of the rewrite: the fence is checked and held, commits do not wait for a standby. */
+/* run_begin_on() and run_session() of its run. */
 gboolean rewrite_begin(Rewrite *rewrite, DbConn *conn, GError **error);
-
-/* A further session for the rewrite, ticking, registered with the lease so that whoever takes over ends it. `role` is
- * for application_name. The caller closes. */
 DbConn *rewrite_session(Rewrite *rewrite, const char *role, GError **error);
+
+/* Its session for catch-up and dirty keys, opened if need be. */
+DbConn *rewrite_apply_session(Rewrite *rewrite, GError **error);
 
 /* Quoted qualified names; the caller frees. */
 char *rewrite_source_name(const Rewrite *rewrite); /* the application's table: the same name before and after */

@@ -14,12 +14,18 @@ const char *const fault_points[] = {
     "batch.work",      /* rows changed, cursor not yet written */
     "batch.cursor",    /* cursor written, not committed */
     "batch.committed",
-    "alone.before",  /* before a statement that may not be in a transaction */
-    "alone.after",   /* it is done, the journal does not know */
-    "step.verified", /* verified, not noted */
-    "undo.begin",    /* before a step is undone */
-    "undo.done",     /* undone, not noted */
-    "phase.end",     /* all steps of a phase are done, its state is not noted */
+    "alone.before",          /* before a statement that may not be in a transaction */
+    "alone.after",           /* it is done, the journal does not know */
+    "step.verified",         /* verified, not noted */
+    "undo.begin",            /* before a step is undone */
+    "undo.done",             /* undone, not noted */
+    "rewrite.copy.range",    /* a range of blocks is copied and noted */
+    "rewrite.copy.finished", /* all ranges are there, dirty keys deleted, not committed */
+    "rewrite.index.built",   /* one index is built */
+    "rewrite.apply.done",    /* a batch of dirty keys is applied, not committed */
+    "rewrite.swap.drained",  /* under the lock, nothing is dirty any more */
+    "rewrite.swap.done",     /* the tables are exchanged and committed, what captured is still there */
+    "phase.end",             /* all steps of a phase are done, its state is not noted */
     NULL,
 };
 

@@ -27,6 +27,7 @@ typedef struct Attempt {
     LockMode mode;          /* the strongest */
     const GPtrArray *parts; /* GuardPart: what is done, in one transaction */
     GuardNote note;
+    const GuardEntry *entry; /* NULL: the locks are taken as declared */
     gboolean is_long;
     gint64 deadline;     /* monotonic microseconds */
     gint64 strong_since; /* monotonic microseconds; 0 while nothing is felt */
@@ -370,7 +371,8 @@ do_strong(Attempt *attempt, GError **error)
         !db_set_local_ms(run->work, "statement_timeout", attempt->is_long ? 0 : budget, error))
         return FALSE;
     attempt->strong_since = g_get_monotonic_time();
-    if (attempt->targets->len > 1 && !lock_all(attempt, LOCK_ACCESS_EXCLUSIVE, error))
+    if ((attempt->targets->len > 1 || attempt->entry != NULL) &&
+        !lock_all(attempt, attempt->entry != NULL ? attempt->entry->enter : LOCK_ACCESS_EXCLUSIVE, error))
         return FALSE;
     for (guint i = 0; i < attempt->parts->len; i++) {
         const GuardPart *part = g_ptr_array_index(attempt->parts, i);
@@ -461,13 +463,28 @@ back_off(Attempt *attempt, const GError *why, GError **error)
            run_sleep(run, backoff_ms(attempt->number), error);
 }
 
+/* What comes before may take a while, in which somebody else may come into the way. */
+static gboolean
+get_ready(Attempt *attempt, GError **error)
+{
+    do {
+        if (attempt->mode > LOCK_ROW_EXCLUSIVE && (!wait_until_clear(attempt, error) || !is_clear(attempt)))
+            return FALSE;
+        if (attempt->entry == NULL)
+            return TRUE;
+        if (!attempt->entry->before(attempt->run, attempt->step, error) || !look(attempt, error))
+            return FALSE;
+    } while (!is_clear(attempt) && !is_late(attempt));
+    return TRUE;
+}
+
 /* Wait, try, back off. *ret_done: it is done; otherwise once more. The first try is made however late it is. */
 static gboolean
 one_round(Attempt *attempt, gboolean *ret_done, GError **error)
 {
     g_autoptr(GError) why = NULL;
 
-    if (attempt->mode > LOCK_ROW_EXCLUSIVE && (!wait_until_clear(attempt, error) || !is_clear(attempt)))
+    if (!get_ready(attempt, error))
         return FALSE;
     if (is_late(attempt) && attempt->number > 0)
         return FALSE;
@@ -520,6 +537,23 @@ guard_run(Run *run, const Step *step, GuardWork work, GuardNote note, gboolean i
 
     g_ptr_array_add(parts, &part);
     return run_parts(run, parts, note, is_long, error);
+}
+
+gboolean
+guard_apply_entering(Run *run, const Step *step, const GuardEntry *entry, GError **error)
+{
+    g_autoptr(GPtrArray) parts = g_ptr_array_new();
+    GuardPart part = {step, entry->work};
+    Attempt attempt;
+    gboolean ok;
+
+    g_ptr_array_add(parts, &part);
+    attempt_init(&attempt, run, step, GUARD_NOTE_NOTHING);
+    attempt.parts = parts;
+    attempt.entry = entry;
+    ok = apply(&attempt, error);
+    attempt_clear(&attempt);
+    return ok && fault_point(run, "guard.committed", error);
 }
 
 gboolean

@@ -40,6 +40,18 @@ typedef struct GuardPart {
  * feels one lock instead of several. The locks are those of the first. Errors: as guard_apply(). */
 gboolean guard_apply_joined(Run *run, const GPtrArray *parts, GError **error);
 
+/* Work that makes its own way from a weaker lock to a stronger one: each attempt takes the step's locks in no stronger
+ * a mode than `enter`; the work takes the rest, within the budget. `before` runs without any lock right before each
+ * attempt: what shortens the work, and what has to be waited for. */
+typedef struct GuardEntry {
+    GuardWork before;
+    GuardWork work;
+    LockMode enter;
+} GuardEntry;
+
+/* The note is left to the work. Errors: as guard_apply(). */
+gboolean guard_apply_entering(Run *run, const Step *step, const GuardEntry *entry, GError **error);
+
 /* The same for work that is allowed to take long because its lock is not felt (VALIDATE: SHARE UPDATE EXCLUSIVE). */
 gboolean guard_apply_long(Run *run, const Step *step, GuardWork work, GuardNote note, GError **error);
 

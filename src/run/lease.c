@@ -190,18 +190,39 @@ limit_text(int milliseconds)
 }
 
 gboolean
-lease_fence(Run *run, const RunLimits *limits, GError **error)
+lease_fence_on(Run *run, DbConn *conn, const RunLimits *limits, GError **error)
 {
     Ids ids = ids_of(run);
     g_autofree char *idle = g_strdup_printf("%d", limits->idle_ms);
     g_autofree char *lock = limit_text(limits->lock_ms);
     g_autofree char *statement = limit_text(limits->statement_ms);
-    g_autoptr(DbResult) row = db_query(run->work, QUERY_FENCE,
+    g_autoptr(DbResult) row = db_query(conn, QUERY_FENCE,
                                        DB_ARGS(ids.migration, ids.token, run->plan->search_path, run->plan->time_zone,
                                                idle, run->plan->date_style, lock, statement),
                                        error);
 
     return check_found(run, row, error);
+}
+
+gboolean
+lease_fence(Run *run, const RunLimits *limits, GError **error)
+{
+    return lease_fence_on(run, run->work, limits, error);
+}
+
+gboolean
+lease_add_session(Run *run, const DbConn *conn, GError **error)
+{
+    Ids ids = ids_of(run);
+    g_autofree char *pid = g_strdup_printf("%d", db_backend_pid(conn));
+    g_autoptr(DbResult) result = NULL;
+
+    if (!run->is_leased)
+        return TRUE;
+    result = db_query(run->control, QUERY_RUNNER_ADD, DB_ARGS(ids.migration, ids.token, pid), error);
+    if (result != NULL && db_affected(result) == 0)
+        set_fenced(run, error);
+    return result != NULL && db_affected(result) == 1;
 }
 
 gboolean

@@ -25,6 +25,12 @@ void lease_release(Run *run);
  * transaction runs under: the plan's search_path and TimeZone, synchronous_commit = local, and the limits. */
 gboolean lease_fence(Run *run, const RunLimits *limits, GError **error);
 
+/* The same on another session of ours. */
+gboolean lease_fence_on(Run *run, DbConn *conn, const RunLimits *limits, GError **error);
+
+/* Write down that a further session is ours: whoever takes over ends it. SEAM_ERROR_FENCED if somebody has. */
+gboolean lease_add_session(Run *run, const DbConn *conn, GError **error);
+
 /* The same check outside of a transaction, on `work`. */
 gboolean lease_check(Run *run, GError **error);
 

@@ -10,7 +10,8 @@
 #include "run/settings.h"
 #include "run/throttle.h"
 
-#define TICK_MS 100
+#define TICK_MS         100
+#define SESSION_IDLE_MS 60000
 
 void
 run_options_init(RunOptions *options)
@@ -72,8 +73,19 @@ run_lock_timeout(const Run *run, int fifths)
 }
 
 void
+run_close_companion(Run *run)
+{
+    RunCompanion companion = run->companion;
+
+    run->companion = (RunCompanion){0};
+    if (companion.data != NULL)
+        companion.close(companion.data);
+}
+
+void
 run_close(Run *run)
 {
+    run_close_companion(run);
     if (run->is_leased && run->control != NULL && !db_is_lost(run->control))
         lease_release(run);
     g_clear_pointer(&run->work, db_close);
@@ -92,6 +104,7 @@ run_reopen(Run *run, GError **error)
     gint64 give_up = g_get_monotonic_time() + (gint64)run->options.reconnect_s * G_USEC_PER_SEC;
     g_autoptr(GError) why = NULL;
 
+    run_close_companion(run);
     for (;;) {
         g_clear_error(&why);
         if (run_open(run, run->plan->migration, &why) && lease_adopt_sessions(run, &why))
@@ -155,6 +168,71 @@ run_restore(Run *run)
                DB_NONE, NULL);
 }
 
+DbConn *
+run_session(Run *run, const char *role, GError **error)
+{
+    g_autoptr(DbConn) conn = NULL;
+
+    if (!open_one(run, &conn, role, TRUE, error) ||
+        !db_run(conn,
+                "SELECT pg_catalog.set_config('search_path', $1, false), pg_catalog.set_config('TimeZone', $2, false), "
+                "pg_catalog.set_config('DateStyle', 'ISO, ' || pg_catalog.split_part($3, ', ', 2), false)",
+                DB_ARGS(run->plan->search_path, run->plan->time_zone, run->plan->date_style), error) ||
+        !lease_add_session(run, conn, error))
+        return NULL;
+    return g_steal_pointer(&conn);
+}
+
+gboolean
+run_begin_on(Run *run, DbConn *conn, const char *isolation, GError **error)
+{
+    static const RunLimits limits = {SESSION_IDLE_MS, RUN_LIMIT_KEEP, RUN_LIMIT_KEEP};
+
+    return db_run(conn, isolation != NULL ? "BEGIN ISOLATION LEVEL REPEATABLE READ" : "BEGIN", DB_NONE, error) &&
+           lease_fence_on(run, conn, &limits, error);
+}
+
+RunFence
+run_fence(const Run *run)
+{
+    RunFence fence;
+
+    g_snprintf(fence.migration, sizeof(fence.migration), "%" G_GINT64_FORMAT, run->migration);
+    g_snprintf(fence.token, sizeof(fence.token), "%" G_GINT64_FORMAT, run->token);
+    return fence;
+}
+
+gboolean
+run_check_fence(DbConn *conn, const RunFence *fence, GError **error)
+{
+    g_autoptr(DbResult) row =
+        db_query(conn,
+                 "SELECT pg_catalog.set_config('synchronous_commit', 'local', true) FROM pgseam.fence WHERE "
+                 "migration_id = $1::bigint AND token = $2::bigint FOR SHARE",
+                 DB_ARGS(fence->migration, fence->token), error);
+
+    if (row == NULL)
+        return FALSE;
+    if (db_rows(row) == 1)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_FENCED, "another pgseam has taken over; nothing more is written from here");
+    seam_error_hint(error, "see `pgseam status`");
+    return FALSE;
+}
+
+static gboolean
+pump_companion(Run *run, GError **error)
+{
+    gboolean ok;
+
+    if (run->companion.data == NULL || run->is_pumping)
+        return TRUE;
+    run->is_pumping = TRUE;
+    ok = run->companion.pump(run->companion.data, error);
+    run->is_pumping = FALSE;
+    return ok;
+}
+
 gboolean
 run_tick(gpointer data, GError **error)
 {
@@ -162,7 +240,7 @@ run_tick(gpointer data, GError **error)
 
     if (!cancel_check(error))
         return FALSE;
-    return !run->is_leased || lease_heartbeat(run, error);
+    return (!run->is_leased || lease_heartbeat(run, error)) && pump_companion(run, error);
 }
 
 gboolean

@@ -17,6 +17,13 @@ typedef struct Progress Progress;
 typedef struct Throttle Throttle;
 typedef struct Patience Patience;
 
+/* Work that goes on while a step waits: pumped by run_tick(), closed with the sessions. */
+typedef struct RunCompanion {
+    gpointer data; /* NULL: there is none */
+    gboolean (*pump)(gpointer data, GError **error);
+    void (*close)(gpointer data); /* its sessions end; what is on the server stays */
+} RunCompanion;
+
 typedef struct Run {
     RunOptions options;
     Plan *plan;       /* belongs to the run */
@@ -33,6 +40,8 @@ typedef struct Run {
     GPtrArray *standbys; /* sessions on options.standbys: standby.h */
     Throttle *throttle;  /* what the gauges remember: throttle.h */
     Patience *patience;  /* who is in the way and since when: patience.h */
+    RunCompanion companion;
+    gboolean is_pumping; /* a tick within the companion's own waits does not pump again */
 } Run;
 
 /* The defaults of the command line. */
@@ -74,7 +83,30 @@ void run_restore(Run *run);
  * always far below deadlock_timeout, so that in a deadlock with the application it is we who give way. */
 int run_lock_timeout(const Run *run, int fifths);
 
-/* Heartbeat and signals: the tick of every long wait. FALSE with SEAM_ERROR_CANCELLED or SEAM_ERROR_FENCED. */
+/* A further session, ticking, with the plan's search_path, TimeZone and DateStyle, registered with the lease so that
+ * whoever takes over ends it. The caller closes. Errors: those of db_open(), SEAM_ERROR_FENCED. */
+DbConn *run_session(Run *run, const char *role, GError **error);
+
+/* BEGIN on such a session: the fence is checked and held, commits do not wait for a standby. `isolation` is NULL or
+ * "REPEATABLE READ". */
+gboolean run_begin_on(Run *run, DbConn *conn, const char *isolation, GError **error);
+
+/* The fence as a value, for threads that may not touch the run. */
+typedef struct RunFence {
+    char migration[32];
+    char token[32];
+} RunFence;
+RunFence run_fence(const Run *run);
+
+/* In the open transaction of `conn`: check the token and hold it; commits do not wait for a standby. From any thread.
+ */
+gboolean run_check_fence(DbConn *conn, const RunFence *fence, GError **error);
+
+/* End the companion, if there is one. */
+void run_close_companion(Run *run);
+
+/* Heartbeat, signals and the companion: the tick of every long wait. FALSE with SEAM_ERROR_CANCELLED or
+ * SEAM_ERROR_FENCED. */
 gboolean run_tick(gpointer run, GError **error);
 
 /* Sleep in small pieces with ticks. */

@@ -383,7 +383,7 @@ check_revocable(Run *run, GError **error)
 }
 
 /* Somebody has dropped the table, or a partition, since: what was done to it went with it. (A statement that runs as it
- * stands may itself have renamed it; its undo knows.) */
+ * stands may itself have renamed it, and a rewrite has more than the table to clear away; their undo knows.) */
 static gboolean
 is_relation_gone(Run *run, const Step *step, gboolean *ret_gone, GError **error)
 {
@@ -391,7 +391,7 @@ is_relation_gone(Run *run, const Step *step, gboolean *ret_gone, GError **error)
     g_autoptr(DbResult) row = NULL;
 
     *ret_gone = FALSE;
-    if (name == NULL || step->kind == STEP_DDL_RUN)
+    if (name == NULL || step->kind == STEP_DDL_RUN || step_get(step, PARAM_REWRITE) != NULL)
         return TRUE;
     row = db_query(run->control, "SELECT pg_catalog.to_regclass($1) IS NULL AS gone", DB_ARGS(name), error);
     if (row == NULL)

@@ -1,0 +1,232 @@
+#include "rewrite/cut_over.h"
+
+#include "base/error.h"
+#include "base/sqltext.h"
+#include "rewrite/apply.h"
+#include "rewrite/capture.h"
+#include "rewrite/dirty.h"
+#include "rewrite/snapshots.h"
+#include "rewrite/swap.h"
+#include "rewrite/trigger.h"
+#include "rewrite_queries.h"
+#include "run/fault.h"
+#include "run/guard.h"
+#include "run/journal.h"
+#include "run/progress.h"
+#include "run/throttle.h"
+
+#define POSTPONED_MS 100
+#define CLOSE_ENOUGH 200 /* dirty keys with which the lock is taken */
+
+/* Under the lock: what is left, in a part of the budget; too much of it means another attempt, and nothing is lost. */
+static gboolean
+drain(Rewrite *rewrite, gint64 deadline, GError **error)
+{
+    const Flow *flow = rewrite_flow(rewrite, error);
+    int taken = 1;
+
+    while (flow != NULL && taken > 0) {
+        if (g_get_monotonic_time() > deadline) {
+            seam_error_set(error, SEAM_ERROR_LOCK, "more rows have changed than can be applied under the lock");
+            return FALSE;
+        }
+        if (!apply_batch(rewrite, flow, 5000, &taken, error))
+            return FALSE;
+    }
+    return flow != NULL;
+}
+
+/* Forward, the stream must have brought all that is committed; the reverse capture is the application's own. */
+static gboolean
+sync_capture(Rewrite *rewrite, GError **error)
+{
+    gboolean is_synced = TRUE;
+    int limit_ms = MAX(20, rewrite->run->options.lock_budget_ms / 2);
+
+    if (!rewrite->is_swapped && !capture_ops(rewrite->capture_kind)->sync(rewrite, limit_ms, &is_synced, error))
+        return FALSE;
+    if (!is_synced)
+        seam_error_set(error, SEAM_ERROR_LOCK, "the changes did not arrive within %d ms", limit_ms);
+    return is_synced;
+}
+
+static gboolean
+note_swapped(Rewrite *rewrite, gint64 begun, GError **error)
+{
+    g_autofree char *assignments = rewrite->is_swapped ? g_strdup("is_swapped = false, swap_ms = NULL")
+                                                       : sql_build("is_swapped = true, swap_ms = ?",
+                                                                   sql_int((g_get_monotonic_time() - begun) / 1000));
+
+    return rewrite_note(rewrite, rewrite->run->work, assignments, error);
+}
+
+/* In the guard's transaction, which holds SHARE ROW EXCLUSIVE on the application's table: writers wait, readers do not.
+ */
+static gboolean
+exchange(Run *run, const Step *step, GError **error)
+{
+    Rewrite *rewrite = rewrite_of(run, step, error);
+    gint64 begun = g_get_monotonic_time();
+    gint64 deadline = begun + (gint64)run->options.lock_budget_ms * 1000 / 2;
+
+    if (rewrite == NULL || !sync_capture(rewrite, error) || !drain(rewrite, deadline, error) ||
+        !fault_point(run, "rewrite.swap.drained", error))
+        return FALSE;
+    if (rewrite->is_swapped)
+        return swap_catalog(rewrite, SWAP_BACK, error) && note_swapped(rewrite, begun, error);
+    return swap_catalog(rewrite, SWAP_FORWARD, error) && capture_start_reverse(rewrite, run->work, error) &&
+           note_swapped(rewrite, begun, error);
+}
+
+/* Without any lock, before each attempt: nearly nothing is left to do, and nobody would see the table half full. */
+static gboolean
+get_close(Run *run, const Step *step, GError **error)
+{
+    Rewrite *rewrite = rewrite_of(run, step, error);
+    const Flow *flow = rewrite != NULL ? rewrite_flow(rewrite, error) : NULL;
+    SnapshotMark mark = {NULL, NULL};
+    gboolean ok;
+
+    if (flow == NULL || !apply_until(rewrite, flow, CLOSE_ENOUGH, FALSE, error))
+        return FALSE;
+    ok = snapshots_mark(rewrite, &mark, error) && snapshots_wait(rewrite, &mark, error) &&
+         apply_until(rewrite, flow, CLOSE_ENOUGH, FALSE, error);
+    snapshot_mark_clear(&mark);
+    return ok;
+}
+
+/* The plan's locks, and those of what hangs on the table by now. */
+static gboolean
+exchange_guarded(Rewrite *rewrite, const Step *step, GError **error)
+{
+    static const GuardEntry entry = {get_close, exchange, LOCK_SHARE_ROW_EXCLUSIVE};
+    Run *run = rewrite->run;
+    Step *locked = step_new(step->phase, step->kind, step->schema, step->table);
+    gboolean ok;
+
+    locked->id = step->id;
+    step_set(locked, PARAM_REWRITE, rewrite->name);
+    step_add_lock(locked, step->schema, step->table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    ok = swap_add_locks(rewrite, run->control, rewrite->is_swapped ? SWAP_BACK : SWAP_FORWARD, locked, error) &&
+         guard_apply_entering(run, locked, &entry, error);
+    step_free(locked);
+    return ok;
+}
+
+/* --postpone-cut-over, until `pgseam cut-over`. */
+static gboolean
+wait_for_permission(Rewrite *rewrite, GError **error)
+{
+    Run *run = rewrite->run;
+    gboolean is_told = FALSE;
+
+    for (;;) {
+        const Flow *flow = rewrite_flow(rewrite, error);
+
+        if (flow == NULL || !throttle_refresh(run, error))
+            return FALSE;
+        if (!run->options.postpones_cut_over)
+            return !is_told || journal_set_reason(run->control, run->migration, NULL, error);
+        if (!is_told) {
+            progress_say(run->progress, "  the cut-over is postponed; `pgseam cut-over` lets it happen");
+            if (!rewrite_note_phase(rewrite, "postponed", error) ||
+                !journal_set_reason(run->control, run->migration, "the cut-over is postponed: `pgseam cut-over`",
+                                    error))
+                return FALSE;
+            is_told = TRUE;
+        }
+        if (!apply_until(rewrite, flow, CLOSE_ENOUGH, TRUE, error) || !run_sleep(run, POSTPONED_MS, error))
+            return FALSE;
+    }
+}
+
+static gboolean
+remove_forward(Rewrite *rewrite, const Step *step, GError **error)
+{
+    if (!rewrite->is_capturing)
+        return TRUE;
+    if (!capture_ops(rewrite->capture_kind)->remove(rewrite, step, error) ||
+        !rewrite_note(rewrite, rewrite->run->control, "is_capturing = false", error))
+        return FALSE;
+    rewrite->is_capturing = FALSE;
+    return TRUE;
+}
+
+gboolean
+cut_over(Rewrite *rewrite, const Step *step, GError **error)
+{
+    Run *run = rewrite->run;
+
+    if (!rewrite->is_swapped) {
+        if (!wait_for_permission(rewrite, error) || !rewrite_note_phase(rewrite, "cut-over", error) ||
+            !swap_check(rewrite, run->control, error) || !exchange_guarded(rewrite, step, error) ||
+            !rewrite_read_flow(rewrite, error))
+            return FALSE;
+        progress_say(run->progress, "  %s.%s is the new table", rewrite->schema, rewrite->table);
+    }
+    return fault_point(run, "rewrite.swap.done", error) && remove_forward(rewrite, step, error) &&
+           rewrite_note_phase(rewrite, "swapped", error);
+}
+
+gboolean
+cut_back(Rewrite *rewrite, const Step *step, GError **error)
+{
+    if (rewrite->is_swapped) {
+        const Flow *flow = rewrite_flow(rewrite, error);
+
+        progress_say(rewrite->run->progress, "  bringing the old table up to date");
+        if (flow == NULL || !rewrite_note_phase(rewrite, "cut-back", error) ||
+            !apply_until(rewrite, flow, CLOSE_ENOUGH, FALSE, error) || !exchange_guarded(rewrite, step, error) ||
+            !rewrite_reload(rewrite, error))
+            return FALSE;
+    }
+    g_clear_pointer(&rewrite->forward, flow_free);
+    g_clear_pointer(&rewrite->reverse, flow_free);
+    return capture_remove_reverse(rewrite, step, FALSE, error) && cut_over_validate(rewrite, error);
+}
+
+/* ALTER TABLE ... VALIDATE CONSTRAINT locks both tables so that reads and writes pass. */
+static gboolean
+validate(Run *run, const Step *step, GError **error)
+{
+    return db_run(run->work, step->sql, DB_NONE, error);
+}
+
+/* Whether the step proves a foreign key at one end of which the table is, and that is NOT VALID now. */
+static gboolean
+needs_proof(const Rewrite *rewrite, const Step *step, gboolean *ret_needs, GError **error)
+{
+    g_autofree char *name = sql_quote_name(step->schema, step->table);
+    g_autofree char *table = rewrite_source_name(rewrite);
+    g_autoptr(DbResult) row = NULL;
+
+    *ret_needs = FALSE;
+    if (step->kind != STEP_FOREIGN_KEY_VALIDATE)
+        return TRUE;
+    row = db_query(
+        rewrite->run->control,
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conrelid = "
+        "pg_catalog.to_regclass($1) AND k.conname = $2 AND NOT k.convalidated AND pg_catalog.to_regclass($3) IN "
+        "(k.conrelid, k.confrelid)) AS needs",
+        DB_ARGS(name, step_get(step, PARAM_CONSTRAINT), table), error);
+    if (row == NULL)
+        return FALSE;
+    *ret_needs = db_bool(row, 0, "needs");
+    return TRUE;
+}
+
+gboolean
+cut_over_validate(Rewrite *rewrite, GError **error)
+{
+    const GPtrArray *steps = rewrite->run->plan->steps;
+
+    for (guint i = 0; i < steps->len; i++) {
+        const Step *step = g_ptr_array_index(steps, i);
+        gboolean needs;
+
+        if (!needs_proof(rewrite, step, &needs, error) ||
+            (needs && !guard_apply_long(rewrite->run, step, validate, GUARD_NOTE_NOTHING, error)))
+            return FALSE;
+    }
+    return TRUE;
+}

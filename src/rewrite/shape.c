@@ -1,0 +1,176 @@
+#include "rewrite/shape.h"
+
+#include "base/error.h"
+#include "base/names.h"
+#include "base/sqltext.h"
+#include "db/array.h"
+#include "rewrite/build.h"
+#include "rewrite_queries.h"
+
+static gboolean
+run_built(DbConn *conn, char *sql, GError **error)
+{
+    g_autofree char *statement = sql;
+
+    return db_run(conn, statement, DB_NONE, error);
+}
+
+gboolean
+shape_run_all(DbConn *conn, const DbResult *statements, GError **error)
+{
+    for (int i = 0; i < db_rows(statements); i++) {
+        if (!db_run(conn, db_text(statements, i, "statement"), DB_NONE, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* The user's subcommands, each an ALTER TABLE of its own on the shadow. */
+gboolean
+shape_alter(Rewrite *rewrite, DbConn *conn, const char *param, GError **error)
+{
+    const char *subcommand;
+
+    for (guint n = 1; (subcommand = step_get_nth(rewrite->prepare, param, n)) != NULL; n++) {
+        if (!run_built(conn, sql_build("ALTER TABLE ? ?", sql_name(rewrite->name, rewrite->table), sql_raw(subcommand)),
+                       error)) {
+            seam_error_hint(error, "%s cannot be done on a table of this shape: correct the migration", subcommand);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+char *
+shape_oid(gint64 oid)
+{
+    return g_strdup_printf("%" G_GINT64_FORMAT, oid);
+}
+
+char *
+shape_without(const Rewrite *rewrite)
+{
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    const char *name;
+
+    for (guint n = 1; (name = step_get_nth(rewrite->prepare, PARAM_WITHOUT, n)) != NULL; n++)
+        g_ptr_array_add(names, (gpointer)name);
+    return db_array_text(names);
+}
+
+char *
+shape_key_index(const Rewrite *rewrite)
+{
+    g_autofree char *stem = g_strdup_printf("%s.%s", rewrite->schema, rewrite->table);
+
+    return name_bounded("key", stem);
+}
+
+/* "id integer, name text COLLATE x": what makes a table of dirty keys. */
+static char *
+dirty_columns(const DbResult *keys)
+{
+    GString *out = g_string_new(NULL);
+
+    for (int i = 0; i < db_rows(keys); i++) {
+        const char *collation = db_text(keys, i, "collation");
+        g_autofree char *column =
+            sql_build("? ???", sql_ident(db_text(keys, i, "name")), sql_raw(db_text(keys, i, "type")),
+                      sql_raw(collation != NULL ? " COLLATE " : ""), sql_raw(collation != NULL ? collation : ""));
+
+        g_string_append_printf(out, "%s%s", i > 0 ? ", " : "", column);
+    }
+    return g_string_free(out, FALSE);
+}
+
+/* No index: it is a log. VACUUM must not truncate it: that takes ACCESS EXCLUSIVE, behind which writers would queue. */
+gboolean
+shape_create_dirty(Rewrite *rewrite, DbConn *conn, const char *name, const DbResult *keys, GError **error)
+{
+    g_autofree char *columns = dirty_columns(keys);
+
+    return run_built(conn,
+                     sql_build("CREATE TABLE ? (?) WITH (vacuum_truncate = false, autovacuum_vacuum_scale_factor = 0, "
+                               "autovacuum_vacuum_threshold = 20000)",
+                               sql_name(rewrite->name, name), sql_raw(columns)),
+                     error);
+}
+
+static gboolean
+create_dirty(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *oid = shape_oid(rewrite->source_oid);
+    g_autoptr(DbResult) keys = db_query(conn, QUERY_KEY_COLUMNS, DB_ARGS(oid), error);
+
+    if (keys == NULL)
+        return FALSE;
+    if (db_rows(keys) == 0) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "table %s.%s has no key by which its rows can be found again",
+                       rewrite->schema, rewrite->table);
+        seam_error_hint(error,
+                        "give it a primary key, or a unique index on columns that are NOT NULL, in a migration of "
+                        "its own");
+        return FALSE;
+    }
+    return shape_create_dirty(rewrite, conn, REWRITE_DIRTY, keys, error);
+}
+
+static gboolean
+create_table(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *oid = shape_oid(rewrite->source_oid);
+    g_autoptr(DbResult) statements = db_query(conn, QUERY_SHAPE_CREATE, DB_ARGS(oid, rewrite->name), error);
+
+    return statements != NULL && shape_run_all(conn, statements, error) &&
+           shape_alter(rewrite, conn, PARAM_ALTER, error);
+}
+
+/* The whole shape on the empty table, taken back again: what cannot work fails before anything long begins. */
+static gboolean
+try_shape(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    return db_run(conn, "SAVEPOINT shape", DB_NONE, error) && build_on_empty(rewrite, conn, error) &&
+           db_run(conn, "ROLLBACK TO shape", DB_NONE, error);
+}
+
+static gboolean
+note_shadow(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *name = rewrite_shadow_name(rewrite);
+    g_autofree char *assignment =
+        sql_build("shadow_oid = ?::pg_catalog.regclass, phase = 'prepared'", sql_literal(name));
+
+    return rewrite_note(rewrite, conn, assignment, error);
+}
+
+gboolean
+shape_create(Rewrite *rewrite, GError **error)
+{
+    DbConn *conn = rewrite_apply_session(rewrite, error);
+
+    if (conn == NULL)
+        return FALSE;
+    if (rewrite_begin(rewrite, conn, error) &&
+        run_built(conn, sql_build("CREATE SCHEMA ?", sql_ident(rewrite->name)), error) &&
+        create_table(rewrite, conn, error) && create_dirty(rewrite, conn, error) && try_shape(rewrite, conn, error) &&
+        note_shadow(rewrite, conn, error) && db_commit(conn, error))
+        return TRUE;
+    db_abort(conn);
+    return FALSE;
+}
+
+gboolean
+shape_drop(Rewrite *rewrite, GError **error)
+{
+    DbConn *conn = rewrite_apply_session(rewrite, error);
+    g_autoptr(DbResult) statements = NULL;
+
+    if (conn == NULL || !rewrite_begin(rewrite, conn, error))
+        return FALSE;
+    statements = db_query(conn, QUERY_SHAPE_DROP, DB_ARGS(rewrite->name), error);
+    if (statements != NULL && shape_run_all(conn, statements, error) &&
+        rewrite_note(rewrite, conn, "is_dropped = true, phase = NULL", error) && db_commit(conn, error))
+        return TRUE;
+    db_abort(conn);
+    return FALSE;
+}
