@@ -11,7 +11,7 @@ BENCH = ROOT / "bench" / "rewrite"
 
 
 def run(*options, expect=0):
-    done = subprocess.run([BENCH, "--size", "5MB", "--rounds", "1", "--before", "1", *options], text=True, capture_output=True,
+    done = subprocess.run([BENCH, "--size", "30MB", "--rounds", "1", "--before", "1", *options], text=True, capture_output=True,
                           check=False, timeout=300)
     assert done.returncode == expect, done.stdout + done.stderr
     return done
