@@ -1,15 +1,6 @@
 #include "base/sqltext.h"
-#include "rewrite/capture.h"
 #include "rewrite/swap.h"
 #include "rewrite/verify.h"
-
-static gboolean
-check(Rewrite *rewrite, char **ret_why, GError **error)
-{
-    *ret_why = g_strdup("pending");
-    return TRUE;
-}
-const CaptureOps capture_logical = {.name = "logical", .check = check};
 
 gboolean
 swap_check(Rewrite *rewrite, DbConn *conn, GError **error)

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 #include "base/sqltext.h"
-#include "capture_queries.h"
 #include "db/stream.h"
+#include "rewrite_queries.h"
 #include "run/blockers.h"
 #include "run/guard.h"
 #include "run/journal.h"
