@@ -3,12 +3,13 @@
 #include "cli/planning.h"
 #include "run/progress.h"
 #include "run/throttle.h"
+#include "steps/ops.h"
 
 static gboolean
 begin(Run *run, GError **error)
 {
     return run_open(run, run->plan->migration, error) && throttle_check(run, error) &&
-           journal_ensure(run->control, error) &&
+           journal_ensure(run->control, error) && rewrite_preflight(run, error) &&
            journal_begin(run->control, run->plan, &run->options, &run->migration, error);
 }
 

@@ -76,6 +76,7 @@ take_from(Batch *batch, int most, gint64 first_block, GError **error)
     return TRUE;
 }
 
+/* Writers fill up any block with room: whoever finds less than it wanted looks at those before, too. */
 static gboolean
 take(Batch *batch, int most, GError **error)
 {
@@ -83,10 +84,13 @@ take(Batch *batch, int most, GError **error)
 
     if (!take_from(batch, most, first, error))
         return FALSE;
-    if (batch->taken > 0 || first == 0)
+    if (batch->taken >= most)
         return TRUE;
-    batch->rewrite->dirty_block = 0;
-    return take_from(batch, most, 0, error);
+    if (first > 0 && !take_from(batch, most - (int)batch->taken, 0, error))
+        return FALSE;
+    if (batch->taken < most)
+        batch->rewrite->dirty_block = 0;
+    return TRUE;
 }
 
 /* "(SELECT <image> AS k1, ... FROM <keys> AS s)": the keys as the target has them. */

@@ -33,7 +33,7 @@ static DbResult *
 read_indexes(Rewrite *rewrite, DbConn *conn, GError **error)
 {
     g_autofree char *oid = shape_oid(rewrite->source_oid);
-    g_autofree char *without = shape_without(rewrite);
+    g_autofree char *without = shape_names(rewrite, PARAM_WITHOUT);
 
     return db_query(conn, QUERY_SHAPE_INDEXES, DB_ARGS(oid, rewrite->name, without), error);
 }
@@ -50,7 +50,7 @@ static gboolean
 finish(Rewrite *rewrite, DbConn *conn, GError **error)
 {
     g_autofree char *oid = shape_oid(rewrite->source_oid);
-    g_autofree char *without = shape_without(rewrite);
+    g_autofree char *without = shape_names(rewrite, PARAM_WITHOUT);
     g_autoptr(DbResult) statements = db_query(conn, QUERY_SHAPE_FINISH, DB_ARGS(oid, rewrite->name, without), error);
 
     return statements != NULL && shape_alter(rewrite, conn, PARAM_BUILD, error) &&

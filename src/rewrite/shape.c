@@ -15,14 +15,20 @@ run_built(DbConn *conn, char *sql, GError **error)
     return db_run(conn, statement, DB_NONE, error);
 }
 
-gboolean
-shape_run_all(DbConn *conn, const DbResult *statements, GError **error)
+static gboolean
+run_from(DbConn *conn, const DbResult *statements, int first, GError **error)
 {
-    for (int i = 0; i < db_rows(statements); i++) {
+    for (int i = first; i < db_rows(statements); i++) {
         if (!db_run(conn, db_text(statements, i, "statement"), DB_NONE, error))
             return FALSE;
     }
     return TRUE;
+}
+
+gboolean
+shape_run_all(DbConn *conn, const DbResult *statements, GError **error)
+{
+    return run_from(conn, statements, 0, error);
 }
 
 /* The user's subcommands, each an ALTER TABLE of its own on the shadow. */
@@ -48,12 +54,12 @@ shape_oid(gint64 oid)
 }
 
 char *
-shape_without(const Rewrite *rewrite)
+shape_names(const Rewrite *rewrite, const char *param)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     const char *name;
 
-    for (guint n = 1; (name = step_get_nth(rewrite->prepare, PARAM_WITHOUT, n)) != NULL; n++)
+    for (guint n = 1; (name = step_get_nth(rewrite->prepare, param, n)) != NULL; n++)
         g_ptr_array_add(names, (gpointer)name);
     return db_array_text(names);
 }
@@ -115,14 +121,30 @@ create_dirty(Rewrite *rewrite, DbConn *conn, GError **error)
     return shape_create_dirty(rewrite, conn, REWRITE_DIRTY, keys, error);
 }
 
+/* The first statement of the list in another form: with the columns in the plan's order. */
+static gboolean
+create_ordered(Rewrite *rewrite, DbConn *conn, const char *tail, GError **error)
+{
+    g_autofree char *oid = shape_oid(rewrite->source_oid);
+    g_autofree char *order = shape_names(rewrite, PARAM_COLUMN_ORDER);
+    g_autoptr(DbResult) statements =
+        db_query(conn, QUERY_SHAPE_ORDERED, DB_ARGS(oid, rewrite->name, order, tail), error);
+
+    return statements != NULL && shape_run_all(conn, statements, error);
+}
+
 static gboolean
 create_table(Rewrite *rewrite, DbConn *conn, GError **error)
 {
     g_autofree char *oid = shape_oid(rewrite->source_oid);
+    gboolean is_ordered = step_get(rewrite->prepare, PARAM_COLUMN_ORDER) != NULL;
     g_autoptr(DbResult) statements = db_query(conn, QUERY_SHAPE_CREATE, DB_ARGS(oid, rewrite->name), error);
 
-    return statements != NULL && shape_run_all(conn, statements, error) &&
-           shape_alter(rewrite, conn, PARAM_ALTER, error);
+    if (statements == NULL)
+        return FALSE;
+    if (is_ordered && !create_ordered(rewrite, conn, db_text(statements, 0, "tail"), error))
+        return FALSE;
+    return run_from(conn, statements, is_ordered ? 1 : 0, error) && shape_alter(rewrite, conn, PARAM_ALTER, error);
 }
 
 /* The whole shape on the empty table, taken back again: what cannot work fails before anything long begins. */
@@ -143,6 +165,30 @@ note_shadow(Rewrite *rewrite, DbConn *conn, GError **error)
     return rewrite_note(rewrite, conn, assignment, error);
 }
 
+static gboolean
+create_all(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *schema = sql_build("CREATE SCHEMA ?", sql_ident(rewrite->name));
+
+    return db_run(conn, schema, DB_NONE, error) && create_table(rewrite, conn, error) &&
+           create_dirty(rewrite, conn, error) && try_shape(rewrite, conn, error);
+}
+
+gboolean
+shape_try(Rewrite *rewrite, GError **error)
+{
+    DbConn *conn = rewrite_apply_session(rewrite, error);
+    gboolean ok;
+
+    if (conn == NULL)
+        return FALSE;
+    ok = db_run(conn, "BEGIN", DB_NONE, error) && create_all(rewrite, conn, error);
+    db_abort(conn);
+    if (!ok && seam_error_is(*error, SEAM_ERROR_SQL))
+        seam_error_recode(error, SEAM_ERROR_REFUSED);
+    return ok;
+}
+
 gboolean
 shape_create(Rewrite *rewrite, GError **error)
 {
@@ -150,10 +196,8 @@ shape_create(Rewrite *rewrite, GError **error)
 
     if (conn == NULL)
         return FALSE;
-    if (rewrite_begin(rewrite, conn, error) &&
-        run_built(conn, sql_build("CREATE SCHEMA ?", sql_ident(rewrite->name)), error) &&
-        create_table(rewrite, conn, error) && create_dirty(rewrite, conn, error) && try_shape(rewrite, conn, error) &&
-        note_shadow(rewrite, conn, error) && db_commit(conn, error))
+    if (rewrite_begin(rewrite, conn, error) && create_all(rewrite, conn, error) && note_shadow(rewrite, conn, error) &&
+        db_commit(conn, error))
         return TRUE;
     db_abort(conn);
     return FALSE;

@@ -6,6 +6,9 @@
 
 #include "rewrite/rewrite.h"
 
+/* Make all of it in a transaction that is rolled back: what shape_create() would refuse, as SEAM_ERROR_REFUSED. */
+gboolean shape_try(Rewrite *rewrite, GError **error);
+
 /*
  * In one transaction: the rewrite's schema, the shadow with the plan's changes, the table of dirty keys. All indexes
  * and constraints are made on the empty table and taken back again, so that what cannot work fails here, with nothing
@@ -23,9 +26,9 @@ gboolean shape_drop(Rewrite *rewrite, GError **error);
 /* Shared with build.c. */
 gboolean shape_run_all(DbConn *conn, const DbResult *statements, GError **error);
 gboolean shape_alter(Rewrite *rewrite, DbConn *conn, const char *param, GError **error);
-/* As text for a parameter: an oid; the names of PARAM_WITHOUT as an array. The caller frees. */
+/* As text for a parameter: an oid; the names of a parameter of the plan's as an array. The caller frees. */
 char *shape_oid(gint64 oid);
-char *shape_without(const Rewrite *rewrite);
+char *shape_names(const Rewrite *rewrite, const char *param);
 
 /* A table of dirty keys called `name` in the rewrite's schema: `keys` are rows of name, type, collation. */
 gboolean shape_create_dirty(Rewrite *rewrite, DbConn *conn, const char *name, const DbResult *keys, GError **error);

@@ -8,6 +8,10 @@
 
 const StepOps *ops_of(StepKind kind);
 
+/* Before a migration is written down: what its rewrites would refuse, SEAM_ERROR_REFUSED with the way out; nothing is
+ * left. The journal's tables are there. */
+gboolean rewrite_preflight(Run *run, GError **error);
+
 /* The families, one file each. */
 extern const StepOps step_table_create;
 extern const StepOps step_column_add;

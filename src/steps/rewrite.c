@@ -83,17 +83,53 @@ check_duplicates(Run *run, const Step *step, GError **error)
     return FALSE;
 }
 
-/* What can be known to fail, fails here: nothing has been made yet. */
+/* A table that the file changes before it rewrites it is not yet what it will be. */
 static gboolean
-run_prepare(Run *run, const Step *step, GError **error)
+is_first(const Plan *plan, guint n)
+{
+    const Step *step = g_ptr_array_index(plan->steps, n);
+
+    for (guint i = 0; i < n; i++) {
+        if (step_is_of(g_ptr_array_index(plan->steps, i), step->schema, step->table))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_one(Run *run, const Step *step, gboolean is_shape_known, GError **error)
 {
     Rewrite *rewrite = rewrite_of(run, step, error);
     g_autofree char *why = NULL;
 
+    return rewrite != NULL && swap_check(rewrite, run->control, error) &&
+           capture_choose(rewrite, &why, error) != NULL &&
+           (!is_shape_known || (shape_try(rewrite, error) && check_duplicates(run, step, error)));
+}
+
+gboolean
+rewrite_preflight(Run *run, GError **error)
+{
+    gboolean ok = TRUE;
+
+    for (guint i = 0; i < run->plan->steps->len && ok; i++) {
+        const Step *step = g_ptr_array_index(run->plan->steps, i);
+
+        ok = step->kind != STEP_REWRITE_PREPARE || check_one(run, step, is_first(run->plan, i), error);
+    }
+    run_close_companion(run);
+    return ok;
+}
+
+/* The same once more, since somebody may have changed the table; nothing has been made yet. */
+static gboolean
+run_prepare(Run *run, const Step *step, GError **error)
+{
+    Rewrite *rewrite = rewrite_of(run, step, error);
+
     return rewrite != NULL && note_intent(rewrite, error) && rewrite_check(rewrite, error) &&
-           swap_check(rewrite, run->control, error) && check_duplicates(run, step, error) &&
-           shape_create(rewrite, error) && rewrite_reload(rewrite, error) &&
-           capture_choose(rewrite, &why, error) != NULL;
+           check_one(run, step, FALSE, error) && check_duplicates(run, step, error) && shape_create(rewrite, error) &&
+           rewrite_reload(rewrite, error);
 }
 
 static gboolean
