@@ -74,6 +74,10 @@ DbResult *db_query(DbConn *conn, const char *sql, int n_values, const char *cons
 /* The same where only success matters. */
 gboolean db_run(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error);
 
+/* Several statements (char *, without parameters) in one round trip, in the open transaction or one of their own. The
+ * first that fails ends it; the error's detail says which one that was. */
+gboolean db_run_batch(DbConn *conn, const GPtrArray *statements, GError **error);
+
 /* COMMIT, and make sure that it was one: a transaction that had failed answers COMMIT with ROLLBACK and no error. */
 gboolean db_commit(DbConn *conn, GError **error);
 

@@ -140,6 +140,7 @@ typedef struct Step {
 
 Step *step_new(Phase phase, StepKind kind, const char *schema, const char *table);
 void step_free(Step *step);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Step, step_free)
 
 /* TRUE if the relation that it works on is this one. */
 gboolean step_is_of(const Step *step, const char *schema, const char *table);

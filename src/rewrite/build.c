@@ -210,7 +210,7 @@ finish_with_rows(Rewrite *rewrite, const DbResult *indexes, GError **error)
             goto failed;
     }
     if (finish(rewrite, conn, error) && ensure_key_index(rewrite, conn, error) &&
-        db_run(conn, analyze, DB_NONE, error) && swap_note_shape(rewrite, conn, error) &&
+        swap_note_shape(rewrite, conn, error) && db_run(conn, analyze, DB_NONE, error) &&
         rewrite_note(rewrite, conn, "is_indexed = true", error) && db_commit(conn, error)) {
         rewrite->is_indexed = TRUE;
         return rewrite_read_flow(rewrite, error);

@@ -22,9 +22,12 @@ gboolean swap_check(Rewrite *rewrite, DbConn *conn, GError **error);
 gboolean swap_add_locks(Rewrite *rewrite, DbConn *conn, SwapDirection direction, Step *step, GError **error);
 
 /*
- * What the shadow is made like: everything of the source that belongs to its shape, as lines, kept in the journal
- * (pgseam.rewrite.shape) when the shadow is finished; swap_check() and swap_catalog() compare with it, so that somebody
- * else's change of the source is carried over or stops the cut-over (SEAM_ERROR_DRIFT), never undone.
+ * The shadow is finished, but for ANALYZE, which must come after this: it gets the extended statistics of the source
+ * (in the rewrite's schema until the swap). What it is made like: everything of the source that belongs to its shape,
+ * as lines, kept in the journal (pgseam.rewrite.shape) when the shadow is finished; swap_check() and swap_catalog()
+ * compare with it, so that somebody else's change of the source is carried over or stops the cut-over
+ * (SEAM_ERROR_DRIFT), never undone. `conn` may be in a transaction. SEAM_ERROR_REFUSED if a foreign key refers to
+ * columns that are not unique in the shadow.
  */
 gboolean swap_note_shape(Rewrite *rewrite, DbConn *conn, GError **error);
 

@@ -10,6 +10,7 @@ static const struct {
     const char *name;
     TryPart run;
 } parts[] = {
+    {"swap", try_swap},
     {"workers", try_workers},
 };
 

@@ -9,6 +9,7 @@
 /* `args` are those after DSN, ended by NULL. */
 typedef gboolean (*TryPart)(const char *dsn, char **args, GError **error);
 
+gboolean try_swap(const char *dsn, char **args, GError **error);
 gboolean try_workers(const char *dsn, char **args, GError **error);
 
 #endif

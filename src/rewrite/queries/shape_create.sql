@@ -8,17 +8,17 @@ WITH source AS (
       LEFT JOIN pg_catalog.pg_am AS a ON a.oid = c.relam
      WHERE c.oid = $1::oid
 ), option AS (
-    SELECT pg_catalog.split_part(o, '=', 1) AS name, pg_catalog.substr(o, pg_catalog.strpos(o, '=') + 1) AS value, 'heap' AS part
-      FROM source CROSS JOIN LATERAL pg_catalog.unnest(source.reloptions) AS o
+    SELECT pg_catalog.split_part(o, '=', 1) AS name, pg_catalog.substr(o, pg_catalog.strpos(o, '=') + 1) AS value, 'heap' AS part, n
+      FROM source CROSS JOIN LATERAL pg_catalog.unnest(source.reloptions) WITH ORDINALITY AS u(o, n)
     UNION ALL
-    SELECT pg_catalog.split_part(o, '=', 1), pg_catalog.substr(o, pg_catalog.strpos(o, '=') + 1), 'toast'
+    SELECT pg_catalog.split_part(o, '=', 1), pg_catalog.substr(o, pg_catalog.strpos(o, '=') + 1), 'toast', n
       FROM source JOIN pg_catalog.pg_class AS t ON t.oid = source.reltoastrelid
-     CROSS JOIN LATERAL pg_catalog.unnest(t.reloptions) AS o
+     CROSS JOIN LATERAL pg_catalog.unnest(t.reloptions) WITH ORDINALITY AS u(o, n)
 ), tail (tail) AS (
     SELECT pg_catalog.format('%s WITH (%sautovacuum_enabled = false, toast.autovacuum_enabled = false)%s',
                              pg_catalog.format(' USING %I', amname),
                              (SELECT pg_catalog.string_agg(pg_catalog.format('%s%I = %L, ', CASE part WHEN 'toast' THEN 'toast.' END, name,
-                                                                             value), '' ORDER BY part, name)
+                                                                             value), '' ORDER BY part, n)
                                 FROM option WHERE name <> 'autovacuum_enabled'),
                              (SELECT pg_catalog.format(' TABLESPACE %I', t.spcname) FROM pg_catalog.pg_tablespace AS t
                                WHERE t.oid = source.reltablespace))

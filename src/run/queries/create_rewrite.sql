@@ -14,6 +14,8 @@ CREATE TABLE IF NOT EXISTS pgseam.rewrite (
     slot text,
     shape text[],
     shadow_shape text[],
+    unproven text[],
+    undo text[],
     is_capturing boolean NOT NULL DEFAULT false,
     is_copied boolean NOT NULL DEFAULT false,
     is_indexed boolean NOT NULL DEFAULT false,

@@ -1,0 +1,191 @@
+/*
+ * Before the cut-over: whether it could be done, what it will lock, what the shadow is like.
+ */
+#include "rewrite/swap.h"
+
+#include "base/error.h"
+#include "base/sqltext.h"
+#include "db/array.h"
+#include "rewrite/dependants.h"
+#include "rewrite/inventory.h"
+#include "rewrite_queries.h"
+
+static char *
+oid_text(gint64 oid)
+{
+    return g_strdup_printf("%" G_GINT64_FORMAT, oid);
+}
+
+/* The columns that the plan changes, for as long as there is no shadow to compare with. */
+static GPtrArray *
+planned_columns(const Rewrite *rewrite)
+{
+    GPtrArray *columns = g_ptr_array_new();
+    const char *column;
+
+    for (guint n = 1; rewrite->prepare != NULL; n++) {
+        column = step_get_nth(rewrite->prepare, PARAM_MAP_COLUMN, n);
+        if (column == NULL)
+            break;
+        g_ptr_array_add(columns, (gpointer)column);
+    }
+    return columns;
+}
+
+static Dependants *
+read_dependants(const Rewrite *rewrite, DbConn *conn, gboolean is_back, GError **error)
+{
+    g_autoptr(GPtrArray) columns = planned_columns(rewrite);
+
+    return is_back ? dependants_read(conn, rewrite->shadow_oid, rewrite->source_oid, columns, error)
+                   : dependants_read(conn, rewrite->source_oid, rewrite->shadow_oid, columns, error);
+}
+
+static gboolean
+check_itself(const Rewrite *rewrite, DbConn *conn, const char *name, GError **error)
+{
+    g_autofree char *oid = oid_text(rewrite->is_swapped ? rewrite->shadow_oid : rewrite->source_oid);
+    g_autoptr(DbResult) rows =
+        db_query(conn, QUERY_SWAP_REFUSALS, DB_ARGS(oid, rewrite->slot != NULL ? rewrite->slot : ""), error);
+
+    if (rows == NULL)
+        return FALSE;
+    if (db_rows(rows) == 0)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_REFUSED, "table %s cannot be rewritten online: %s", name,
+                   db_text(rows, 0, "what"));
+    if (db_rows(rows) > 1)
+        seam_error_detail(error, "moreover: %s", db_text(rows, 1, "what"));
+    seam_error_hint(error, "%s", db_text(rows, 0, "way"));
+    return FALSE;
+}
+
+/* A foreign key needs a unique index on what it refers to, in the new table, too. */
+static gboolean
+check_keys(const Rewrite *rewrite, DbConn *conn, const char *name, GError **error)
+{
+    g_autofree char *source = oid_text(rewrite->source_oid);
+    g_autofree char *shadow = oid_text(rewrite->shadow_oid);
+    g_autoptr(DbResult) rows = db_query(conn, QUERY_SWAP_KEYLESS, DB_ARGS(source, shadow), error);
+
+    if (rows == NULL)
+        return FALSE;
+    if (db_rows(rows) == 0)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_REFUSED,
+                   "foreign key %s of %s refers to (%s) of table %s, on which the new table has no unique index",
+                   db_text(rows, 0, "conname"), db_text(rows, 0, "child"), db_text(rows, 0, "columns"), name);
+    seam_error_hint(error, "keep a unique constraint on these columns, or drop the foreign key before");
+    return FALSE;
+}
+
+gboolean
+swap_check(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *name = sql_quote_name(rewrite->schema, rewrite->table);
+    g_autoptr(Dependants) dependants = NULL;
+
+    if (!check_itself(rewrite, conn, name, error))
+        return FALSE;
+    dependants = read_dependants(rewrite, conn, rewrite->is_swapped, error);
+    return dependants != NULL && dependants_check(dependants, name, error);
+}
+
+static void
+merge_lock(Step *step, const char *schema, const char *name, LockMode mode, gboolean is_owned)
+{
+    const StepLock lock = {.schema = (char *)schema, .table = (char *)name, .mode = mode, .is_owned = is_owned};
+
+    step_merge_lock(step, &lock);
+}
+
+/* LOCK TABLE of a view would lock what it reads, too: only the statement itself may take that lock. */
+static void
+add_dependant_lock(Step *step, const Dependant *dependant)
+{
+    gboolean is_view = dependant->kind == DEPENDANT_VIEW_DROPPED || dependant->kind == DEPENDANT_VIEW_REPLACED ||
+                       dependant->kind == DEPENDANT_RULE; /* which may be of a view */
+
+    if (dependant->schema != NULL)
+        merge_lock(step, dependant->schema, dependant->name, LOCK_ACCESS_EXCLUSIVE, !is_view && dependant->is_ours);
+}
+
+gboolean
+swap_add_locks(Rewrite *rewrite, DbConn *conn, SwapDirection direction, Step *step, GError **error)
+{
+    gboolean is_back = direction == SWAP_BACK;
+    g_autofree char *outgoing = oid_text(is_back ? rewrite->shadow_oid : rewrite->source_oid);
+    g_autofree char *incoming = oid_text(is_back ? rewrite->source_oid : rewrite->shadow_oid);
+    g_autoptr(Dependants) dependants = read_dependants(rewrite, conn, is_back, error);
+    g_autoptr(DbResult) rows = NULL;
+
+    if (dependants == NULL)
+        return FALSE;
+    rows = db_query(conn, QUERY_SWAP_LOCKS, DB_ARGS(outgoing, incoming), error);
+    if (rows == NULL)
+        return FALSE;
+    for (guint i = 0; i < dependants->all->len; i++)
+        add_dependant_lock(step, g_ptr_array_index(dependants->all, i));
+    for (int i = 0; i < db_rows(rows); i++) {
+        gboolean is_sequence = db_bool(rows, i, "is_sequence");
+
+        merge_lock(step, db_text(rows, i, "schema"), db_text(rows, i, "name"),
+                   is_sequence ? LOCK_SHARE_ROW_EXCLUSIVE : LOCK_ACCESS_EXCLUSIVE,
+                   !is_sequence && db_bool(rows, i, "is_ours"));
+    }
+    return TRUE;
+}
+
+/* What belongs to the shape, but to no ALTER TABLE. */
+static gboolean
+finish_shadow(const Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *source = oid_text(rewrite->source_oid);
+    g_autofree char *shadow = oid_text(rewrite->shadow_oid);
+    g_autoptr(GPtrArray) statements = g_ptr_array_new();
+    g_autoptr(DbResult) rows = db_query(conn, QUERY_SWAP_FINISH, DB_ARGS(source, shadow), error);
+
+    if (rows == NULL)
+        return FALSE;
+    for (int i = 0; i < db_rows(rows); i++)
+        g_ptr_array_add(statements, (gpointer)db_text(rows, i, "sql"));
+    return db_run_batch(conn, statements, error);
+}
+
+static gboolean
+note_shapes(const Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autoptr(GPtrArray) source = inventory_read(rewrite, conn, rewrite->source_oid, NULL, error);
+    g_autoptr(GPtrArray) shadow = NULL;
+    g_autoptr(GPtrArray) shape = NULL;
+    g_autoptr(GPtrArray) shadow_shape = NULL;
+    g_autofree char *migration = oid_text(rewrite->run->migration);
+    g_autofree char *shape_text = NULL;
+    g_autofree char *shadow_text = NULL;
+
+    if (source == NULL)
+        return FALSE;
+    shadow = inventory_read(rewrite, conn, rewrite->shadow_oid, NULL, error);
+    if (shadow == NULL)
+        return FALSE;
+    shape = inventory_shape(source);
+    shadow_shape = inventory_shape(shadow);
+    shape_text = db_array_text(shape);
+    shadow_text = db_array_text(shadow_shape);
+    return db_run(conn, QUERY_SWAP_SHAPE, DB_ARGS(migration, rewrite->name, shape_text, shadow_text), error);
+}
+
+/* Definitions are printed with their schemas only under an empty path. */
+gboolean
+swap_note_shape(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *name = sql_quote_name(rewrite->schema, rewrite->table);
+    g_autoptr(DbResult) path =
+        db_query(conn, "SELECT pg_catalog.current_setting('search_path') AS path", DB_NONE, error);
+
+    return path != NULL && db_run(conn, "SELECT pg_catalog.set_config('search_path', '', true)", DB_NONE, error) &&
+           check_keys(rewrite, conn, name, error) && finish_shadow(rewrite, conn, error) &&
+           note_shapes(rewrite, conn, error) &&
+           db_run(conn, "SELECT pg_catalog.set_config('search_path', $1, true)", DB_ARGS(db_text(path, 0, "path")),
+                  error);
+}
