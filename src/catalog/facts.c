@@ -22,6 +22,7 @@ facts_new(void)
     facts->tables = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     facts->volatility = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     facts->aggregates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    facts->builtin = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     facts->types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, type_free);
     facts->objects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)fact_object_free);
     facts->taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -73,6 +74,7 @@ constraint_free(FactConstraint *constraint)
     g_free(constraint->other_schema);
     g_free(constraint->other_table);
     g_clear_pointer(&constraint->columns, g_ptr_array_unref);
+    g_clear_pointer(&constraint->other_types, g_ptr_array_unref);
     g_free(constraint);
 }
 
@@ -143,6 +145,7 @@ facts_free(Facts *facts)
     g_hash_table_unref(facts->tables);
     g_hash_table_unref(facts->volatility);
     g_hash_table_unref(facts->aggregates);
+    g_hash_table_unref(facts->builtin);
     g_hash_table_unref(facts->types);
     g_hash_table_unref(facts->objects);
     g_hash_table_unref(facts->taken);
@@ -254,6 +257,12 @@ gboolean
 facts_is_aggregate(const Facts *facts, const char *name)
 {
     return g_hash_table_contains(facts->aggregates, name);
+}
+
+gboolean
+facts_is_builtin(const Facts *facts, const char *name)
+{
+    return g_hash_table_contains(facts->builtin, name);
 }
 
 static gboolean

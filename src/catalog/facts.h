@@ -65,7 +65,9 @@ typedef struct FactConstraint {
     char *index;         /* its own, or for a foreign key the unique one that it rests on; NULL */
     char *other_schema;  /* foreign keys: the table at the other end */
     char *other_table;
-    char other_kind; /* its pg_class.relkind */
+    GPtrArray *other_types; /* of the columns at the other end; NULL where there are none */
+    char other_kind;        /* its pg_class.relkind ... */
+    char other_persistence; /* ... and relpersistence */
     gboolean other_is_owned;
 } FactConstraint;
 
@@ -143,6 +145,7 @@ typedef struct Facts {
     GHashTable *tables;     /* oid (gint64) -> FactTable, owner of the tables */
     GHashTable *volatility; /* function or operator name -> "i", "s" or "v": the worst of its overloads */
     GHashTable *aggregates; /* set of names among them that are aggregates or window functions */
+    GHashTable *builtin;    /* set of those that PostgreSQL itself brings, all overloads */
     GHashTable *types;      /* type text -> FactType */
     GHashTable *schemas;    /* name of a schema that was asked for -> GPtrArray of FactTable, by name */
     GHashTable
@@ -188,6 +191,9 @@ const FactIndex *facts_key_without(const FactTable *table, const GPtrArray *chan
 
 /* TRUE if an aggregate or window function has this name. */
 gboolean facts_is_aggregate(const Facts *facts, const char *name);
+
+/* TRUE if all functions or operators of this name are PostgreSQL's own. */
+gboolean facts_is_builtin(const Facts *facts, const char *name);
 
 /* The quoted qualified names of the tables that are small, sorted; and the other way round: those and no others are. A
  * plan keeps what it was made for, since tables grow. */

@@ -142,7 +142,11 @@ load_constraints(DbConn *conn, FactTable *table, const char *oid, GError **error
         constraint->comment = g_strdup(db_text(rows, i, "comment"));
         constraint->other_schema = g_strdup(db_text(rows, i, "other_schema"));
         constraint->other_table = g_strdup(db_text(rows, i, "other_table"));
+        if (db_text(rows, i, "other_types") != NULL)
+            constraint->other_types = db_array(rows, i, "other_types");
         constraint->other_kind = db_text(rows, i, "other_kind") != NULL ? db_text(rows, i, "other_kind")[0] : 0;
+        constraint->other_persistence =
+            db_text(rows, i, "other_persistence") != NULL ? db_text(rows, i, "other_persistence")[0] : 0;
         constraint->other_is_owned = db_bool(rows, i, "other_is_owned");
         g_ptr_array_add(table->constraints, constraint);
     }
@@ -364,6 +368,8 @@ load_volatility(DbConn *conn, Facts *facts, const GPtrArray *names, GError **err
             g_hash_table_insert(facts->volatility, g_strdup(name), g_strdup(db_text(row, 0, "volatility")));
         if (db_bool(row, 0, "is_aggregate"))
             g_hash_table_add(facts->aggregates, g_strdup(name));
+        if (db_bool(row, 0, "is_builtin"))
+            g_hash_table_add(facts->builtin, g_strdup(name));
     }
     return TRUE;
 }

@@ -50,6 +50,10 @@ place_probe_error(const Script *script, const PlanProbe *probe, GError **error)
         return;
     }
     if (seam_error_is(*error, SEAM_ERROR_SQL)) {
+        if (probe->wrong != NULL)
+            g_prefix_error(error, "%s: ", probe->wrong);
+        if (probe->hint != NULL)
+            seam_error_hint(error, "%s", probe->hint);
         seam_error_recode(error, SEAM_ERROR_REFUSED);
         seam_error_detail(error, "%s", excerpt);
         if (seam_error_get_hint(*error) == NULL)

@@ -1,4 +1,5 @@
 #include "plan/objects.h"
+#include "plan/recipe_rewrite.h"
 
 #include <string.h>
 
@@ -538,6 +539,8 @@ objects_phase(const PlanContext *ctx, gboolean follows_rows)
         if (sql_mentions(ctx->stmt->text, word))
             return PHASE_CONTRACT;
     }
+    if (rewrite_mentions(ctx, ctx->stmt->text))
+        return PHASE_BACKFILL;
     return follows_rows && ctx->phases[PHASE_BACKFILL]->len > 0 ? PHASE_BACKFILL : PHASE_EXPAND;
 }
 

@@ -77,14 +77,43 @@ may_be_opaque(const Stmt *stmt)
     return stmt->kind != STMT_TRANSACTION;
 }
 
+/* TRUE if the statement changes the type of a column; `column` NULL: of any. */
 static gboolean
-changes_type(const Stmt *stmt)
+changes_type(const Stmt *stmt, const char *column)
 {
     for (guint i = 0; stmt->kind == STMT_ALTER_TABLE && i < stmt->alter_table.cmds->len; i++) {
-        if (((const AlterCmd *)g_ptr_array_index(stmt->alter_table.cmds, i))->kind == ALTER_COLUMN_TYPE)
+        const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, i);
+
+        if (cmd->kind == ALTER_COLUMN_TYPE && (column == NULL || strcmp(cmd->column, column) == 0))
             return TRUE;
     }
     return FALSE;
+}
+
+static gboolean
+check_down(const Stmt *stmt, GError **error)
+{
+    static const char hint[] = "write the data change as an UPDATE of its own";
+
+    if (stmt->one_way != NULL && !changes_type(stmt, NULL)) {
+        context_refuse(error, hint,
+                       "the directive \"allow one-way\" stands above an ALTER COLUMN TYPE; this is another %s",
+                       stmt->what);
+        return FALSE;
+    }
+    for (guint i = 0; i < stmt->downs->len; i++) {
+        const DmlStmt *down = &((const Stmt *)g_ptr_array_index(stmt->downs, i))->dml;
+        const char *column = ((const Assignment *)g_ptr_array_index(down->assignments, 0))->column;
+
+        if (changes_type(stmt, column))
+            continue;
+        context_refuse(error, hint,
+                       "the directive \"down\" stands above the ALTER COLUMN TYPE that it is about; this %s does not "
+                       "change the type of column \"%s\"",
+                       stmt->what, column);
+        return FALSE;
+    }
+    return TRUE;
 }
 
 /* The directive "up" says what fills a column that is added, "down" how a change of type is taken back; elsewhere they
@@ -94,12 +123,8 @@ check_directives(const Stmt *stmt, GError **error)
 {
     const GPtrArray *cmds = stmt->kind == STMT_ALTER_TABLE ? stmt->alter_table.cmds : NULL;
 
-    if ((stmt->downs->len > 0 || stmt->one_way != NULL) && !changes_type(stmt)) {
-        context_refuse(error, "write the data change as an UPDATE of its own",
-                       "the directive \"%s\" stands above an ALTER TABLE with an ALTER COLUMN TYPE; this is %s",
-                       stmt->downs->len > 0 ? "down" : "allow one-way", stmt->what);
+    if (!check_down(stmt, error))
         return FALSE;
-    }
 
     if (stmt->up == NULL ||
         (cmds != NULL && cmds->len == 1 && ((const AlterCmd *)g_ptr_array_index(cmds, 0))->kind == ALTER_ADD_COLUMN))

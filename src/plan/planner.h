@@ -34,6 +34,8 @@ Plan *planner_build(const Script *script, const Facts *facts, GError **error);
 typedef struct PlanProbe {
     char *sql;
     char *must_hold;   /* what is wrong if the query's one boolean is false; NULL: the query only has to be accepted */
+    char *wrong;       /* what it means if the server refuses the query; NULL: what the server says is enough */
+    char *hint;        /* the way out then; NULL: the server's own */
     gboolean is_early; /* the file makes things before it: what does not exist now may exist then */
     int offset;        /* of the statement in the file, for the message */
 } PlanProbe;

@@ -7,7 +7,8 @@
 #include "base/sqltext.h"
 #include "plan/objects.h"
 #include "plan/planner.h"
-#include "plan/recipe.h"
+#include "plan/recipe_column.h"
+#include "plan/recipe_rewrite.h"
 
 static void
 probe_free(gpointer data)
@@ -16,6 +17,8 @@ probe_free(gpointer data)
 
     g_free(probe->sql);
     g_free(probe->must_hold);
+    g_free(probe->wrong);
+    g_free(probe->hint);
     g_free(probe);
 }
 
@@ -255,8 +258,33 @@ probe_dml(GPtrArray *probes, const Script *script, const Facts *facts, const Stm
         add_probe(probes, sql_build("EXPLAIN ?", sql_raw(dml->query)), stmt->offset);
 }
 
+/* A copy gives the column its new type before its new default; where only catalog rows change, the default comes
+ * first. */
+static const char *
+type_for_default(const Script *script, const Facts *facts, const FactTable *table, const FactColumn *column)
+{
+    for (guint i = 0; i < script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        if (stmt->kind != STMT_ALTER_TABLE || !same_table(facts, &stmt->alter_table.relation, table))
+            continue;
+        for (guint k = 0; k < stmt->alter_table.cmds->len; k++) {
+            const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
+            g_autofree char *reason = NULL;
+            TypeChange change;
+
+            if (cmd->kind != ALTER_COLUMN_TYPE || strcmp(cmd->column, column->name) != 0)
+                continue;
+            reason = column_type_reason(facts, table, cmd, &change);
+            if (reason != NULL)
+                return cmd->definition.type;
+        }
+    }
+    return column->type;
+}
+
 static void
-probe_alter(GPtrArray *probes, const Facts *facts, const Stmt *stmt)
+probe_alter(GPtrArray *probes, const Script *script, const Facts *facts, const Stmt *stmt)
 {
     const FactTable *table = facts_find(facts, stmt->alter_table.relation.schema, stmt->alter_table.relation.name);
 
@@ -272,10 +300,10 @@ probe_alter(GPtrArray *probes, const Facts *facts, const Stmt *stmt)
                                 sql_raw(cmd->definition.type)),
                       stmt->offset + cmd->offset);
         else if (cmd->kind == ALTER_SET_DEFAULT && column != NULL)
-            add_probe(
-                probes,
-                sql_build("EXPLAIN SELECT CAST((?\n) AS ?)", sql_raw(cmd->default_value.text), sql_raw(column->type)),
-                stmt->offset + cmd->offset);
+            add_probe(probes,
+                      sql_build("EXPLAIN SELECT CAST((?\n) AS ?)", sql_raw(cmd->default_value.text),
+                                sql_raw(type_for_default(script, facts, table, column))),
+                      stmt->offset + cmd->offset);
     }
 }
 
@@ -315,8 +343,10 @@ planner_probes(const Script *script, const Facts *facts)
             continue;
         if (stmt->kind == STMT_UPDATE || stmt->kind == STMT_DELETE || stmt->kind == STMT_INSERT)
             probe_dml(probes, script, facts, stmt);
-        else if (stmt->kind == STMT_ALTER_TABLE)
-            probe_alter(probes, facts, stmt);
+        else if (stmt->kind == STMT_ALTER_TABLE) {
+            probe_alter(probes, script, facts, stmt);
+            rewrite_probes(probes, facts, stmt);
+        }
         if (makes_things)
             mark_early(probes, first);
     }

@@ -1,11 +1,11 @@
 /*
  * Subcommands of ALTER TABLE that change catalog rows only: as written, under the guard with the right lock, each with
- * what takes it back (research: lint-lock-peers.md, section 2.1). What would rewrite the table is refused.
+ * what takes it back (research: lint-lock-peers.md, section 2.1). What would rewrite the table goes with a copy of it.
  */
 #include <string.h>
 
 #include "base/sqltext.h"
-#include "plan/recipe.h"
+#include "plan/recipe_rewrite.h"
 
 /* Appends what takes the subcommand back; FALSE: there is nothing that would. */
 typedef gboolean (*UndoMaker)(Step *step, const Target *target, const AlterCmd *cmd);
@@ -216,15 +216,14 @@ typedef struct OtherRow {
     const char *aspect; /* of the table: two changes of one aspect must fall into one phase */
     LockMode mode;
     Phase phase;
-    UndoMaker undo;     /* NULL: refused, for `refusal` */
+    UndoMaker undo;     /* NULL: an online rewrite */
     gboolean of_column; /* it names a column of the table */
-    const char *why;
+    const char *why;    /* of a rewrite: what it is */
 } OtherRow;
 
 static const char catalog_only[] = "only catalog rows change";
 static const char old_application[] = "the old application may rely on how it was: waits behind the gate";
 static const char final[] = "cannot be put back exactly: waits behind the gate";
-static const char rewrite[] = "needs online rewrite: it writes the whole table anew under ACCESS EXCLUSIVE";
 
 /* Modes: AlterTableGetLockLevel in src/backend/commands/tablecmds.c; measured 12 to 18. */
 static const OtherRow rows[] = {
@@ -264,11 +263,11 @@ static const OtherRow rows[] = {
     {"DROP IDENTITY", "identity", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, TRUE, final},
     {"DROP EXPRESSION", "expression", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, TRUE, final},
     {"ALTER CONSTRAINT", "constraint", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, undo_nothing, FALSE, final},
-    {"SET LOGGED", "storage", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
-    {"SET UN LOGGED", "storage", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
-    {"SET TABLE SPACE", "storage", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
-    {"SET ACCESS METHOD", "storage", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, rewrite},
-    {"SET EXPRESSION", "storage", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, TRUE, rewrite},
+    {"SET LOGGED", "persistence", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, "SET LOGGED"},
+    {"SET UN LOGGED", "persistence", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, "SET UNLOGGED"},
+    {"SET TABLE SPACE", "tablespace", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, "SET TABLESPACE"},
+    {"SET ACCESS METHOD", "access method", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, FALSE, "SET ACCESS METHOD"},
+    {"SET EXPRESSION", "expression", LOCK_ACCESS_EXCLUSIVE, PHASE_CONTRACT, NULL, TRUE, "SET EXPRESSION"},
 };
 
 static const OtherRow *
@@ -406,6 +405,55 @@ add_on_table(PlanContext *ctx, const Target *target, const OtherRow *row, const 
     return TRUE;
 }
 
+static gboolean
+check_persistence(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error)
+{
+    gboolean is_logged = strcmp(cmd->what, "SET LOGGED") == 0;
+
+    for (guint i = 0; i < target->table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(target->table->constraints, i);
+
+        if (constraint->kind != 'f' || constraint->other_table == NULL || constraint->is_inbound == is_logged ||
+            constraint->other_persistence != (is_logged ? 'u' : 'p'))
+            continue;
+        context_refuse(error, "change the other table first",
+                       is_logged ? "it references table %s.%s, which is unlogged: PostgreSQL does not allow that"
+                                 : "table %s.%s, which is logged, references it: PostgreSQL does not allow that",
+                       constraint->other_schema, constraint->other_table);
+        return FALSE;
+    }
+    if (!is_logged)
+        plan_note(
+            ctx->plan,
+            "line %d: the rows of an unlogged table are gone after a crash of the server, and no standby has them",
+            ctx->stmt->line);
+    return TRUE;
+}
+
+/* What writes the whole table anew goes with a copy of it. */
+static gboolean
+rewrite_other(PlanContext *ctx, const Target *target, const OtherRow *row, const AlterCmd *cmd, GError **error)
+{
+    gboolean is_persistence = strcmp(cmd->what, "SET LOGGED") == 0 || strcmp(cmd->what, "SET UN LOGGED") == 0;
+    TableRewrite *rewrite;
+    RewritePart *part;
+
+    if (row->of_column && !context_check_column(ctx, target, cmd->column, error))
+        return FALSE;
+    if (is_persistence && (target->table->persistence == 'u') != (strcmp(cmd->what, "SET LOGGED") == 0)) {
+        plan_note(ctx->plan, "line %d: table %s is %s already, nothing to do", ctx->stmt->line, target->name,
+                  target->table->persistence == 'u' ? "unlogged" : "logged");
+        return TRUE;
+    }
+    rewrite = rewrite_plan(ctx, target, error);
+    if (rewrite == NULL || (is_persistence && !check_persistence(ctx, target, cmd, error)) ||
+        !context_claim(ctx, target, row->of_column ? cmd->column : "", row->aspect, error))
+        return FALSE;
+    part = rewrite_add(ctx, rewrite, REWRITE_TABLE, PARAM_ALTER, cmd->text);
+    part->reason = g_strdup_printf("%s writes every row anew under ACCESS EXCLUSIVE", row->why);
+    return TRUE;
+}
+
 gboolean
 recipe_alter_other(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
 {
@@ -422,11 +470,8 @@ recipe_alter_other(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
         add_on_created(ctx, target, row, sql);
         return TRUE;
     }
-    if (row->undo == NULL) {
-        context_refuse(error, "wait for the online rewrite, or accept the lock: -- pgseam: allow opaque because ...",
-                       "%s: %s", what, row->why);
-        return FALSE;
-    }
+    if (row->undo == NULL)
+        return rewrite_other(ctx, target, row, cmd, error);
     if (row->of_column && !context_check_column(ctx, target, cmd->column, error))
         return FALSE;
     if (row->of_column && facts_column(target->table, cmd->column) == NULL) {

@@ -19,7 +19,7 @@ gboolean column_fill(PlanContext *ctx, const Target *target, const AlterCmd *cmd
 
 /* Why a change of type cannot be done in place, as text that the caller frees; NULL: it can, or *ret_change is
  * TYPE_CHANGE_NONE and there is nothing to do. */
-char *column_type_reason(const PlanContext *ctx, const FactTable *table, const AlterCmd *cmd, TypeChange *ret_change);
+char *column_type_reason(const Facts *facts, const FactTable *table, const AlterCmd *cmd, TypeChange *ret_change);
 
 /* The parts of an online rewrite: ALTER COLUMN TYPE; ADD COLUMN; SET and DROP DEFAULT of a column whose type a rewrite
  * of this file changes, which is what column_rewrites_default() tells. */

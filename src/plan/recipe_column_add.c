@@ -85,22 +85,12 @@ is_type_of_file(const PlanContext *ctx, const ColumnDef *column)
     return FALSE;
 }
 
-/* What would rewrite the table and cannot be filled in batches either; a small one is rewritten within the lock budget,
- * which the guard sees to. */
 static gboolean
 check_definition(PlanContext *ctx, const Target *target, const ColumnDef *column, GError **error)
 {
     const FactType *type = g_hash_table_lookup(ctx->facts->types, column->type);
 
-    if (has_kind(column, CONSTRAINT_GENERATED) && !target->table->is_small) {
-        context_refuse(error,
-                       "add a plain column, keep it with a trigger and fill it with an UPDATE; or wait for the online "
-                       "rewrite",
-                       "needs online rewrite: a stored generated column rewrites the whole table under ACCESS "
-                       "EXCLUSIVE");
-        return FALSE;
-    }
-    if (has_kind(column, CONSTRAINT_GENERATED) && column->constraints->len > 1) {
+    if (has_kind(column, CONSTRAINT_GENERATED) && (column->constraints->len > 1 || column->is_not_null)) {
         context_not_yet(error, "add its constraints by statements of their own", "a generated column with constraints");
         return FALSE;
     }
@@ -111,12 +101,6 @@ check_definition(PlanContext *ctx, const Target *target, const ColumnDef *column
             return TRUE;
         context_refuse(error, "check the name, and the search_path of the role you connect as",
                        "type %s does not exist", column->type);
-        return FALSE;
-    }
-    if (type->is_constrained_domain && !target->table->is_small) {
-        context_refuse(error, "use the domain's base type, with a CHECK of its own for the domain's condition",
-                       "needs online rewrite: a column of a domain with constraints rewrites the whole table under "
-                       "ACCESS EXCLUSIVE, with or without a default, on every server up to 18");
         return FALSE;
     }
     return TRUE;
@@ -213,6 +197,20 @@ is_rewritten(const PlanContext *ctx, const ColumnDef *column)
     return has_kind(column, CONSTRAINT_GENERATED) || (type != NULL && type->is_constrained_domain);
 }
 
+/* Why the column comes with an online rewrite; NULL: it comes as it is. A small table is rewritten within the lock
+ * budget, which the guard sees to. */
+static const char *
+rewrite_reason(const PlanContext *ctx, const Target *target, const ColumnDef *column)
+{
+    if (target->table->is_small || !is_rewritten(ctx, column))
+        return NULL;
+    return has_kind(column, CONSTRAINT_GENERATED)
+               ? "a stored generated column writes every row anew under ACCESS EXCLUSIVE"
+               : "a column of a domain with constraints writes every row anew under ACCESS EXCLUSIVE, with or without "
+                 "a "
+                 "default, on every server up to 18";
+}
+
 static Step *
 add_column(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql)
 {
@@ -286,9 +284,14 @@ static gboolean
 add_on_table(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *sql, GError **error)
 {
     const ColumnDef *column = &cmd->definition;
-    gboolean filled = is_filled(ctx, column);
-    Step *step = add_column(ctx, target, cmd, sql);
+    const char *reason = rewrite_reason(ctx, target, column);
+    gboolean filled = is_filled(ctx, column) && reason == NULL;
+    Step *step = NULL;
 
+    if (reason != NULL && !column_rewrite_add(ctx, target, cmd, reason, error))
+        return FALSE;
+    if (reason == NULL)
+        step = add_column(ctx, target, cmd, sql);
     context_note_prepared(ctx, target);
     if (filled && !column_fill(ctx, target, cmd, step, error))
         return FALSE;

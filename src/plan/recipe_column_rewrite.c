@@ -7,39 +7,11 @@
 #include "plan/objects.h"
 #include "plan/recipe_column.h"
 #include "plan/recipe_rewrite.h"
-#include "sql/parse.h"
 
 static gboolean
 contains(const GPtrArray *names, const char *name)
 {
     return names != NULL && g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
-}
-
-/* The assignment that a directive "down" makes to a column; NULL with an error, or without one if there is none. */
-static const Assignment *
-find_down(PlanContext *ctx, const char *column, GError **error)
-{
-    for (guint i = 0; i < ctx->stmt->downs->len; i++) {
-        const char *written = g_ptr_array_index(ctx->stmt->downs, i);
-        g_autofree char *text = g_strconcat("UPDATE t SET ", written, NULL);
-        int offset = 0;
-        g_autoptr(GPtrArray) stmts = parse_source(text, &offset, NULL);
-        const Stmt *stmt = stmts != NULL && stmts->len == 1 ? g_ptr_array_index(stmts, 0) : NULL;
-        const Assignment *assignment;
-
-        if (stmt == NULL || stmt->kind != STMT_UPDATE || stmt->dml.assignments->len != 1 ||
-            stmt->dml.where.text != NULL || stmt->dml.from != NULL) {
-            context_refuse(error, "write it as: -- pgseam: down column = expression", "this is not an assignment: %s",
-                           written);
-            return NULL;
-        }
-        assignment = g_ptr_array_index(stmt->dml.assignments, 0);
-        if (strcmp(assignment->column, column) != 0)
-            continue;
-        g_ptr_array_add(ctx->generated, g_ptr_array_steal_index(stmts, 0));
-        return assignment;
-    }
-    return NULL;
 }
 
 /* USING that is no mere cast says nothing about the way back. */
@@ -194,18 +166,12 @@ column_rewrite_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd,
     const FactColumn *column = facts_column(target->table, cmd->column);
     const FactType *type = g_hash_table_lookup(ctx->facts->types, cmd->definition.type);
     TableRewrite *rewrite = rewrite_plan(ctx, target, error);
-    g_autoptr(GError) why = NULL;
-    const Assignment *down;
+    const Assignment *down = stmt_down(ctx->stmt, cmd->column);
     RewritePart *part;
 
     if (rewrite == NULL || !check_generated(target->table, cmd->column, error) ||
         !check_expr(ctx, target, cmd, &cmd->default_value, "USING", error) || !check_others(rewrite, cmd, error))
         return FALSE;
-    down = find_down(ctx, cmd->column, &why);
-    if (why != NULL) {
-        g_propagate_error(error, g_steal_pointer(&why));
-        return FALSE;
-    }
     if ((down != NULL && !check_expr(ctx, target, cmd, &down->value, "the directive \"down\"", error)) ||
         !check_way_back(ctx, cmd, down, column->type, error))
         return FALSE;
@@ -237,7 +203,7 @@ is_rewritten(const PlanContext *ctx, const Target *target, const char *column)
 
             if (cmd->kind != ALTER_COLUMN_TYPE || strcmp(cmd->column, column) != 0)
                 continue;
-            reason = column_type_reason(ctx, target->table, cmd, &change);
+            reason = column_type_reason(ctx->facts, target->table, cmd, &change);
             if (reason != NULL)
                 return TRUE;
         }
@@ -263,21 +229,54 @@ column_rewrite_default(PlanContext *ctx, const Target *target, const AlterCmd *c
     return TRUE;
 }
 
+/* The column without the constraints that steps of their own add; its default fills the rows as they are copied. */
+static char *
+added_column(const ColumnDef *column)
+{
+    g_autoptr(GString) text = g_string_new("ADD COLUMN ");
+    const char *value = column->default_value.text;
+
+    g_string_append(text, column->base);
+    if (value != NULL)
+        g_string_append_printf(text, " DEFAULT %s%s", value, column->is_not_null ? " NOT NULL" : "");
+    for (guint i = 0; i < column->constraints->len; i++) {
+        const ConstraintDef *constraint = g_ptr_array_index(column->constraints, i);
+
+        if (constraint->kind == CONSTRAINT_GENERATED)
+            g_string_append_printf(text, " %s", constraint->body);
+    }
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static gboolean
+check_generation(PlanContext *ctx, const Target *target, const ColumnDef *column, GError **error)
+{
+    for (guint i = 0; i < column->constraints->len; i++) {
+        const ConstraintDef *constraint = g_ptr_array_index(column->constraints, i);
+
+        if (constraint->kind == CONSTRAINT_GENERATED &&
+            !context_check_expr(ctx, target, &constraint->check, NULL, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 column_rewrite_add(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const char *reason, GError **error)
 {
     TableRewrite *rewrite = rewrite_plan(ctx, target, error);
+    g_autofree char *text = NULL;
     ColumnChange *change;
     RewritePart *part;
 
-    if (rewrite == NULL)
+    if (rewrite == NULL || !check_generation(ctx, target, &cmd->definition, error))
         return FALSE;
-    part = rewrite_add(ctx, rewrite, REWRITE_ADD, PARAM_ALTER, cmd->text);
+    text = added_column(&cmd->definition);
+    part = rewrite_add(ctx, rewrite, REWRITE_ADD, PARAM_ALTER, text);
     part->reason = g_strdup(reason);
     part->column = g_strdup(cmd->column);
     change = g_new0(ColumnChange, 1);
     *change = (ColumnChange){target, cmd->column, &cmd->definition};
     g_ptr_array_add(ctx->added, change);
-    context_note_prepared(ctx, target);
     return TRUE;
 }

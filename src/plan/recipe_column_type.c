@@ -70,10 +70,10 @@ foreign_keys_reason(const FactTable *table, const char *column, const char *from
 
 /* What the pair of types and USING ask for. */
 static char *
-pair_reason(const PlanContext *ctx, const FactColumn *column, const AlterCmd *cmd, const FactType *type,
+pair_reason(const Facts *facts, const FactColumn *column, const AlterCmd *cmd, const FactType *type,
             TypeChange *ret_change)
 {
-    *ret_change = type_change(column->type, type->formatted, ctx->facts->time_zone);
+    *ret_change = type_change(column->type, type->formatted, facts->time_zone);
     /* Without COLLATE the column gets the collation of its new type: another one sorts otherwise. */
     if (cmd->definition.base != NULL || column->has_collation)
         *ret_change = MAX(*ret_change, TYPE_CHANGE_REINDEX);
@@ -85,16 +85,16 @@ pair_reason(const PlanContext *ctx, const FactColumn *column, const AlterCmd *cm
 }
 
 char *
-column_type_reason(const PlanContext *ctx, const FactTable *table, const AlterCmd *cmd, TypeChange *ret_change)
+column_type_reason(const Facts *facts, const FactTable *table, const AlterCmd *cmd, TypeChange *ret_change)
 {
-    const FactType *type = g_hash_table_lookup(ctx->facts->types, cmd->definition.type);
+    const FactType *type = g_hash_table_lookup(facts->types, cmd->definition.type);
     const FactColumn *column = facts_column(table, cmd->column);
     char *reason;
 
     *ret_change = TYPE_CHANGE_NONE;
     if (column == NULL || type == NULL || type->formatted == NULL)
         return NULL;
-    reason = pair_reason(ctx, column, cmd, type, ret_change);
+    reason = pair_reason(facts, column, cmd, type, ret_change);
     if (reason == NULL && *ret_change == TYPE_CHANGE_NONE)
         return NULL;
     if (reason == NULL)
@@ -225,7 +225,7 @@ change_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const c
 
     if (!check_type(ctx, cmd, error))
         return FALSE;
-    reason = column_type_reason(ctx, target->table, cmd, &change);
+    reason = column_type_reason(ctx->facts, target->table, cmd, &change);
     if (reason == NULL && change == TYPE_CHANGE_NONE) {
         plan_note(ctx->plan, "line %d: column \"%s\" is of type %s already, nothing to do", ctx->stmt->line,
                   cmd->column, column->type);

@@ -10,7 +10,7 @@
 #include "base/names.h"
 #include "base/sqltext.h"
 #include "plan/naming.h"
-#include "plan/recipe.h"
+#include "plan/recipe_rewrite.h"
 
 const FactConstraint *
 context_constraint(const Target *target, const char *name)
@@ -266,6 +266,41 @@ as_written(PlanContext *ctx, const Target *target, const ConstraintDef *constrai
     return TRUE;
 }
 
+/* PostgreSQL builds no index for it concurrently: it is built on a copy. */
+static gboolean
+recipe_exclude(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, GError **error)
+{
+    TableRewrite *rewrite;
+    g_autofree char *name = NULL;
+    g_autofree char *text = NULL;
+
+    if (constraint->name == NULL) {
+        context_refuse(error, "ADD CONSTRAINT name EXCLUDE ...", "an exclusion constraint gets a name of its own");
+        return FALSE;
+    }
+    rewrite = rewrite_plan(ctx, target, error);
+    if (rewrite == NULL || !context_check_expr(ctx, target, &constraint->check, NULL, error))
+        return FALSE;
+    if (context_is_relation_taken(ctx, target->schema, constraint->name)) {
+        context_refuse(error, "give it another name",
+                       "relation \"%s\" exists already: the constraint's index cannot have this name",
+                       constraint->name);
+        return FALSE;
+    }
+    name = context_constraint_name(ctx, target, constraint, error);
+    if (name == NULL)
+        return FALSE;
+    text = sql_build("ADD CONSTRAINT ? ?", sql_ident(name), sql_raw(constraint->body));
+    rewrite_add(ctx, rewrite, REWRITE_TABLE, PARAM_BUILD, text)->reason =
+        g_strdup("the index of EXCLUDE is built under ACCESS EXCLUSIVE, and PostgreSQL builds none concurrently");
+    g_hash_table_add(ctx->index_names, sql_quote_name(target->schema, name));
+    plan_note(ctx->plan,
+              "line %d: rows that are there must fulfil \"%s\", or the copy stops before the cut-over; from then on it "
+              "is enforced, for the old application, too",
+              ctx->stmt->line, name);
+    return TRUE;
+}
+
 gboolean
 recipe_constraint(PlanContext *ctx, const Target *target, const ConstraintDef *constraint, GError **error)
 {
@@ -282,12 +317,7 @@ recipe_constraint(PlanContext *ctx, const Target *target, const ConstraintDef *c
         case CONSTRAINT_EXCLUDE:
             if (target->table == NULL)
                 return as_written(ctx, target, constraint, error);
-            context_refuse(error,
-                           "make a new table with the constraint and copy the rows, or accept the lock: -- "
-                           "pgseam: allow opaque because ...",
-                           "EXCLUDE has no online form: its index is built under ACCESS EXCLUSIVE, and PostgreSQL "
-                           "builds none for it concurrently");
-            return FALSE;
+            return recipe_exclude(ctx, target, constraint, error);
         default:
             context_not_yet(error, NULL, "this kind of constraint");
             return FALSE;

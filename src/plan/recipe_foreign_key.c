@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/sqltext.h"
-#include "plan/recipe.h"
+#include "plan/recipe_rewrite.h"
 
 /* The table at the other end, which need not be ours. */
 typedef struct Other {
@@ -304,6 +304,8 @@ recipe_foreign_key(PlanContext *ctx, const Target *target, const ConstraintDef *
     if (name == NULL)
         return FALSE;
     phase = context_phase_after(ctx, target, old_writers_may_violate(ctx, target, constraint));
+    if (rewrite_changes(ctx, other.table, referenced_columns(constraint, &other)))
+        phase = MAX(phase, PHASE_BACKFILL);
     if (target->table != NULL && target->table->kind == 'p' && ctx->facts->server_version < 180000) {
         if (constraint->is_not_valid) {
             context_refuse(error, "leave NOT VALID out",

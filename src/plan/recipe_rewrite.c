@@ -4,6 +4,7 @@
 
 #include "base/names.h"
 #include "base/sqltext.h"
+#include "plan/objects.h"
 
 static void
 part_free(gpointer data)
@@ -49,6 +50,36 @@ rewrite_part_of(const TableRewrite *rewrite, const char *column)
             return part;
     }
     return NULL;
+}
+
+gboolean
+rewrite_mentions(const PlanContext *ctx, const char *sql)
+{
+    for (guint i = 0; i < ctx->rewrites->len; i++) {
+        const TableRewrite *rewrite = g_ptr_array_index(ctx->rewrites, i);
+
+        for (guint k = 0; k < rewrite->parts->len; k++) {
+            const RewritePart *part = g_ptr_array_index(rewrite->parts, k);
+
+            if (part->column != NULL && sql_mentions(sql, part->column))
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+gboolean
+rewrite_changes(const PlanContext *ctx, const FactTable *table, const GPtrArray *columns)
+{
+    for (guint i = 0; columns != NULL && i < ctx->rewrites->len; i++) {
+        const TableRewrite *rewrite = g_ptr_array_index(ctx->rewrites, i);
+
+        for (guint k = 0; rewrite->target->table == table && k < columns->len; k++) {
+            if (rewrite_part_of(rewrite, g_ptr_array_index(columns, k)) != NULL)
+                return TRUE;
+        }
+    }
+    return FALSE;
 }
 
 RewritePart *

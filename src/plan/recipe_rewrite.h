@@ -7,6 +7,7 @@
 #ifndef PGSEAM_PLAN_RECIPE_REWRITE_H
 #define PGSEAM_PLAN_RECIPE_REWRITE_H
 
+#include "plan/planner.h"
 #include "plan/recipe.h"
 
 /* The order in which PostgreSQL itself takes the subcommands of one ALTER TABLE (AlterTablePass in
@@ -49,6 +50,12 @@ RewritePart *rewrite_add(PlanContext *ctx, TableRewrite *rewrite, RewriteRank ra
 /* The part that changes the type of a column, or brings it; NULL. */
 const RewritePart *rewrite_part_of(const TableRewrite *rewrite, const char *column);
 
+/* TRUE if a text uses a column that a rewrite brings, or gives another type: it must come after it. */
+gboolean rewrite_mentions(const PlanContext *ctx, const char *sql);
+
+/* TRUE if a rewrite gives one of these columns of the table another type, or brings it. */
+gboolean rewrite_changes(const PlanContext *ctx, const FactTable *table, const GPtrArray *columns);
+
 /* Take back what a statement has added. */
 void rewrite_forget(PlanContext *ctx, const Stmt *stmt);
 
@@ -73,6 +80,9 @@ void rewrite_plan_note(PlanContext *ctx, const TableRewrite *rewrite);
 
 /* Queries that find rows which a unique index would not take after a change of type: parameters of `prepare`. */
 void rewrite_find_duplicates(Step *prepare, const TableRewrite *rewrite);
+
+/* What the server is asked about an ALTER TABLE: more PlanProbe. */
+void rewrite_probes(GPtrArray *probes, const Facts *facts, const Stmt *stmt);
 
 void table_rewrite_free(gpointer rewrite);
 

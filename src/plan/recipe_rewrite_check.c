@@ -109,42 +109,76 @@ rewrite_check_table(PlanContext *ctx, const Target *target, GError **error)
            check_inbound(ctx, target->table, error);
 }
 
-/* Functions that are no more than stable only because of TimeZone, DateStyle and the like, which all our sessions have
- * alike. */
-static const char *const formatting[] = {"to_char",
-                                         "to_date",
-                                         "to_timestamp",
-                                         "to_number",
-                                         "date_trunc",
-                                         "date_part",
-                                         "extract",
-                                         "timezone",
-                                         "concat",
-                                         "concat_ws",
-                                         "format",
-                                         "to_json",
-                                         "to_jsonb",
-                                         "row_to_json",
-                                         "make_timestamptz",
-                                         "quote_literal",
-                                         "quote_nullable",
-                                         "array_to_string",
-                                         "json_build_object",
-                                         "jsonb_build_object",
-                                         "json_build_array",
-                                         "jsonb_build_array",
-                                         "array_to_json",
-                                         "date_bin",
-                                         NULL};
+/* Functions of PostgreSQL's own that are no more than stable mostly are so because of TimeZone, DateStyle and the like,
+ * which all our sessions have alike; or only one of their overloads is. These tell of the moment, of the session or of
+ * other tables. */
+static gboolean
+is_of_the_moment(const char *function)
+{
+    static const char *const names[] = {"now",
+                                        "transaction_timestamp",
+                                        "statement_timestamp",
+                                        "age",
+                                        "current_setting",
+                                        "current_user",
+                                        "session_user",
+                                        "current_schema",
+                                        "user",
+                                        "current_schemas",
+                                        "version",
+                                        "current_database",
+                                        "current_query",
+                                        "localtime",
+                                        "localtimestamp",
+                                        "current_date",
+                                        "current_time",
+                                        "row_security_active",
+                                        "format_type",
+                                        "current_timestamp",
+                                        NULL};
+    static const char *const prefixes[] = {"pg_",        "has_",       "to_reg",      "txid_",     "inet_",
+                                           "obj_",       "col_",       "shobj",       "query_to_", "table_to_",
+                                           "schema_to_", "cursor_to_", "database_to_"};
+    const char *name = g_str_has_prefix(function, "pg_catalog.") ? function + strlen("pg_catalog.") : function;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(prefixes); i++) {
+        if (g_str_has_prefix(name, prefixes[i]))
+            return TRUE;
+    }
+    return g_strv_contains(names, name);
+}
+
+/* 'now' and its kin become a time when they are cast. */
+static gboolean
+has_word_of_the_moment(const Expr *expr)
+{
+    static const char *const words[] = {"'now", "'today", "'tomorrow", "'yesterday"};
+    g_autofree char *lower = expr->text != NULL ? g_ascii_strdown(expr->text, -1) : g_strdup("");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strstr(lower, words[i]) != NULL)
+            return TRUE;
+    }
+    return FALSE;
+}
 
 static gboolean
-is_formatting(const char *function)
+check_function(PlanContext *ctx, const char *name, const char *what, GError **error)
 {
-    const char *dot = strrchr(function, '.');
+    char volatility = facts_volatility(ctx->facts, name);
+    gboolean is_aggregate = facts_is_aggregate(ctx->facts, name);
 
-    if (dot != NULL && !g_str_has_prefix(function, "pg_catalog."))
-        return FALSE;
-    return g_strv_contains(formatting, dot != NULL ? dot + 1 : function);
+    if (!is_aggregate &&
+        (volatility == 'i' || (volatility == 's' && facts_is_builtin(ctx->facts, name) && !is_of_the_moment(name))))
+        return TRUE;
+    context_refuse(error, "write what depends on the row alone; put a value of the moment in as a constant",
+                   "%s calls %s(), which is %s: a row may be evaluated more than once, when it is copied, when it "
+                   "has changed and when the copies are compared, and the values would differ",
+                   what, name,
+                   is_aggregate        ? "an aggregate"
+                   : volatility == 'v' ? "volatile"
+                                       : "only stable");
+    return FALSE;
 }
 
 gboolean
@@ -157,17 +191,13 @@ rewrite_check_expr(PlanContext *ctx, const Expr *expr, const char *what, GError 
                        what);
         return FALSE;
     }
-    for (guint i = 0; i < expr->functions->len; i++) {
-        const char *name = g_ptr_array_index(expr->functions, i);
-        char volatility = facts_volatility(ctx->facts, name);
-
-        if (volatility == 'i' || (volatility == 's' && is_formatting(name)))
-            continue;
-        context_refuse(error, hint,
-                       "%s calls %s(), which is %s: a row may be evaluated more than once, when it is copied, when it "
-                       "has changed and when the copies are compared, and the values would differ",
-                       what, name, volatility == 'v' ? "volatile" : "only stable");
+    if (has_word_of_the_moment(expr)) {
+        context_refuse(error, hint, "%s has a word for the time of day: the values would differ from row to row", what);
         return FALSE;
+    }
+    for (guint i = 0; i < expr->functions->len; i++) {
+        if (!check_function(ctx, g_ptr_array_index(expr->functions, i), what, error))
+            return FALSE;
     }
     for (guint i = 0; i < expr->operators->len; i++) {
         const char *name = g_ptr_array_index(expr->operators, i);
@@ -225,7 +255,6 @@ check_dml(PlanContext *ctx, const TableRewrite *rewrite, const Stmt *stmt, GErro
 {
     const RewritePart *first = g_ptr_array_index(rewrite->parts, 0);
     const RewritePart *last = g_ptr_array_index(rewrite->parts, rewrite->parts->len - 1);
-    const FactIndex *key = stmt->kind != STMT_INSERT ? facts_key(rewrite->target->table) : NULL;
 
     if (!names_table(ctx, &stmt->dml.relation, rewrite->target))
         return TRUE;
@@ -238,8 +267,6 @@ check_dml(PlanContext *ctx, const TableRewrite *rewrite, const Stmt *stmt, GErro
             continue;
         if (uses_column(&stmt->dml, part->column) || (stmt->kind == STMT_INSERT && stmt->dml.columns == NULL))
             return refuse_order(ctx, stmt, rewrite, "it goes by a column whose type changes", error);
-        if (key != NULL && contains(key->columns, part->column))
-            return refuse_order(ctx, stmt, rewrite, "it walks by a key whose type changes", error);
     }
     return TRUE;
 }
@@ -298,6 +325,31 @@ check_names(PlanContext *ctx, const TableRewrite *rewrite, GError **error)
     return TRUE;
 }
 
+/* Batches are cut by values of the key, in the type that it had. */
+static gboolean
+check_walks(PlanContext *ctx, const TableRewrite *rewrite, GError **error)
+{
+    const Target *target = rewrite->target;
+
+    for (guint i = 0; i < ctx->phases[PHASE_BACKFILL]->len; i++) {
+        const Step *step = g_ptr_array_index(ctx->phases[PHASE_BACKFILL], i);
+        const char *schema = step_get(step, PARAM_WALK_SCHEMA);
+        const char *table = step_get(step, PARAM_WALK_TABLE);
+
+        if (g_strcmp0(table != NULL ? schema : step->schema, target->schema) != 0 ||
+            g_strcmp0(table != NULL ? table : step->table, target->name) != 0)
+            continue;
+        for (guint k = 0; k < step->key->len; k++) {
+            const RewritePart *part = rewrite_part_of(rewrite, g_ptr_array_index(step->key, k));
+
+            if (part != NULL && part->old_type != NULL)
+                return refuse_order(ctx, g_hash_table_lookup(ctx->stmts, step), rewrite,
+                                    "it walks by a key whose type changes", error);
+        }
+    }
+    return TRUE;
+}
+
 static gboolean
 check_stmt(PlanContext *ctx, const TableRewrite *rewrite, const Stmt *stmt, GError **error)
 {
@@ -327,5 +379,5 @@ rewrite_check_order(PlanContext *ctx, const TableRewrite *rewrite, GError **erro
         if (!check_stmt(ctx, rewrite, g_ptr_array_index(ctx->script->stmts, i), error))
             return FALSE;
     }
-    return check_names(ctx, rewrite, error);
+    return check_walks(ctx, rewrite, error) && check_names(ctx, rewrite, error);
 }

@@ -117,7 +117,7 @@ static const struct {
 } refused[] = {
     {UTILITY_VACUUM,
      "VACUUM and CLUSTER change no schema, and cannot run in a transaction or rewrite under ACCESS EXCLUSIVE",
-     "leave it out: autovacuum comes by itself; run VACUUM by hand"},
+     "leave it out: autovacuum comes by itself, and `pgseam repack` does online what VACUUM FULL and CLUSTER do"},
     {UTILITY_SESSION, "this has an effect only on the session that runs it, or none",
      "leave it out: each step has a session of its own"},
     {UTILITY_CODE, "nobody knows from its text what it does to which tables",

@@ -190,8 +190,16 @@ wishes_of_script(Wishes *wishes, const Script *script)
     wishes->objects = g_ptr_array_new_with_free_func(g_free);
     wishes->candidates = g_ptr_array_new_with_free_func(g_free);
     wishes->schemas = g_ptr_array_new_with_free_func(g_free);
-    for (guint i = 0; i < script->stmts->len; i++)
-        wishes_of_stmt(wishes, g_ptr_array_index(script->stmts, i));
+    for (guint i = 0; i < script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        wishes_of_stmt(wishes, stmt);
+        for (guint k = 0; k < stmt->downs->len; k++) {
+            const DmlStmt *down = &((const Stmt *)g_ptr_array_index(stmt->downs, k))->dml;
+
+            wish_expr(wishes, &((const Assignment *)g_ptr_array_index(down->assignments, 0))->value);
+        }
+    }
 }
 
 void

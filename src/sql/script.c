@@ -102,12 +102,36 @@ replace(char **text, const char *by)
 }
 
 static gboolean
+is_assignment(const Stmt *stmt)
+{
+    return stmt->kind == STMT_UPDATE && stmt->dml.assignments->len == 1 && stmt->dml.where.text == NULL &&
+           stmt->dml.from == NULL && stmt->dml.unsupported == NULL &&
+           ((const Assignment *)g_ptr_array_index(stmt->dml.assignments, 0))->is_simple;
+}
+
+static gboolean
+add_down(Stmt *stmt, const char *set, GError **error)
+{
+    g_autofree char *text = g_strconcat("UPDATE t SET ", set, NULL);
+    int offset = 0;
+    g_autoptr(GPtrArray) stmts = parse_source(text, &offset, NULL);
+
+    if (stmts != NULL && stmts->len == 1 && is_assignment(g_ptr_array_index(stmts, 0))) {
+        g_ptr_array_add(stmt->downs, g_ptr_array_steal_index(stmts, 0));
+        return TRUE;
+    }
+    seam_error_set(error, SEAM_ERROR_REFUSED, "this is not an assignment: %s", set);
+    seam_error_hint(error, "write it as: -- pgseam: down column = expression");
+    return FALSE;
+}
+
+static gboolean
 apply_to(Stmt *stmt, const Directive *directive, GError **error)
 {
     if (directive->kind == DIRECTIVE_UP)
         replace(&stmt->up, directive->set);
     else if (directive->kind == DIRECTIVE_DOWN)
-        g_ptr_array_add(stmt->downs, g_strdup(directive->set));
+        return add_down(stmt, directive->set, error);
     else if (strcmp(directive->rule, "opaque") == 0)
         replace(&stmt->consent, directive->reason);
     else if (strcmp(directive->rule, "one-way") == 0)

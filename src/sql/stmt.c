@@ -1,5 +1,7 @@
 #include "sql/stmt.h"
 
+#include <string.h>
+
 static void
 rel_name_clear(RelName *name)
 {
@@ -73,6 +75,19 @@ dml_clear(DmlStmt *dml)
     g_clear_pointer(&dml->withs, g_ptr_array_unref);
     g_clear_pointer(&dml->assignments, g_ptr_array_unref);
     g_clear_pointer(&dml->guards, g_ptr_array_unref);
+}
+
+const Assignment *
+stmt_down(const Stmt *stmt, const char *column)
+{
+    for (guint i = 0; i < stmt->downs->len; i++) {
+        const DmlStmt *down = &((const Stmt *)g_ptr_array_index(stmt->downs, i))->dml;
+        const Assignment *assignment = g_ptr_array_index(down->assignments, 0);
+
+        if (strcmp(assignment->column, column) == 0)
+            return assignment;
+    }
+    return NULL;
 }
 
 void

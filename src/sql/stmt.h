@@ -62,7 +62,7 @@ typedef struct ConstraintDef {
     gboolean is_match_full;
     gboolean nulls_not_distinct;
     gboolean names_sequence; /* IDENTITY with SEQUENCE NAME */
-    Expr check;
+    Expr check;              /* CHECK; GENERATED; EXCLUDE: what is compared and the predicate, without a text */
 } ConstraintDef;
 
 typedef enum AlterKind {
@@ -186,7 +186,7 @@ typedef struct Stmt {
     int column;       /* in characters, from 1 */
     char *consent;    /* the reason given by `-- pgseam: allow opaque because ...`, or NULL */
     char *one_way;    /* the same of `-- pgseam: allow one-way because ...` */
-    GPtrArray *downs; /* char *: the assignments given by `-- pgseam: down column = expression` */
+    GPtrArray *downs; /* Stmt: UPDATEs with the assignments given by `-- pgseam: down column = expression` */
     char *up;         /* the assignment given by `-- pgseam: up column = expression`, or NULL */
     int error_offset; /* STMT_UNKNOWN: where in the file the grammar stopped */
     union {
@@ -208,6 +208,9 @@ void stmt_column_def_clear(ColumnDef *column);
 /* For lists: release the element, too. */
 void stmt_constraint_free(gpointer constraint);
 void stmt_rel_name_free(gpointer name);
+
+/* The assignment that a directive "down" of the statement makes to a column, or NULL. */
+const Assignment *stmt_down(const Stmt *stmt, const char *column);
 
 /* Release what a Stmt holds. */
 void stmt_free(Stmt *stmt);

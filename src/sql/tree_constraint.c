@@ -136,6 +136,27 @@ fill_identity(ConstraintDef *constraint, const PgQuery__Constraint *tree, const 
     }
 }
 
+/* EXCLUDE: each element is a list of what is compared, a column or an expression, and the operator. */
+static void
+add_excluded(Expr *expr, const PgQuery__Constraint *tree)
+{
+    for (size_t i = 0; i < tree->n_exclusions; i++) {
+        const PgQuery__Node *pair = tree->exclusions[i];
+        const PgQuery__IndexElem *element;
+
+        if (pair->node_case != PG_QUERY__NODE__NODE_LIST || pair->list->n_items == 0 ||
+            pair->list->items[0]->node_case != PG_QUERY__NODE__NODE_INDEX_ELEM)
+            continue;
+        element = pair->list->items[0]->index_elem;
+        if (element->name[0] != '\0') {
+            g_ptr_array_add(expr->columns, g_strdup(element->name));
+            g_ptr_array_add(expr->qualifiers, NULL);
+        }
+        tree_expr_add(expr, element->expr);
+    }
+    tree_expr_add(expr, tree->where_clause);
+}
+
 static ConstraintDef *
 new_constraint(const PgQuery__Constraint *tree, ConstraintKind kind)
 {
@@ -158,6 +179,7 @@ new_constraint(const PgQuery__Constraint *tree, ConstraintKind kind)
     add_names(constraint->other_columns, tree->n_pk_attrs, tree->pk_attrs);
     tree_expr(&constraint->check, NULL);
     tree_expr_add(&constraint->check, tree->raw_expr);
+    add_excluded(&constraint->check, tree);
     return constraint;
 }
 
@@ -183,7 +205,7 @@ static void
 fill_parts(ConstraintDef *constraint, const PgQuery__Constraint *tree, const char *text, const Tokens *tokens,
            guint first, guint last)
 {
-    if (constraint->kind == CONSTRAINT_CHECK)
+    if (constraint->kind == CONSTRAINT_CHECK || constraint->kind == CONSTRAINT_GENERATED)
         constraint->check.text = in_parentheses(tokens, text, first, last);
     if (constraint->kind == CONSTRAINT_UNIQUE || constraint->kind == CONSTRAINT_PRIMARY)
         fill_index_parts(constraint, text, tokens, first, last);

@@ -1,4 +1,4 @@
-ALTER TABLE users ADD code positive,
+ALTER TABLE users ADD code unheard,
     DROP COLUMN name;
 UPDATE users SET age = 1;
 	ALTER TABLE users ALTER "Odd ""one""" TYPE int USING random();

@@ -6,7 +6,12 @@ SELECT k.conname AS name, k.contype AS kind, pg_catalog.pg_get_constraintdef(k.o
        (SELECT pg_catalog.array_agg(a.attname ORDER BY p.place)
           FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS p(number, place)
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = p.number)::text[] AS columns,
-       n.nspname AS other_schema, o.relname AS other_table, o.relkind AS other_kind, pg_catalog.pg_has_role(o.relowner, 'USAGE') AS other_is_owned,
+       n.nspname AS other_schema, o.relname AS other_table, o.relkind AS other_kind,
+       o.relpersistence AS other_persistence, pg_catalog.pg_has_role(o.relowner, 'USAGE') AS other_is_owned,
+       -- Of the columns at the other end of a foreign key.
+       (SELECT pg_catalog.array_agg(pg_catalog.format_type(a.atttypid, a.atttypmod) ORDER BY p.place)
+          FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS p(number, place)
+          JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = p.number) AS other_types,
        (SELECT i.relname FROM pg_catalog.pg_class AS i WHERE i.oid = k.conindid) AS index,
        pg_catalog.obj_description(k.oid, 'pg_constraint') AS comment
   FROM pg_catalog.pg_constraint AS k
@@ -18,7 +23,10 @@ SELECT k.conname, k.contype, pg_catalog.pg_get_constraintdef(k.oid), k.convalida
        (SELECT pg_catalog.array_agg(a.attname ORDER BY p.place)
           FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY AS p(number, place)
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = p.number)::text[],
-       n.nspname, o.relname, o.relkind, pg_catalog.pg_has_role(o.relowner, 'USAGE'),
+       n.nspname, o.relname, o.relkind, o.relpersistence, pg_catalog.pg_has_role(o.relowner, 'USAGE'),
+       (SELECT pg_catalog.array_agg(pg_catalog.format_type(a.atttypid, a.atttypmod) ORDER BY p.place)
+          FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS p(number, place)
+          JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = p.number),
        (SELECT i.relname FROM pg_catalog.pg_class AS i WHERE i.oid = k.conindid), NULL
   FROM pg_catalog.pg_constraint AS k
   JOIN pg_catalog.pg_class AS o ON o.oid = k.conrelid

@@ -31,6 +31,7 @@ fixture_facts(void)
 {
     static const char *const types[] = {"int",  "integer",     "bigint", "text",          "boolean", "numeric",
                                         "date", "timestamptz", "int[]",  "numeric(10,2)", "jsonb"};
+    static const char *const builtin[] = {"now", "pg_catalog.now", "current_setting", "random"};
     Facts *facts = facts_new();
 
     facts->server_version = 150018;
@@ -44,6 +45,8 @@ fixture_facts(void)
     add_volatility(facts, "s", "now pg_catalog.now current_setting");
     add_volatility(facts, "v", "random nextval gen_random_uuid clock_timestamp");
     add_volatility(facts, "i", "max count");
+    for (guint i = 0; i < G_N_ELEMENTS(builtin); i++)
+        g_hash_table_add(facts->builtin, g_strdup(builtin[i]));
     g_hash_table_add(facts->aggregates, g_strdup("max"));
     g_hash_table_add(facts->aggregates, g_strdup("count"));
     for (guint i = 0; i < G_N_ELEMENTS(types); i++)
