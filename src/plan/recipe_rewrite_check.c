@@ -32,9 +32,9 @@ rewrite_key(const FactTable *table)
 
         if (!is_whole_key(table, index))
             continue;
-        if (index->is_primary)
+        if (index->is_replica_identity)
             return index;
-        if (best == NULL || index->columns->len < best->columns->len)
+        if (best == NULL || (!best->is_primary && (index->is_primary || index->columns->len < best->columns->len)))
             best = index;
     }
     return best;
