@@ -211,6 +211,7 @@ add_swap(PlanContext *ctx, const TableRewrite *rewrite)
         g_string_append_printf(why, "; going over: %s", sequences);
     g_free(step->why);
     step->why = g_strdup(why->str);
+    step_append(step, PARAM_RENAMES, sql_quote_name(target->schema, target->name));
     context_lock(step, target, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
     lock_partners(step, target->table);
     step = add_step(ctx, rewrite, PHASE_CONTRACT, STEP_REWRITE_DROP,
