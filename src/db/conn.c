@@ -141,20 +141,24 @@ session_fetch(DbConn *conn, GError **error)
 }
 
 DbResult *
-db_query(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error)
+session_take(DbConn *conn, GError **error)
 {
-    g_autoptr(DbResult) result = NULL;
+    g_autoptr(DbResult) result = session_fetch(conn, error);
 
-    if (!PQsendQueryParams(conn->pg, sql, n_values, NULL, values, NULL, NULL, 0)) {
-        session_set_lost(conn, error);
-        return NULL;
-    }
-    result = session_fetch(conn, error);
     if (result == NULL)
         return NULL;
     if (is_success(result))
         return g_steal_pointer(&result);
     session_set_sql_error(conn, result, error);
+    return NULL;
+}
+
+DbResult *
+db_query(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error)
+{
+    if (PQsendQueryParams(conn->pg, sql, n_values, NULL, values, NULL, NULL, 0))
+        return session_take(conn, error);
+    session_set_lost(conn, error);
     return NULL;
 }
 
@@ -328,6 +332,7 @@ db_close(DbConn *conn)
     g_free(conn->time_zone);
     g_free(conn->date_style);
     g_free(conn->place);
+    g_clear_pointer(&conn->kept, g_hash_table_unref);
     g_free(conn);
 }
 

@@ -74,6 +74,10 @@ DbResult *db_query(DbConn *conn, const char *sql, int n_values, const char *cons
 /* The same where only success matters. */
 gboolean db_run(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error);
 
+/* db_query() for a statement that the session keeps prepared from its first use on; parsed once and, with
+ * plan_cache_mode = force_generic_plan, planned once per search_path. `sql` must be a text that never goes away. */
+DbResult *db_query_kept(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error);
+
 /* Several statements (char *, without parameters) in one round trip, in the open transaction or one of their own. The
  * first that fails ends it; the error's detail says which one that was. */
 gboolean db_run_batch(DbConn *conn, const GPtrArray *statements, GError **error);

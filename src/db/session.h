@@ -20,6 +20,7 @@ struct DbConn {
     DbTick tick;
     gpointer tick_data;
     gboolean forgoes_cancel;
+    GHashTable *kept; /* text of a statement, by its address -> its name in the session; NULL: none yet */
 };
 
 /* Connect, whatever comes of it (PQstatus). `connect_s` (NULL: the target's) is a timeout that yields to the target;
@@ -36,6 +37,9 @@ gboolean session_wait(DbConn *conn, GError **error);
 /* Take all results of the statement, keep the last; NULL where the wait was ended. A statement that succeeded before
  * the cancel reached it has succeeded (a COMMIT above all): whoever wanted to stop is asked again at the next one. */
 DbResult *session_fetch(DbConn *conn, GError **error);
+
+/* The same; NULL with the server's error where the last result is no success. */
+DbResult *session_take(DbConn *conn, GError **error);
 
 void session_send_cancel(DbConn *conn);
 

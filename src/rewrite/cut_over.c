@@ -92,7 +92,7 @@ get_close(Run *run, const Step *step, GError **error)
     ok = snapshots_mark(rewrite, &mark, error) && snapshots_wait(rewrite, &mark, error) &&
          apply_until(rewrite, flow, CLOSE_ENOUGH, FALSE, error);
     snapshot_mark_clear(&mark);
-    return ok;
+    return ok && swap_warm(rewrite, rewrite->is_swapped ? SWAP_BACK : SWAP_FORWARD, error);
 }
 
 /* The plan's locks, and those of what hangs on the table by now. */

@@ -62,7 +62,8 @@ dependants_read(DbConn *conn, gint64 oid, gint64 next, const GPtrArray *columns,
     g_autofree char *oid_text = g_strdup_printf("%" G_GINT64_FORMAT, oid);
     g_autofree char *next_text = next != 0 ? g_strdup_printf("%" G_GINT64_FORMAT, next) : NULL;
     g_autofree char *column_text = db_array_text(columns);
-    g_autoptr(DbResult) rows = db_query(conn, QUERY_SWAP_DEPENDANTS, DB_ARGS(oid_text, next_text, column_text), error);
+    g_autoptr(DbResult) rows =
+        db_query_kept(conn, QUERY_SWAP_DEPENDANTS, DB_ARGS(oid_text, next_text, column_text), error);
 
     if (rows == NULL)
         return NULL;

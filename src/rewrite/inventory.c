@@ -22,25 +22,29 @@ line_free(gpointer data)
 /* The server prints "(status)::text = 'x'::text" over a varchar and "status = 'x'::text" over a text: without casts and
  * parentheses both are one. */
 static char *
-without_casts(const char *text)
+without_casts(const GRegex *casts, const char *text)
 {
-    g_autoptr(GRegex) casts = g_regex_new("::[a-z_\"][a-z0-9_.\"]*( (varying|precision|without time zone|with time "
-                                          "zone))?(\\([0-9, ]+\\))?(\\[\\])*|[()\\s]",
-                                          0, 0, NULL);
-
-    g_assert(casts != NULL);
     return g_regex_replace_literal(casts, text, -1, 0, "", 0, NULL);
 }
 
+static GRegex *
+casts_new(void)
+{
+    return g_regex_new(
+        "::[a-z_\"][a-z0-9_.\"]*( (varying|precision|without time zone|with time zone))?(\\([0-9, ]+\\))?"
+        "(\\[\\])*|[()\\s]",
+        G_REGEX_OPTIMIZE, 0, NULL);
+}
+
 static InventoryLine *
-line_of_row(const DbResult *rows, int row)
+line_of_row(const DbResult *rows, int row, const GRegex *casts)
 {
     InventoryLine *line = g_new0(InventoryLine, 1);
 
     line->thing = g_strstrip(g_strdup_printf("%s %s", db_text(rows, row, "kind"), db_text(rows, row, "object")));
     line->needs = g_strdup(db_text(rows, row, "needs"));
     line->text = g_strdup_printf("%s: %s", line->thing, db_text(rows, row, "definition"));
-    line->loose = db_bool(rows, row, "is_expression") ? without_casts(line->text) : g_strdup(line->text);
+    line->loose = db_bool(rows, row, "is_expression") ? without_casts(casts, line->text) : g_strdup(line->text);
     line->is_local = db_bool(rows, row, "is_local");
     return line;
 }
@@ -48,8 +52,10 @@ line_of_row(const DbResult *rows, int row)
 static void
 add_lines(GPtrArray *lines, const DbResult *rows)
 {
+    g_autoptr(GRegex) casts = casts_new();
+
     for (int i = 0; i < db_rows(rows); i++)
-        g_ptr_array_add(lines, line_of_row(rows, i));
+        g_ptr_array_add(lines, line_of_row(rows, i, casts));
 }
 
 static DbResult *
@@ -60,7 +66,7 @@ read_elsewhere(DbConn *conn, const Dependants *dependants, GError **error)
     g_autofree char *policies = dependants_oids(dependants, DEPENDANT_POLICY);
     g_autofree char *functions = dependants_oids(dependants, DEPENDANT_FUNCTION);
 
-    return db_query(conn, QUERY_SWAP_VIEW_LINES, DB_ARGS(views, rules, policies, functions), error);
+    return db_query_kept(conn, QUERY_SWAP_VIEW_LINES, DB_ARGS(views, rules, policies, functions), error);
 }
 
 GPtrArray *
@@ -70,7 +76,7 @@ inventory_read(const Rewrite *rewrite, DbConn *conn, gint64 oid, const Dependant
     g_autofree char *oid_text = g_strdup_printf("%" G_GINT64_FORMAT, oid);
     const char *slot = rewrite->slot != NULL ? rewrite->slot : "";
     g_autoptr(DbResult) rows =
-        db_query(conn, QUERY_SWAP_INVENTORY, DB_ARGS(oid_text, rewrite->name, rewrite->schema, slot), error);
+        db_query_kept(conn, QUERY_SWAP_INVENTORY, DB_ARGS(oid_text, rewrite->name, rewrite->schema, slot), error);
     g_autoptr(DbResult) elsewhere = NULL;
 
     if (rows == NULL)

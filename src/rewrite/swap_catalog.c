@@ -92,6 +92,7 @@ lock_tables(Exchange *exchange, GError **error)
         return FALSE;
     exchange->search_path = g_strdup(db_text(row, 0, "path"));
     g_ptr_array_add(batch, g_strdup("SET LOCAL search_path = ''"));
+    g_ptr_array_add(batch, g_strdup("SET LOCAL plan_cache_mode = force_generic_plan"));
     g_ptr_array_add(batch, sql_build("SET LOCAL lock_timeout = ?", sql_int(run_lock_timeout(rewrite->run, 2))));
     g_ptr_array_add(batch,
                     sql_build("LOCK TABLE ?, ? IN ACCESS EXCLUSIVE MODE", sql_name(rewrite->schema, rewrite->table),
@@ -150,7 +151,7 @@ read_journal(Exchange *exchange, GError **error)
     g_autofree char *names = db_array_text(sequences);
     g_autofree char *migration = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
     g_autoptr(DbResult) row =
-        db_query(exchange->conn, QUERY_SWAP_JOURNAL, DB_ARGS(migration, rewrite->name, names), error);
+        db_query_kept(exchange->conn, QUERY_SWAP_JOURNAL, DB_ARGS(migration, rewrite->name, names), error);
     g_autoptr(GPtrArray) unproven = NULL;
     g_autoptr(GPtrArray) statements = NULL;
 
@@ -214,8 +215,8 @@ read_view_script(const Exchange *exchange, GError **error)
     g_autofree char *policies = dependants_oids(exchange->dependants, DEPENDANT_POLICY);
     g_autofree char *functions = dependants_oids(exchange->dependants, DEPENDANT_FUNCTION);
 
-    return db_query(exchange->conn, QUERY_SWAP_VIEW_SCRIPT, DB_ARGS(dropped, replaced, rules, policies, functions),
-                    error);
+    return db_query_kept(exchange->conn, QUERY_SWAP_VIEW_SCRIPT, DB_ARGS(dropped, replaced, rules, policies, functions),
+                         error);
 }
 
 static gboolean
@@ -223,7 +224,7 @@ read_script(Exchange *exchange, GError **error)
 {
     const char *slot = exchange->rewrite->slot != NULL ? exchange->rewrite->slot : "";
     g_autoptr(DbResult) rows =
-        db_query(exchange->conn, QUERY_SWAP_SCRIPT, DB_ARGS(exchange->outgoing, exchange->incoming, slot), error);
+        db_query_kept(exchange->conn, QUERY_SWAP_SCRIPT, DB_ARGS(exchange->outgoing, exchange->incoming, slot), error);
     g_autoptr(DbResult) elsewhere = NULL;
 
     if (rows == NULL)
@@ -300,6 +301,39 @@ check_after(const Exchange *exchange, GError **error)
     shape = inventory_shape(after);
     return inventory_check_shape(exchange->shape_after, shape, "the table that takes its place", error) &&
            inventory_check_moved(exchange->before, after, error) && check_left(exchange, error);
+}
+
+/* What is asked under the lock, so that the answers need no planning there, and the server's caches are filled. */
+static gboolean
+ask(Exchange *exchange, GError **error)
+{
+    g_autoptr(GPtrArray) after = NULL;
+
+    exchange->dependants = dependants_read(exchange->conn, exchange->outgoing_oid, exchange->incoming_oid, NULL, error);
+    if (exchange->dependants == NULL)
+        return FALSE;
+    exchange->before =
+        inventory_read(exchange->rewrite, exchange->conn, exchange->outgoing_oid, exchange->dependants, error);
+    if (exchange->before == NULL)
+        return FALSE;
+    after = inventory_read(exchange->rewrite, exchange->conn, exchange->incoming_oid, exchange->dependants, error);
+    return after != NULL && read_script(exchange, error);
+}
+
+gboolean
+swap_warm(Rewrite *rewrite, SwapDirection direction, GError **error)
+{
+    g_auto(Exchange) exchange;
+    g_autoptr(GPtrArray) settings = g_ptr_array_new();
+
+    exchange_init(&exchange, rewrite, direction);
+    g_ptr_array_add(settings, (gpointer) "BEGIN READ ONLY");
+    g_ptr_array_add(settings, (gpointer) "SET LOCAL search_path = ''");
+    g_ptr_array_add(settings, (gpointer) "SET LOCAL plan_cache_mode = force_generic_plan");
+    if (db_run_batch(exchange.conn, settings, error) && ask(&exchange, error))
+        return db_commit(exchange.conn, error);
+    db_abort(exchange.conn);
+    return FALSE;
 }
 
 gboolean

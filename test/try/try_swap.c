@@ -45,7 +45,7 @@ exchange(Rewrite *rewrite, DbConn *conn, SwapDirection direction, GError **error
 {
     gint64 begun;
 
-    if (!db_run(conn, "BEGIN", DB_NONE, error))
+    if (!swap_warm(rewrite, direction, error) || !db_run(conn, "BEGIN", DB_NONE, error))
         return FALSE;
     begun = g_get_monotonic_time();
     if (!swap_catalog(rewrite, direction, error)) {

@@ -7,9 +7,25 @@ WITH x AS (
       FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $1::oid
 ), y AS (
     SELECT c.*, n.nspname, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
-           -- Where the outgoing table waits until its new place is free.
-           pg_catalog.quote_ident(pg_catalog.left(n.nspname, 55) || '_hold') AS hold
-      FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $2::oid
+           -- Where the outgoing table waits until its new place is free: in the journal's schema, unless a name is taken there. Making
+           -- a schema would cost the session all its plans (PlanCacheSysCallback on pg_namespace), and them again after the move.
+           w.hold, w.hold <> 'pgseam' AS is_made
+      FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN j.oid IS NOT NULL AND pg_catalog.has_schema_privilege(j.oid, 'CREATE') AND NOT EXISTS (
+                      SELECT FROM pg_catalog.pg_class AS o JOIN pg_catalog.pg_class AS h ON h.relname = o.relname AND h.relnamespace = j.oid
+                       WHERE o.oid = $1::oid
+                          OR o.oid IN (SELECT i.indexrelid FROM pg_catalog.pg_index AS i WHERE i.indrelid = $1::oid)
+                          OR o.oid IN (SELECT d.objid FROM pg_catalog.pg_depend AS d
+                                        WHERE d.refobjid = $1::oid AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'i'))
+                      AND NOT EXISTS (
+                      SELECT FROM pg_catalog.pg_class AS o JOIN pg_catalog.pg_type AS y ON y.oid = o.reltype
+                        JOIN pg_catalog.pg_type AS a ON a.oid IN (y.oid, y.typarray)
+                        JOIN pg_catalog.pg_type AS h ON h.typname = a.typname AND h.typnamespace = j.oid
+                       WHERE o.oid = $1::oid)
+                  THEN 'pgseam' ELSE pg_catalog.quote_ident(pg_catalog.left(n.nspname, 55) || '_hold') END AS hold
+             FROM (SELECT (SELECT g.oid FROM pg_catalog.pg_namespace AS g WHERE g.nspname = 'pgseam') AS oid) AS j) AS w
+     WHERE c.oid = $2::oid
 ), col AS (
     SELECT a.attname, a.attnum AS xnum, b.attnum AS ynum
       FROM pg_catalog.pg_attribute AS a
@@ -144,6 +160,7 @@ SELECT s.place, s.sql FROM (
         (2, pg_catalog.format('ALTER TABLE %s SET SCHEMA %I', y.name, x.nspname)),
         (3, pg_catalog.format('ALTER TABLE %s.%I SET SCHEMA %I', y.hold, x.relname, y.nspname)),
         (4, 'DROP SCHEMA ' || y.hold)) AS m(n, sql)
+     WHERE y.is_made OR m.n BETWEEN 1 AND 3
     UNION ALL SELECT 500, pg_catalog.format('ALTER SEQUENCE %I.%I RENAME TO %I', x.nspname, ident.y_name, ident.x_name), ident.name
       FROM x, ident WHERE ident.deptype = 'i' AND ident.y_name <> ident.x_name
     UNION ALL SELECT 501, pg_catalog.format('ALTER SEQUENCE %I.%I INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s RESTART WITH %6$s CACHE %s %s',
