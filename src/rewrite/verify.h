@@ -13,14 +13,24 @@ typedef struct VerifyReport {
     gint64 differing; /* buckets that differed at first: rows changed while we looked */
     gint64 explained; /* keys that differed and were dirty */
     double seconds;
-    char *hash; /* of all buckets, for the certificate */
+    char *hash; /* SHA-256 of the target's buckets, for the certificate */
+    gint64 n_differences;
+    GPtrArray *differences; /* text for each of the first twenty: "(id)=(5): amount, note differ"; NULL: none */
 } VerifyReport;
 
 void verify_report_clear(VerifyReport *report);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VerifyReport, verify_report_clear)
+
+/* "shop.orders and pgseam_x.orders are equal". The caller frees. */
+char *verify_report_text(const VerifyReport *report, const Flow *flow);
 
 /*
  * Compare. No catch-up runs meanwhile (the caller's thread is here). SEAM_ERROR_FAILED with the differing keys (the
- * first twenty) if a difference is not explained by the dirty set. Progress is shown.
+ * first twenty) if a difference is not explained by the dirty set, and if the source was truncated meanwhile; the
+ * report is set in both cases. Progress is shown. How: compare.h.
+ *
+ * Compared are the columns that the flow fills. Generated columns are not among them: the server computes them on each
+ * side from columns that are.
  */
 gboolean verify_flow(Rewrite *rewrite, const Flow *flow, VerifyReport *ret, GError **error);
 

@@ -251,18 +251,15 @@ run_verify(Run *run, const Step *step, GError **error)
 {
     Rewrite *rewrite = begin(run, step, "verify", error);
     const Flow *flow = rewrite != NULL ? rewrite_flow(rewrite, error) : NULL;
-    VerifyReport report = {0};
+    g_auto(VerifyReport) report = {0};
     g_autofree char *assignments = NULL;
-    gboolean ok;
 
     if (flow == NULL || !verify_flow(rewrite, flow, &report, error))
         return FALSE;
     progress_say(run->progress, "  %" G_GINT64_FORMAT " rows compared in %.2f s, all equal", report.target_rows,
                  report.seconds);
     assignments = sql_build("is_verified = true, verified_hash = ?", sql_literal(report.hash));
-    ok = rewrite_note(rewrite, run->control, assignments, error);
-    verify_report_clear(&report);
-    return ok;
+    return rewrite_note(rewrite, run->control, assignments, error);
 }
 
 static gboolean

@@ -24,6 +24,7 @@ ONE_OF = {
     "test_refused_or_exactly_right": 5, "test_killed_recipe": 8, "test_killed_it_still_does": 6, "test_recipe": 3,
     "test_complete_is_psql_and_rollback_is_nothing": 2, "test_no_lock_beyond_the_declared": 2, "test_an_index_killed_anywhere": 5,
     "test_attach_killed_anywhere": 3, "test_constraints_killed": 2, "test_locks_of_constraints_are_declared": 2,
+    "test_a_changed_value_is_found": 3,
     "test_hit_at_start_it_can_be_rolled_back": 2, "test_lost_session_is_got_back_and_it_ends_as_plain_sql_does": 2,
 }
 ONE_OF_OTHER_VERSIONS = 4
