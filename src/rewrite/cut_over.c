@@ -38,26 +38,34 @@ drain(Rewrite *rewrite, gint64 deadline, GError **error)
 
 /* Forward, the stream must have brought all that is committed; the reverse capture is the application's own. */
 static gboolean
-sync_capture(Rewrite *rewrite, GError **error)
+sync_capture(Rewrite *rewrite, gint64 deadline, GError **error)
 {
     gboolean is_synced = TRUE;
-    int limit_ms = MAX(20, rewrite->run->options.lock_budget_ms / 2);
+    int limit_ms = (int)MAX(10, (deadline - g_get_monotonic_time()) / 1000);
 
     if (!rewrite->is_swapped && !capture_ops(rewrite->capture_kind)->sync(rewrite, limit_ms, &is_synced, error))
         return FALSE;
     if (!is_synced)
-        seam_error_set(error, SEAM_ERROR_LOCK, "the changes did not arrive within %d ms", limit_ms);
+        seam_error_set(error, SEAM_ERROR_LOCK, "the last changes did not arrive within %d ms", limit_ms);
     return is_synced;
 }
 
+/* The migration's steps are about whatever has the name. */
 static gboolean
 note_swapped(Rewrite *rewrite, gint64 begun, GError **error)
 {
-    g_autofree char *assignments = rewrite->is_swapped ? g_strdup("is_swapped = false, swap_ms = NULL")
-                                                       : sql_build("is_swapped = true, swap_ms = ?",
-                                                                   sql_int((g_get_monotonic_time() - begun) / 1000));
+    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
+    g_autofree char *name = rewrite_source_name(rewrite);
+    g_autofree char *assignments =
+        rewrite->is_swapped
+            ? g_strdup("is_swapped = false, swap_ms = NULL")
+            : sql_build("is_swapped = true, swap_ms = ?", sql_int((g_get_monotonic_time() - begun) / 1000));
 
-    return rewrite_note(rewrite, rewrite->run->work, assignments, error);
+    return db_run(rewrite->run->work,
+                  "UPDATE pgseam.step SET relation_oid = pg_catalog.to_regclass($2) WHERE migration_id = $1::bigint AND "
+                  "relation = $2",
+                  DB_ARGS(id, name), error) &&
+           rewrite_note(rewrite, rewrite->run->work, assignments, error);
 }
 
 /* In the guard's transaction, which holds SHARE ROW EXCLUSIVE on the application's table: writers wait, readers do not.
@@ -69,7 +77,7 @@ exchange(Run *run, const Step *step, GError **error)
     gint64 begun = g_get_monotonic_time();
     gint64 deadline = begun + (gint64)run->options.lock_budget_ms * 1000 / 2;
 
-    if (rewrite == NULL || !sync_capture(rewrite, error) || !drain(rewrite, deadline, error) ||
+    if (rewrite == NULL || !sync_capture(rewrite, deadline, error) || !drain(rewrite, deadline, error) ||
         !fault_point(run, "rewrite.swap.drained", error))
         return FALSE;
     if (rewrite->is_swapped)

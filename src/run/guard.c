@@ -398,11 +398,23 @@ note_parts(Attempt *attempt, GError **error)
     return TRUE;
 }
 
+/* How long the server lets our transaction sit idle, should we freeze. Where the work uses other sessions as well, it
+ * is idle by intent, and keeps to the budget by itself. */
+static int
+idle_limit(const Attempt *attempt)
+{
+    int budget = attempt->run->options.lock_budget_ms;
+
+    if (attempt->is_long)
+        return 60000;
+    return attempt->entry != NULL ? MAX(2 * budget, 500) : MAX(budget, 100);
+}
+
 static gboolean
 try_once(Attempt *attempt, GError **error)
 {
     Run *run = attempt->run;
-    int idle_ms = attempt->is_long ? 60000 : MAX(run->options.lock_budget_ms, 100);
+    int idle_ms = idle_limit(attempt);
     gboolean ok;
 
     attempt->number++;
