@@ -56,15 +56,15 @@ note_swapped(Rewrite *rewrite, gint64 begun, GError **error)
 {
     g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
     g_autofree char *name = rewrite_source_name(rewrite);
-    g_autofree char *assignments =
-        rewrite->is_swapped
-            ? g_strdup("is_swapped = false, swap_ms = NULL")
-            : sql_build("is_swapped = true, swap_ms = ?", sql_int((g_get_monotonic_time() - begun) / 1000));
+    g_autofree char *assignments = rewrite->is_swapped ? g_strdup("is_swapped = false, swap_ms = NULL")
+                                                       : sql_build("is_swapped = true, swap_ms = ?",
+                                                                   sql_int((g_get_monotonic_time() - begun) / 1000));
 
-    return db_run(rewrite->run->work,
-                  "UPDATE pgseam.step SET relation_oid = pg_catalog.to_regclass($2) WHERE migration_id = $1::bigint AND "
-                  "relation = $2",
-                  DB_ARGS(id, name), error) &&
+    return db_run(
+               rewrite->run->work,
+               "UPDATE pgseam.step SET relation_oid = pg_catalog.to_regclass($2) WHERE migration_id = $1::bigint AND "
+               "relation = $2",
+               DB_ARGS(id, name), error) &&
            rewrite_note(rewrite, rewrite->run->work, assignments, error);
 }
 
@@ -173,7 +173,7 @@ cut_over(Rewrite *rewrite, const Step *step, GError **error)
         progress_say(run->progress, "  %s.%s is the new table", rewrite->schema, rewrite->table);
     }
     return fault_point(run, "rewrite.swap.done", error) && remove_forward(rewrite, step, error) &&
-           rewrite_note_phase(rewrite, "swapped", error);
+           cut_over_validate(rewrite, step, FALSE, error) && rewrite_note_phase(rewrite, "swapped", error);
 }
 
 gboolean
@@ -190,7 +190,7 @@ cut_back(Rewrite *rewrite, const Step *step, GError **error)
     }
     g_clear_pointer(&rewrite->forward, flow_free);
     g_clear_pointer(&rewrite->reverse, flow_free);
-    return capture_remove_reverse(rewrite, step, FALSE, error) && cut_over_validate(rewrite, error);
+    return capture_remove_reverse(rewrite, step, FALSE, error) && cut_over_validate(rewrite, step, TRUE, error);
 }
 
 /* ALTER TABLE ... VALIDATE CONSTRAINT locks both tables so that reads and writes pass. */
@@ -200,40 +200,52 @@ validate(Run *run, const Step *step, GError **error)
     return db_run(run->work, step->sql, DB_NONE, error);
 }
 
-/* Whether the step proves a foreign key at one end of which the table is, and that is NOT VALID now. */
+/* The plan has a step of its own that proves it. */
 static gboolean
-needs_proof(const Rewrite *rewrite, const Step *step, gboolean *ret_needs, GError **error)
+is_planned(const Plan *plan, const char *schema, const char *table, const char *name)
 {
-    g_autofree char *name = sql_quote_name(step->schema, step->table);
-    g_autofree char *table = rewrite_source_name(rewrite);
-    g_autoptr(DbResult) row = NULL;
+    for (guint i = 0; i < plan->steps->len; i++) {
+        const Step *step = g_ptr_array_index(plan->steps, i);
 
-    *ret_needs = FALSE;
-    if (step->kind != STEP_FOREIGN_KEY_VALIDATE)
-        return TRUE;
-    row = db_query(
-        rewrite->run->control,
-        "SELECT EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conrelid = "
-        "pg_catalog.to_regclass($1) AND k.conname = $2 AND NOT k.convalidated AND pg_catalog.to_regclass($3) IN "
-        "(k.conrelid, k.confrelid)) AS needs",
-        DB_ARGS(name, step_get(step, PARAM_CONSTRAINT), table), error);
-    if (row == NULL)
-        return FALSE;
-    *ret_needs = db_bool(row, 0, "needs");
-    return TRUE;
+        if (step->kind == STEP_FOREIGN_KEY_VALIDATE && step_is_of(step, schema, table) &&
+            g_strcmp0(step_get(step, PARAM_CONSTRAINT), name) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+prove(Rewrite *rewrite, const Step *step, const DbResult *rows, int i, GError **error)
+{
+    const char *schema = db_text(rows, i, "schema");
+    const char *table = db_text(rows, i, "table");
+    Step *one = step_new(step->phase, step->kind, schema, table);
+    gboolean ok;
+
+    one->id = step->id;
+    one->sql =
+        sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_name(schema, table), sql_ident(db_text(rows, i, "name")));
+    step_add_lock(one, schema, table, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN, TRUE);
+    ok = guard_apply_long(rewrite->run, one, validate, GUARD_NOTE_NOTHING, error);
+    step_free(one);
+    return ok;
 }
 
 gboolean
-cut_over_validate(Rewrite *rewrite, GError **error)
+cut_over_validate(Rewrite *rewrite, const Step *step, gboolean is_with_planned, GError **error)
 {
-    const GPtrArray *steps = rewrite->run->plan->steps;
+    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
+    g_autofree char *name = rewrite_source_name(rewrite);
+    g_autoptr(DbResult) rows =
+        db_query(rewrite->run->control, QUERY_UNPROVEN_KEYS, DB_ARGS(id, rewrite->name, name), error);
 
-    for (guint i = 0; i < steps->len; i++) {
-        const Step *step = g_ptr_array_index(steps, i);
-        gboolean needs;
-
-        if (!needs_proof(rewrite, step, &needs, error) ||
-            (needs && !guard_apply_long(rewrite->run, step, validate, GUARD_NOTE_NOTHING, error)))
+    if (rows == NULL)
+        return FALSE;
+    for (int i = 0; i < db_rows(rows); i++) {
+        if (!is_with_planned && is_planned(rewrite->run->plan, db_text(rows, i, "schema"), db_text(rows, i, "table"),
+                                           db_text(rows, i, "name")))
+            continue;
+        if (!prove(rewrite, step, rows, i, error))
             return FALSE;
     }
     return TRUE;

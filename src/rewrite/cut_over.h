@@ -16,7 +16,8 @@ gboolean cut_over(Rewrite *rewrite, const Step *step, GError **error);
  * Nothing that was written since is lost. */
 gboolean cut_back(Rewrite *rewrite, const Step *step, GError **error);
 
-/* Prove the foreign keys of the plan's foreign_key.validate steps that an exchange has left NOT VALID. */
-gboolean cut_over_validate(Rewrite *rewrite, GError **error);
+/* Prove the foreign keys, in either direction, that an exchange has left NOT VALID although they were proven: all of
+ * them, or those for which the plan has no foreign_key.validate of its own. */
+gboolean cut_over_validate(Rewrite *rewrite, const Step *step, gboolean is_with_planned, GError **error);
 
 #endif
