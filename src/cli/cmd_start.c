@@ -2,16 +2,6 @@
 #include "cli/driver.h"
 #include "cli/planning.h"
 #include "run/progress.h"
-#include "run/throttle.h"
-#include "steps/ops.h"
-
-static gboolean
-begin(Run *run, GError **error)
-{
-    return run_open(run, run->plan->migration, error) && throttle_check(run, error) &&
-           journal_ensure(run->control, error) && rewrite_preflight(run, error) &&
-           journal_begin(run->control, run->plan, &run->options, &run->migration, error);
-}
 
 /* A migration that is under way is in its own way: said before planning stumbles over what it has made. */
 static gboolean
@@ -36,7 +26,7 @@ run_start(const CommonOptions *common, const RunOptions *options, char **args, G
         return FALSE;
     run.plan = planning_from_file(options->target, args[0], error);
     run.progress = progress_new(common->is_quiet);
-    if (run.plan == NULL || !begin(&run, error))
+    if (run.plan == NULL || !driver_begin(&run, error))
         return FALSE;
     for (guint i = 0; i < run.plan->notes->len; i++)
         progress_say(run.progress, "note: %s", (const char *)g_ptr_array_index(run.plan->notes, i));

@@ -32,6 +32,7 @@ typedef struct Command {
 
 extern const Command command_plan;
 extern const Command command_start;
+extern const Command command_repack;
 extern const Command command_status;
 extern const Command command_complete;
 extern const Command command_rollback;

@@ -7,6 +7,7 @@
 #include "run/lease.h"
 #include "run/progress.h"
 #include "run/settings.h"
+#include "run/throttle.h"
 #include "steps/ops.h"
 
 JournalMigration *
@@ -15,6 +16,14 @@ driver_find(const RunOptions *options, const char *name, GError **error)
     g_autoptr(DbConn) conn = db_open(options->target, "pgseam/find", error);
 
     return conn != NULL ? journal_find(conn, name, error) : NULL;
+}
+
+gboolean
+driver_begin(Run *run, GError **error)
+{
+    return run_open(run, run->plan->migration, error) && throttle_check(run, error) &&
+           journal_ensure(run->control, error) && rewrite_preflight(run, error) &&
+           journal_begin(run->control, run->plan, &run->options, &run->migration, error);
 }
 
 gboolean

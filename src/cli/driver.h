@@ -20,6 +20,9 @@ gboolean driver_run(Run *run, const CommonOptions *common, const char *command, 
 /* The same without printing. */
 gboolean driver_do(Run *run, const char *command, Stage stage, DriverWork work, GError **error);
 
+/* Sessions on a new migration, its plan being run->plan: checked once more, then written down. */
+gboolean driver_begin(Run *run, GError **error);
+
 /* Sessions on an existing migration: `migration` is what the journal says, run->plan its plan. The settings are those
  * of the journal, but for what `options` were given. */
 gboolean driver_open(Run *run, const RunOptions *options, const JournalMigration *migration, GError **error);

@@ -299,6 +299,23 @@ plan_all(PlanContext *ctx, GPtrArray *refusals)
         g_ptr_array_add(refusals, refusal_text(ctx, why));
 }
 
+void
+planner_begin(PlanContext *ctx, const Script *script, const Facts *facts, Plan *plan)
+{
+    fill_head(plan, script, facts);
+    context_init(ctx, script, facts, plan);
+}
+
+void
+planner_end(PlanContext *ctx, gboolean is_planned)
+{
+    if (is_planned) {
+        take_steps(ctx);
+        join_steps(ctx->plan);
+    }
+    context_clear(ctx);
+}
+
 Plan *
 planner_build(const Script *script, const Facts *facts, GError **error)
 {
@@ -306,15 +323,10 @@ planner_build(const Script *script, const Facts *facts, GError **error)
     g_autoptr(GPtrArray) refusals = g_ptr_array_new_with_free_func(g_free);
     PlanContext ctx;
 
-    fill_head(plan, script, facts);
-    context_init(&ctx, script, facts, plan);
+    planner_begin(&ctx, script, facts, plan);
     plan_all(&ctx, refusals);
     if (refusals->len > 0)
         set_refusals(&ctx, refusals, error);
-    else {
-        take_steps(&ctx);
-        join_steps(plan);
-    }
-    context_clear(&ctx);
+    planner_end(&ctx, refusals->len == 0);
     return refusals->len == 0 ? g_steal_pointer(&plan) : NULL;
 }

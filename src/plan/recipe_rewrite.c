@@ -286,6 +286,8 @@ reasons_of(const TableRewrite *rewrite)
         if (reason != NULL)
             g_string_append_printf(why, "%s%s", why->len > 0 ? "; " : "", reason);
     }
+    if (why->len == 0)
+        return g_strdup("the rows go into a shadow table in a schema of ours: dead rows and gaps are left behind");
     g_string_append(why, ". So the rows go into a shadow table in its final shape, in a schema of ours");
     return g_string_free(why, FALSE);
 }

@@ -63,6 +63,10 @@ void rewrite_forget(PlanContext *ctx, const Stmt *stmt);
  * then is that of the statement that is in the way. */
 gboolean rewrite_finish(PlanContext *ctx, GError **error);
 
+/* A context for a plan that no file is behind; end it, with its steps taken into the plan if it is planned. */
+void planner_begin(PlanContext *ctx, const Script *script, const Facts *facts, Plan *plan);
+void planner_end(PlanContext *ctx, gboolean is_planned);
+
 /* Whether the table can be rewritten at all: its kind, its key, who owns what. */
 gboolean rewrite_check_table(PlanContext *ctx, const Target *target, GError **error);
 

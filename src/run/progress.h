@@ -8,6 +8,7 @@
 
 Progress *progress_new(gboolean is_quiet);
 void progress_free(Progress *progress);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Progress, progress_free)
 
 /* A line that stays. */
 void progress_say(Progress *progress, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -26,7 +26,7 @@ SELECT 1 AS place, 0 AS number,
                        CASE WHEN col.attgenerated = 's' THEN pg_catalog.format(' GENERATED ALWAYS AS (%s) STORED', col.expression)
                             WHEN col.attgenerated = 'v' THEN pg_catalog.format(' GENERATED ALWAYS AS (%s) VIRTUAL', col.expression)
                             WHEN col.expression IS NOT NULL THEN pg_catalog.format(' DEFAULT %s', col.expression) END,
-                       (SELECT coalesce(pg_catalog.format(' CONSTRAINT %I', not_null.conname), '') || ' NOT NULL'
+                       (SELECT coalesce(' CONSTRAINT ' || pg_catalog.quote_ident(not_null.conname), '') || ' NOT NULL'
                           FROM not_null WHERE not_null.attname = col.attname)), ', ' ORDER BY col.place) FROM col),
            $4::text) AS statement
   FROM source
