@@ -75,10 +75,12 @@ def pgseam(db, command, options, capture):
             raise RuntimeError(f"pgseam: {found.err.strip()}")
         wal = db.scalar("SELECT pg_current_wal_insert_lsn()")
         steps = dict(db.query(STEPS))
+        # The caller goes on when it has looked.
         yield Outcome(steps, wal)
         if db.scalar("SELECT state FROM pgseam.migration ORDER BY id DESC LIMIT 1") == "gated":
-            tool.run("complete", "-q", timeout=7200)
-        yield None
+            over = tool.run("complete", "-q", expect=None, timeout=7200)
+            if over.rc:
+                raise RuntimeError(f"pgseam complete: {over.err.strip()}")
 
 
 def of_pgseam(command, capture):
