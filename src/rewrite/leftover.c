@@ -5,7 +5,9 @@
 #include "base/error.h"
 #include "base/sqltext.h"
 #include "base/units.h"
+#include "rewrite/follow.h"
 #include "rewrite/rewrite.h"
+#include "rewrite/trigger.h"
 #include "rewrite_queries.h"
 #include "run/journal.h"
 
@@ -58,10 +60,18 @@ owner_row(const DbResult *journal, const Leftover *item)
     return found;
 }
 
+/* Keys and marks, which are of no use once the migration is over. */
 static gboolean
 is_own_table(const Leftover *item)
 {
-    return strcmp(item->name, REWRITE_DIRTY) == 0 || strcmp(item->name, REWRITE_REVERSE) == 0;
+    const char *names[] = {trigger_forward.dirty, trigger_forward.mark, trigger_reverse.dirty, trigger_reverse.mark,
+                           FOLLOW_TRUNCATED};
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (strcmp(item->name, names[i]) == 0)
+            return TRUE;
+    }
+    return FALSE;
 }
 
 /* Whether all rows of a table are certainly somewhere else. */

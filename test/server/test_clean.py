@@ -14,7 +14,8 @@ class Leftovers:
 
     def __init__(self, db):
         self.db = db
-        self.slot = f"pgseam_{db.name}"
+        oid = db.scalar("SELECT oid FROM pg_database WHERE datname = current_database()")
+        self.slot = f"pgseam_{oid}_orders_0123abcd"
         db.execute(f"""
             CREATE SCHEMA {HOME};
             CREATE TABLE {HOME}.orders (LIKE orders INCLUDING ALL);
@@ -192,13 +193,15 @@ def test_other_peoples_things_are_not_ours(shop, pgseam):
                  " CREATE SCHEMA pgseamxrewritexy; CREATE TABLE pgseamxrewritexy.t (i int);"
                  " CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';"
                  " CREATE TRIGGER pgseam_insert AFTER INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION note();"
-                 " CREATE PUBLICATION pgseamy FOR TABLE orders")
+                 " CREATE PUBLICATION pgseam_orders FOR TABLE orders")
     with shop.connect() as conn:
-        conn.execute("SELECT pg_create_physical_replication_slot('pgseam_physical')")
+        conn.execute("SELECT pg_create_physical_replication_slot('pgseam_physical'),"
+                     " pg_create_logical_replication_slot('pgseam_orders', 'pgoutput'),"
+                     " pg_create_logical_replication_slot('pgseam_1_orders_0123abcd', 'pgoutput')")
         try:
             assert clean(pgseam, "--old-tables") == []
         finally:
-            conn.execute("SELECT pg_drop_replication_slot('pgseam_physical')")
+            conn.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'pgseam%'")
 
 
 def test_another_roles_leftovers_stay(leftovers, shop):
@@ -233,3 +236,60 @@ def test_killed_it_goes_on(leftovers, shop, pgseam, point):
     pgseam.run("resume")
     assert leftovers.left() == []
     assert shop.query("SELECT state FROM pgseam.migration WHERE name LIKE 'pgseam_clean_%'") == [("complete",)]
+
+
+# ---- what the engine itself leaves
+
+TO_NUMERIC = "ALTER TABLE orders ALTER total TYPE numeric;"
+
+
+def remains(db):
+    """Whatever there is in a database of any rewrite."""
+    return db.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pgseam_rewrite%'"
+                    " UNION ALL SELECT tgname FROM pg_trigger WHERE tgname LIKE 'pgseam%'"
+                    " UNION ALL SELECT pubname FROM pg_publication"
+                    " UNION ALL SELECT slot_name FROM pg_replication_slots WHERE database = current_database()")
+
+
+def wait_until_gone(db):
+    """The sessions of a killed pgseam, which still may use the slot."""
+    deadline = time.monotonic() + 20
+    while db.scalar("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgseam/%' AND datname = current_database()"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("capture", ["logical", "trigger"])
+@pytest.mark.parametrize("point", ["rewrite.copy.range", "rewrite.copy.finished"])
+def test_a_rewrite_killed_whose_journal_is_dropped(any_cluster, shop, pgseam, capture, point):
+    rows = shop.data_digest("orders")
+    pgseam.run("start", pgseam.file("big.sql", TO_NUMERIC),
+               "--capture", capture, env={"PGSEAM_FAULT": f"{point}:kill"}, expect=-9)
+    wait_until_gone(shop)
+    items = clean(pgseam)
+    assert items and {item["migration"] for item in items} == {"big"} and all(item["stays"] for item in items)
+    assert remains(shop)
+
+    shop.execute("DROP SCHEMA pgseam CASCADE")
+    items = clean(pgseam)
+    assert {item["kind"] for item in items if item["stays"]} <= {"table", "schema"}
+    assert {item["kind"] for item in items if not item["stays"]} >= (
+        {"slot", "publication"} if capture == "logical" else {"trigger", "function"})
+    clean(pgseam, "--old-tables")
+    assert remains(shop) == []
+    assert shop.data_digest("orders") == rows
+
+
+def test_an_old_table_whose_journal_is_dropped_is_kept(any_cluster, shop, pgseam):
+    pgseam.run("start", pgseam.file("big.sql", TO_NUMERIC))
+    rows = shop.data_digest("orders")
+    shop.execute("DROP SCHEMA pgseam CASCADE")
+    assert kept(clean(pgseam)) == OLD_TABLE
+    assert shop.scalar("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'pgseam%'") == 0
+    home = shop.scalar("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pgseam_rewrite%'")
+    assert shop.scalar(f'SELECT count(*) FROM "{home}".orders') == int(rows.split(":")[0])
+    # The application goes on without a trigger whose function is gone.
+    shop.execute("UPDATE orders SET total = total WHERE id = 1")
+    clean(pgseam, "--old-tables")
+    assert remains(shop) == []
+    assert shop.data_digest("orders") == rows

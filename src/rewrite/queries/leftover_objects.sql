@@ -1,5 +1,5 @@
 -- What rewrites have made in this database, whoever they belong to: one row for each object. The journal is not asked: it may be
--- gone. `within` is the schema of the rewrite.
+-- gone. `within` is the schema of the rewrite. Names of slots and publications are those of slot.c.
 -- kind, within, schema, name, oid; is_ours: the role may drop it; bytes: 0 where a table holds no row; needs: quoted names of what else depends on it; refers:
 -- {schema, name, ...} of tables that foreign keys lead to; is_active: of slots
 WITH home AS (
@@ -10,17 +10,18 @@ SELECT 'trigger' AS kind, h.nspname AS within, tn.nspname AS schema, c.relname A
   FROM home AS h
   JOIN pg_catalog.pg_proc AS p ON p.pronamespace = h.oid
   JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = p.oid AND NOT t.tgisinternal AND t.tgparentid = 0
-  JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid AND c.relnamespace <> h.oid
+  JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
   JOIN pg_catalog.pg_namespace AS tn ON tn.oid = c.relnamespace
 UNION ALL
 SELECT 'slot', NULL, NULL, NULL, s.slot_name, 0,
        (SELECT r.rolsuper OR r.rolreplication FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user), 0, NULL, '{}', s.active
   FROM pg_catalog.pg_replication_slots AS s
- WHERE s.database = pg_catalog.current_database() AND s.plugin = 'pgoutput' AND NOT s.temporary AND s.slot_name LIKE 'pgseam\_%'
+ WHERE s.database = pg_catalog.current_database() AND s.plugin = 'pgoutput' AND NOT s.temporary
+   AND s.slot_name ~ ('^pgseam_' || (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = s.database) || '_[a-z0-9_]*_[0-9a-f]{8}$')
 UNION ALL
 SELECT 'publication', NULL, NULL, NULL, p.pubname, p.oid::bigint, pg_catalog.pg_has_role(p.pubowner, 'USAGE'), 0, NULL, '{}', false
   FROM pg_catalog.pg_publication AS p
- WHERE p.pubname LIKE 'pgseam\_%'
+ WHERE p.pubname ~ '^pgseam_[0-9]+_[a-z0-9_]*_[0-9a-f]{8}$'
 UNION ALL
 SELECT 'table', h.nspname, h.nspname, c.relname, c.relname, c.oid::bigint, pg_catalog.pg_has_role(c.relowner, 'USAGE'),
        pg_catalog.pg_relation_size(c.oid),
