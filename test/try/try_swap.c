@@ -39,6 +39,26 @@ show_locks(Rewrite *rewrite, DbConn *conn, GError **error)
     return TRUE;
 }
 
+/* Strong locks that the transaction holds on what is the user's. */
+static gboolean
+show_held(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autoptr(DbResult) rows = db_query(
+        conn,
+        "SELECT n.nspname || '.' || c.relname AS name, l.mode FROM pg_catalog.pg_locks AS l "
+        "JOIN pg_catalog.pg_class AS c ON c.oid = l.relation JOIN pg_catalog.pg_namespace AS n ON n.oid = "
+        "c.relnamespace "
+        "WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND c.relkind IN ('r', 'v', 'S', 'm', "
+        "'p') "
+        "AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock', 'ShareUpdateExclusiveLock') "
+        "AND n.nspname NOT IN ('pgseam', 'pg_catalog', $1) ORDER BY 1, 2",
+        DB_ARGS(rewrite->name), error);
+
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++)
+        printf("held %s %s\n", db_text(rows, i, "name"), db_text(rows, i, "mode"));
+    return rows != NULL;
+}
+
 /* As the lead of a cut-over does it: the fence and writers' lock are its own affair. */
 static gboolean
 exchange(Rewrite *rewrite, DbConn *conn, SwapDirection direction, GError **error)
@@ -53,7 +73,7 @@ exchange(Rewrite *rewrite, DbConn *conn, SwapDirection direction, GError **error
         return FALSE;
     }
     printf("%.1f ms\n", (double)(g_get_monotonic_time() - begun) / 1000);
-    return db_commit(conn, error);
+    return show_held(rewrite, conn, error) && db_commit(conn, error);
 }
 
 static gboolean

@@ -73,7 +73,7 @@ SELECT pg_catalog.format('subscription %I fills it; it would go on into nothing 
 UNION ALL
 SELECT 'a prepared transaction has locked it', 'COMMIT PREPARED or ROLLBACK PREPARED it (pg_prepared_xacts)'
  WHERE EXISTS (SELECT FROM pg_catalog.pg_locks AS l
-                WHERE l.locktype = 'relation' AND l.relation = $1::oid AND l.pid IS NULL AND l.virtualtransaction LIKE '-1/%'
+                WHERE l.locktype = 'relation' AND l.relation = $1::oid AND l.pid IS NULL AND l.mode <> 'SIReadLock'
                   AND l.database = (SELECT b.oid FROM pg_catalog.pg_database AS b WHERE b.datname = pg_catalog.current_database()))
 UNION ALL
 SELECT pg_catalog.format('publication %I is FOR ALL TABLES: its subscribers would get the shadow''s rows, too', p.pubname),
@@ -105,6 +105,15 @@ SELECT pg_catalog.format('its statistics %I.%I belong to %I', n.nspname, s.stxna
        'ALTER STATISTICS ... OWNER TO the table''s owner'
   FROM pg_catalog.pg_statistic_ext AS s JOIN pg_catalog.pg_namespace AS n ON n.oid = s.stxnamespace
  WHERE s.stxrelid = $1::oid AND NOT (pg_catalog.pg_has_role(s.stxowner, 'USAGE') AND pg_catalog.has_schema_privilege(n.oid, 'CREATE'))
+UNION ALL
+SELECT pg_catalog.format('%s uses %s, the sequence of an identity column, and would go on with the old table''s',
+                         pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid), s.objid::pg_catalog.regclass),
+       'let it use a sequence of its own'
+  FROM pg_catalog.pg_depend AS s
+  JOIN pg_catalog.pg_depend AS d
+    ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = s.objid AND d.deptype <> 'i'
+ WHERE s.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND s.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   AND s.refobjid = $1::oid AND s.refobjsubid > 0 AND s.deptype = 'i'
 UNION ALL
 SELECT pg_catalog.format('its foreign key %I needs the right REFERENCES on %s', k.conname, k.confrelid::pg_catalog.regclass),
        pg_catalog.format('GRANT REFERENCES ON TABLE %s TO %I', k.confrelid::pg_catalog.regclass, current_user)

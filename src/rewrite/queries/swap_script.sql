@@ -46,6 +46,7 @@ WITH x AS (
 ), ident AS (
     SELECT o.name, o.oid AS x_oid, i.oid AS y_oid, o.relname AS x_name, i.relname AS y_name, o.deptype, o.relacl AS x_acl, i.relacl AS y_acl,
            o.relowner, o.seqcache, o.seqincrement, o.seqstart, o.seqcycle, col.attname,
+           pg_catalog.current_setting('max_connections')::numeric * o.seqcache * o.seqincrement AS margin,
            ROW(i.seqincrement, i.seqmin, i.seqmax, i.seqstart, i.seqcache, i.seqcycle) AS y_options,
            CASE WHEN o.seqmax = o.greatest AND o.seqincrement > 0 THEN i.greatest ELSE o.seqmax END AS seqmax,
            CASE WHEN o.seqmin = -o.greatest - 1 AND o.seqincrement < 0 THEN -i.greatest - 1 ELSE o.seqmin END AS seqmin
@@ -169,8 +170,14 @@ SELECT s.place, s.sql FROM (
       FROM x, ident
      WHERE ident.deptype = 'i' AND ident.y_options IS DISTINCT FROM
            ROW(ident.seqincrement, ident.seqmin, ident.seqmax, ident.seqstart, ident.seqcache, ident.seqcycle)
-    UNION ALL SELECT 502, pg_catalog.format('SELECT pg_catalog.setval(%L::pg_catalog.regclass, s.last_value, s.is_called) FROM %s AS s',
+    -- Whoever waits for the old sequence, having looked up its name, still takes values from it once we have committed: the new one goes on
+    -- behind what they could take.
+    UNION ALL SELECT 502, pg_catalog.format('SELECT pg_catalog.setval(%L::pg_catalog.regclass, CASE WHEN s.is_called THEN %s ELSE s.last_value END,'
+                                            ' s.is_called) FROM %s AS s',
                                             pg_catalog.format('%I.%I', x.nspname, CASE ident.deptype WHEN 'i' THEN ident.x_name ELSE ident.y_name END),
+                                            CASE WHEN ident.seqincrement > 0
+                                                 THEN pg_catalog.format('LEAST(s.last_value::numeric + %s, %s)::bigint', ident.margin, ident.seqmax)
+                                                 ELSE pg_catalog.format('GREATEST(s.last_value::numeric + %s, %s)::bigint', ident.margin, ident.seqmin) END,
                                             CASE ident.deptype WHEN 'i' THEN pg_catalog.format('%I.%I', y.nspname, ident.x_name) ELSE ident.name END),
                      ident.name
       FROM x, y, ident

@@ -1,5 +1,7 @@
 """A table on which everything hangs that a table can carry, and how a shadow for it is made by hand."""
 
+from .binaries import ROOT
+
 LONG = "a_name_of_sixty_three_bytes_which_is_the_most_that_fits_in_name"
 
 TABLE = f"""
@@ -20,11 +22,12 @@ CREATE TABLE shop.orders (
     note text COLLATE "C",
     tags text[],
     "{LONG}" text,
-    CONSTRAINT orders_region FOREIGN KEY (region_a, "Region B") REFERENCES shop.regions (a, "B") MATCH FULL ON UPDATE CASCADE NOT VALID,
     CONSTRAINT orders_number UNIQUE (number) DEFERRABLE
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_threshold = 77);
 ALTER TABLE shop.orders ALTER note SET STORAGE EXTERNAL, ALTER status SET STATISTICS 300, ALTER user_id SET (n_distinct = -0.1);
 ALTER TABLE shop.orders ADD CONSTRAINT total_positive CHECK (total >= 0) NOT VALID;
+ALTER TABLE shop.orders ADD CONSTRAINT orders_region FOREIGN KEY (region_a, "Region B") REFERENCES shop.regions (a, "B")
+    MATCH FULL ON UPDATE CASCADE NOT VALID;
 CREATE INDEX "{LONG[:-1]}x" ON shop.orders (user_id, status) WHERE status <> 'sent';
 CREATE UNIQUE INDEX orders_note ON shop.orders (lower(note));
 ALTER INDEX shop.orders_note ALTER COLUMN 1 SET STATISTICS 500;
@@ -38,8 +41,8 @@ ALTER STATISTICS shop.orders_stat SET STATISTICS 77;
 
 CREATE TABLE shop.items (id int PRIMARY KEY, order_id int CONSTRAINT items_order REFERENCES shop.orders ON DELETE CASCADE ON UPDATE RESTRICT);
 CREATE TABLE "Side Door"."Payments" ("Order" int, n int,
-    CONSTRAINT "Pay Order" FOREIGN KEY ("Order") REFERENCES shop.orders ON DELETE SET DEFAULT DEFERRABLE,
-    CONSTRAINT pay_number FOREIGN KEY (n) REFERENCES shop.orders (id) NOT VALID);
+    CONSTRAINT "Pay Order" FOREIGN KEY ("Order") REFERENCES shop.orders ON DELETE SET DEFAULT DEFERRABLE);
+ALTER TABLE "Side Door"."Payments" ADD CONSTRAINT pay_number FOREIGN KEY (n) REFERENCES shop.orders (id) NOT VALID;
 
 CREATE TABLE shop.audit (order_id int, status text, at timestamptz DEFAULT now());
 CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF status ON shop.orders FOR EACH ROW WHEN (NEW.status <> 'sent') EXECUTE FUNCTION shop.stamp('x y');
@@ -104,7 +107,7 @@ CREATE PUBLICATION pub_plain FOR TABLE shop.orders, shop.items WITH (publish = '
 """
 
 SINCE_15 = """
-CREATE PUBLICATION pub_part FOR TABLE shop.orders (id, status, "Region B") WHERE (status <> 'sent' AND id > 3);
+CREATE PUBLICATION pub_part FOR TABLE shop.orders (id, status, "Region B") WHERE (id > 3);
 CREATE PUBLICATION pub_schema FOR TABLES IN SCHEMA shop;
 CREATE VIEW shop.invoker WITH (security_invoker = true) AS SELECT id FROM shop.orders;
 ALTER TABLE "Side Door"."Payments" ADD o2 int, ADD CONSTRAINT pay_cols FOREIGN KEY (o2) REFERENCES shop.orders ON DELETE SET NULL (o2);
@@ -127,14 +130,22 @@ INSERT INTO "Side Door"."Payments" VALUES (1, 1);
 
 def make(db):
     major = db.cluster.major
-    for role in ("rich_reader", '"Rich Clerk"', "rich_other"):
-        db.cluster.role(role, "")
+    for role in ("rich_reader", "Rich Clerk", "rich_other"):
+        if not db.scalar("SELECT count(*) FROM pg_roles WHERE rolname = %s", [role]):
+            db.execute(f'CREATE ROLE "{role}"')
     db.execute("SET search_path = ''; " + TABLE)
     if major >= 15:
         db.execute(SINCE_15)
     if major >= 18:
         db.execute(SINCE_18)
     db.execute("SET session_replication_role = replica; " + ROWS)
+
+
+def journal(db):
+    """As much of pgseam's journal as the exchange reads and writes."""
+    db.execute("CREATE SCHEMA pgseam; CREATE TABLE pgseam.migration (id bigint PRIMARY KEY); INSERT INTO pgseam.migration VALUES (1)")
+    db.execute((ROOT / "src/run/queries/create_rewrite.sql").read_text())
+    db.execute("INSERT INTO pgseam.rewrite (migration_id, name, source_schema, source_table, source_oid) VALUES (1, 'pgseam_x', '', '', 1)")
 
 
 def shadow(db, alter="ALTER COLUMN id TYPE bigint"):
@@ -158,6 +169,9 @@ def shadow(db, alter="ALTER COLUMN id TYPE bigint"):
     """)
     if db.cluster.major >= 15:
         db.execute("CREATE UNIQUE INDEX orders_nnd ON pgseam_x.orders (parent, note) NULLS NOT DISTINCT")
+    if db.cluster.major >= 18:
+        db.execute("ALTER TABLE pgseam_x.orders DROP CONSTRAINT note_there")
+        db.execute("ALTER TABLE pgseam_x.orders ADD CONSTRAINT note_there NOT NULL note NOT VALID")
     if alter:
         db.execute(f"ALTER TABLE pgseam_x.orders {alter}")
     columns = db.scalar("SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute WHERE attrelid = 'pgseam_x.orders'::regclass"
