@@ -1,6 +1,7 @@
 """Documentation is true: the guide's examples run, the JSON page names the keys that are printed, all of them."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,55 @@ def test_the_guides_examples_run(shop, pgseam, tmp_path):
     assert shop.scalar("SELECT count(*) FROM users WHERE age IS NULL") == 0
     states = {m["name"]: m["state"] for m in pgseam.run("status", "--format", "json").json()["migrations"]}
     assert states == {"0001_users_age": "complete", "0002_orders_note": "complete"}
+
+
+def is_waiting_for_a_word(pgseam):
+    newest = pgseam.run("status", "--format", "json").json()["migrations"][0]
+    return any(rewrite["phase"] == "postponed" for rewrite in newest["rewrites"])
+
+
+def test_the_rewrite_pages_examples_run(shop, pgseam):
+    page = (DOCS / "rewrite.md").read_text()
+    total, items = shop.scalar("SELECT sum(total) FROM orders"), shop.data_digest("order_items")
+    files = {}
+    for block in blocks(page, "sql"):
+        name = re.match(r"-- file: (\S+)\n", block).group(1)
+        files[name] = pgseam.file(name, block)
+    commands = [line[2:].split() for block in blocks(page, "") for line in block.splitlines() if line.startswith("$ pgseam")]
+    assert len(files) == 2 and len(commands) >= 10
+    background = None
+    for _, command, *words in commands:
+        if words[-1:] == ["&"]:
+            background = pgseam.spawn(command, *words[:-1])
+            deadline = time.monotonic() + 60
+            while not is_waiting_for_a_word(pgseam):
+                assert background.running() and time.monotonic() < deadline, background.err
+                time.sleep(0.05)
+            continue
+        pgseam.run(command, *words)
+        if command == "cut-over":
+            background.wait(expect=0)
+            assert type_of(shop, "order_items", "quantity") == "bigint"
+    states = {m["name"]: m["state"] for m in pgseam.run("status", "--format", "json").json()["migrations"]}
+    assert states == {"0003_orders_total": "complete", "0004_items_quantity": "rolled_back"}
+    assert type_of(shop, "orders", "total") == "numeric(14,2)" and type_of(shop, "order_items", "quantity") == "integer"
+    assert shop.scalar("SELECT sum(total) FROM orders") == total and shop.data_digest("order_items") == items
+    assert shop.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pgseam_rewrite%'") == []
+
+
+def type_of(db, table, column):
+    return db.scalar("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = %s::regclass AND attname = %s",
+                     [table, column])
+
+
+def test_the_rewrite_page_names_the_settings(pgseam):
+    """Each option of the page is one of start's, throttle's or repack's."""
+    page = (DOCS / "rewrite.md").read_text()
+    known = "".join(pgseam.run(command, "--help").out for command in ("start", "repack", "clean", "throttle"))
+    for option in set(re.findall(r"--[a-z][a-z-]+", page)):
+        assert f"{option}=" in known or f"{option} " in known, option
+    for option in ("--capture", "--copy-jobs", "--postpone-cut-over", "--snapshot-wait", "--on-old-snapshot"):
+        assert f"`{option}" in page
 
 
 def test_the_readmes_migration_is_the_demos():
