@@ -121,3 +121,39 @@ def test_nothing_to_cut_over(shop, pgseam):
     assert "nothing to cut over" in refused.err and "begun no rewrite" in refused.err
     pgseam.run("rollback")
     assert "is over: rolled_back" in pgseam.run("cut-over", "a", expect=3).err
+
+
+# ---- as the engine has them
+
+
+def is_postponed(pgseam):
+    found = pgseam.run("status", "--format", "json").json()["migrations"]
+    return bool(found and found[0]["rewrites"]) and found[0]["rewrites"][0]["phase"] == "postponed"
+
+
+@pytest.mark.parametrize("capture", ["logical", "trigger"])
+def test_a_rewrite_from_its_beginning_to_its_end(any_cluster, shop, pgseam, load, capture):
+    run = load(old=2, rate=500)
+    running = pgseam.spawn("repack", "orders", "--postpone-cut-over", "--capture", capture)
+    deadline = time.monotonic() + 60
+    while not is_postponed(pgseam):
+        assert running.running() and time.monotonic() < deadline, running.err
+        time.sleep(0.05)
+    found = one(pgseam)
+    assert (found["percent"], found["capture"], found["cut_over"], found["cut_over_ms"]) == (100, capture, False, None)
+    assert found["rows_copied"] >= 40000 and found["copied"] and found["indexed"] and found["verified"]
+    assert "pgseam cut-over" in status(pgseam)["reason"]
+    before = found["keys_applied"]
+    while one(pgseam)["keys_applied"] <= before:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+    pgseam.run("cut-over")
+    running.wait(expect=0)
+    found = one(pgseam)
+    assert found["cut_over"] and not found["dropped"] and 0 <= found["cut_over_ms"] <= 350
+    assert "has cut over already" in pgseam.run("cut-over", expect=3).err
+    assert "`pgseam complete` drops the old table" in pgseam.run("status").out
+    pgseam.run("complete")
+    assert one(pgseam)["dropped"]
+    run.stop().assert_clean()
