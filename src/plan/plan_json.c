@@ -66,8 +66,7 @@ put_step(JsonBuilder *builder, const Step *step)
     document_put_text(builder, "why", step->why);
     document_put_int(builder, "line", step->line);
     document_put_int(builder, "rows", (gint64)step->rows);
-    if (step->bytes > 0)
-        document_put_int(builder, "bytes", (gint64)step->bytes);
+    document_put_int(builder, "bytes", (gint64)step->bytes);
     put_locks(builder, step->locks);
     put_strings(builder, "key", step->key);
     put_strings(builder, "key_types", step->key_types);

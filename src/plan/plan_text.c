@@ -55,17 +55,13 @@ append_locks(GString *out, const GPtrArray *locks)
 static void
 append_shape(GString *out, const Step *step)
 {
-    static const char *const params[] = {PARAM_ALTER, PARAM_BUILD};
     const char *part;
 
-    for (guint i = 0; i < G_N_ELEMENTS(params); i++) {
-        for (guint n = 1; step->kind == STEP_REWRITE_PREPARE && (part = step_get_nth(step, params[i], n)) != NULL;
-             n++) {
-            g_autofree char *sql =
-                sql_build("ALTER TABLE ? ?", sql_name(step_get(step, PARAM_REWRITE), step->table), sql_raw(part));
+    for (guint n = 1; step->kind == STEP_REWRITE_PREPARE && (part = step_get_nth(step, PARAM_ALTER, n)) != NULL; n++) {
+        g_autofree char *sql =
+            sql_build("ALTER TABLE ? ?", sql_name(step_get(step, PARAM_REWRITE), step->table), sql_raw(part));
 
-            append_sql(out, sql);
-        }
+        append_sql(out, sql);
     }
 }
 

@@ -292,6 +292,22 @@ reasons_of(const TableRewrite *rewrite)
     return g_string_free(why, FALSE);
 }
 
+/* What prepare's parameters say of the indexes is shown where it happens. */
+static void
+show_builds(const PlanContext *ctx, const TableRewrite *rewrite)
+{
+    Step *index = context_planned(ctx, rewrite->target, STEP_REWRITE_INDEX, PARAM_REWRITE, rewrite->name);
+
+    for (guint i = 0; i < rewrite->parts->len; i++) {
+        const RewritePart *part = g_ptr_array_index(rewrite->parts, i);
+
+        if (strcmp(part->param, PARAM_BUILD) == 0)
+            step_append(
+                index, PARAM_MORE,
+                sql_build("ALTER TABLE ? ?", sql_name(rewrite->name, rewrite->target->name), sql_raw(part->text)));
+    }
+}
+
 static void
 fill_prepare(const TableRewrite *rewrite, Step *prepare)
 {
@@ -469,6 +485,7 @@ rewrite_finish(PlanContext *ctx, GError **error)
         if (!rewrite_check_order(ctx, rewrite, error))
             return FALSE;
         fill_prepare(rewrite, prepare_of(ctx, rewrite));
+        show_builds(ctx, rewrite);
         add_validation(ctx, rewrite);
         drop_first(ctx, rewrite);
         rewrite_plan_note(ctx, rewrite);

@@ -100,13 +100,31 @@ check_inbound(const PlanContext *ctx, const FactTable *table, GError **error)
     return TRUE;
 }
 
+/* A view is made anew in an instant; a materialized one would have to be filled. */
+static gboolean
+check_materialized(const FactTable *table, GError **error)
+{
+    for (guint i = 0; i < table->dependents->len; i++) {
+        const char *what = ((const FactDependent *)g_ptr_array_index(table->dependents, i))->what;
+
+        if (!g_str_has_prefix(what, "materialized view "))
+            continue;
+        context_refuse(error, "drop it before, and make it anew afterwards, in migrations of their own",
+                       "needs online rewrite, and %s reads the table: it could not be moved to the new table without "
+                       "being filled anew",
+                       what);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean
 rewrite_check_table(PlanContext *ctx, const Target *target, GError **error)
 {
     g_autofree char *shown = sql_quote_name(target->schema, target->name);
 
     return check_kind(target->table, shown, error) && check_key(target->table, shown, error) &&
-           check_inbound(ctx, target->table, error);
+           check_inbound(ctx, target->table, error) && check_materialized(target->table, error);
 }
 
 /* Functions of PostgreSQL's own that are no more than stable mostly are so because of TimeZone, DateStyle and the like,

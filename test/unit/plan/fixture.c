@@ -70,6 +70,8 @@ fixture_table(Facts *facts, const char *name)
     table->is_owned = TRUE;
     table->rows = 1000000;
     table->bytes = 100000000;
+    table->table_bytes = 100000000;
+    table->index_bytes = 40000000;
     table->is_populated = TRUE;
     table->descendants = g_ptr_array_new();
     table->sources = g_ptr_array_new();

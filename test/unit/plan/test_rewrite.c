@@ -259,6 +259,9 @@ test_refused_tables(void)
     inbound->other_persistence = 'p';
     assert_refusal(facts, "ALTER TABLE bills SET UNLOGGED", "table shop.lines, which is logged, references it",
                    "other table first");
+    inbound->other_persistence = 'u';
+    fixture_depends(table, "amount", "materialized view shop.totals");
+    assert_refusal(facts, type, "materialized view shop.totals reads the table", "make it anew afterwards");
     assert_refusal(NULL, "ALTER TABLE nokey SET TABLESPACE fast", "has no usable key to find changed rows by",
                    "CREATE UNIQUE INDEX");
     assert_refusal(NULL, "ALTER TABLE parted ALTER b TYPE bigint", "is partitioned", "allow opaque");

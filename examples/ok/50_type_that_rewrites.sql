@@ -1,3 +1,3 @@
--- refused: online rewrite
+-- application: prepares nothing
 ALTER TABLE invoices ADD COLUMN paid_on date;
 ALTER TABLE billing.entries ALTER COLUMN account_id TYPE bigint;

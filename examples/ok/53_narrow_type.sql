@@ -1,0 +1,2 @@
+-- application: prepares nothing
+ALTER TABLE payments ALTER COLUMN reference TYPE varchar(40);

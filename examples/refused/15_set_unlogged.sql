@@ -1,2 +1,0 @@
--- refused: (?i)unlogged|online rewrite|opaque
-ALTER TABLE sessions SET UNLOGGED;
