@@ -11,43 +11,49 @@ typedef struct Verification {
     DbConn *conn;
 } Verification;
 
-/* Whether the source was truncated is asked in a transaction that is rolled back: who catches up has to be told again.
- */
+/* Whether the source was truncated is asked in a transaction that is rolled back: who catches up has to be told again. */
 static gboolean
 was_truncated(const Verification *verification, gboolean *ret_truncated, GError **error)
 {
-    Rewrite *rewrite = verification->rewrite;
     gboolean is_known;
 
     if (!db_run(verification->conn, "BEGIN", DB_NONE, error))
         return FALSE;
-    is_known = capture_ops(rewrite->capture_kind)->take_truncate(rewrite, verification->conn, ret_truncated, error);
+    is_known = capture_take_truncate(verification->rewrite, verification->flow, verification->conn, ret_truncated, error);
     db_abort(verification->conn);
     return is_known;
+}
+
+/* After the cut-over triggers capture, in the application's own transactions: nothing to wait for. */
+static gboolean
+wait_for_capture(const Verification *verification, GError **error)
+{
+    Rewrite *rewrite = verification->rewrite;
+    gboolean is_synced = FALSE;
+
+    if (rewrite->is_swapped)
+        return TRUE;
+    if (!capture_ops(rewrite->capture_kind)->sync(rewrite, 0, &is_synced, error))
+        return FALSE;
+    if (!is_synced)
+        seam_error_set(error, SEAM_ERROR_FAILED, "capture does not catch up with the changes of %s",
+                       verification->flow->source);
+    return is_synced;
 }
 
 static gboolean
 sync_capture(gpointer data, GError **error)
 {
     const Verification *verification = data;
-    Rewrite *rewrite = verification->rewrite;
-    gboolean is_synced = FALSE;
     gboolean is_truncated = FALSE;
 
-    if (!capture_ops(rewrite->capture_kind)->sync(rewrite, 0, &is_synced, error))
+    if (!wait_for_capture(verification, error) || !was_truncated(verification, &is_truncated, error))
         return FALSE;
-    if (!is_synced) {
-        seam_error_set(error, SEAM_ERROR_FAILED, "capture does not catch up with the changes of %s",
-                       verification->flow->source);
-        return FALSE;
-    }
-    if (!was_truncated(verification, &is_truncated, error))
-        return FALSE;
-    if (is_truncated) {
-        seam_error_set(error, SEAM_ERROR_FAILED, "%s was truncated while it was compared", verification->flow->source);
-        seam_error_hint(error, "`pgseam resume` empties %s as well and compares again", verification->flow->target);
-    }
-    return !is_truncated;
+    if (!is_truncated)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_FAILED, "%s was truncated while it was compared", verification->flow->source);
+    seam_error_hint(error, "`pgseam resume` empties %s as well and compares again", verification->flow->target);
+    return FALSE;
 }
 
 static void
@@ -82,23 +88,6 @@ compare(Verification *verification, VerifyReport *ret, GError **error)
     return host.workers != NULL && compare_flow(&host, verification->flow, ret, error);
 }
 
-static void
-set_difference(const VerifyReport *report, const Flow *flow, GError **error)
-{
-    g_autofree char *text = verify_report_text(report, flow);
-    g_autofree char *keys = NULL;
-
-    g_ptr_array_add(report->differences, NULL);
-    keys = g_strjoinv("\n", (char **)report->differences->pdata);
-    g_ptr_array_remove_index(report->differences, report->differences->len - 1);
-    seam_error_set(error, SEAM_ERROR_FAILED, "%s", text);
-    seam_error_detail(error, "%s", keys);
-    seam_error_hint(error,
-                    "the tables were not exchanged and %s is untouched: `pgseam rollback`, and please report what "
-                    "happened",
-                    flow->source);
-}
-
 gboolean
 verify_flow(Rewrite *rewrite, const Flow *flow, VerifyReport *ret, GError **error)
 {
@@ -110,7 +99,10 @@ verify_flow(Rewrite *rewrite, const Flow *flow, VerifyReport *ret, GError **erro
         return FALSE;
     is_done = compare(&verification, ret, error);
     progress_end(rewrite->run->progress);
-    if (is_done && ret->n_differences > 0)
-        set_difference(ret, flow, error);
-    return is_done && ret->n_differences == 0;
+    if (!is_done || ret->n_differences == 0)
+        return is_done;
+    verify_report_error(ret, flow, error);
+    seam_error_hint(error, "the tables were not exchanged, %s is as it was: `pgseam rollback`, and please report this",
+                    flow->source);
+    return FALSE;
 }

@@ -24,6 +24,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VerifyReport, verify_report_clear)
 /* "shop.orders and pgseam_x.orders are equal". The caller frees. */
 char *verify_report_text(const VerifyReport *report, const Flow *flow);
 
+/* The same as an error, SEAM_ERROR_FAILED with the differing keys as its detail; for a report with differences. */
+void verify_report_error(const VerifyReport *report, const Flow *flow, GError **error);
+
 /*
  * Compare. No catch-up runs meanwhile (the caller's thread is here). SEAM_ERROR_FAILED with the differing keys (the
  * first twenty) if a difference is not explained by the dirty set, and if the source was truncated meanwhile; the
