@@ -38,6 +38,7 @@ extern const Command command_complete;
 extern const Command command_rollback;
 extern const Command command_resume;
 extern const Command command_clean;
+extern const Command command_verify;
 extern const Command command_cut_over;
 extern const Command command_pause;
 extern const Command command_throttle;

@@ -11,7 +11,8 @@ typedef struct Verification {
     DbConn *conn;
 } Verification;
 
-/* Whether the source was truncated is asked in a transaction that is rolled back: who catches up has to be told again. */
+/* Whether the source was truncated is asked in a transaction that is rolled back: who catches up has to be told again.
+ */
 static gboolean
 was_truncated(const Verification *verification, gboolean *ret_truncated, GError **error)
 {
@@ -19,7 +20,8 @@ was_truncated(const Verification *verification, gboolean *ret_truncated, GError 
 
     if (!db_run(verification->conn, "BEGIN", DB_NONE, error))
         return FALSE;
-    is_known = capture_take_truncate(verification->rewrite, verification->flow, verification->conn, ret_truncated, error);
+    is_known =
+        capture_take_truncate(verification->rewrite, verification->flow, verification->conn, ret_truncated, error);
     db_abort(verification->conn);
     return is_known;
 }
