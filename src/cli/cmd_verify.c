@@ -9,7 +9,7 @@ print_text(const VerifyReport *report, const Flow *flow)
 {
     g_autofree char *said = verify_report_text(report, flow);
     g_autofree char *text =
-        g_strdup_printf("%s\n  %" G_GINT64_FORMAT " rows in %.1f s; rows changed meanwhile in %" G_GINT64_FORMAT
+        g_strdup_printf("%s\n  %" G_GINT64_FORMAT " rows in %.1f s; changes were on their way in %" G_GINT64_FORMAT
                         " of %" G_GINT64_FORMAT " buckets\n  hash %s\n",
                         said, report->target_rows, report->seconds, report->differing, report->buckets, report->hash);
 
@@ -26,7 +26,7 @@ put_table(JsonBuilder *builder, const VerifyReport *report, const Flow *flow)
     document_put_int(builder, "source_rows", report->source_rows);
     document_put_int(builder, "target_rows", report->target_rows);
     document_put_int(builder, "buckets", report->buckets);
-    document_put_int(builder, "buckets_changed_meanwhile", report->differing);
+    document_put_int(builder, "buckets_with_changes", report->differing);
     document_put_known(builder, "seconds", report->seconds);
     document_put_text(builder, "hash", report->hash);
     json_builder_end_object(builder);
@@ -46,8 +46,8 @@ verify_one(Run *run, const Step *step, gboolean is_run, JsonBuilder *builder, GE
         verify_report_error(&report, flow, error);
         seam_error_hint(error, "%s",
                         rewrite->is_swapped
-                            ? "the application's table is the first one; `pgseam rollback` would exchange it "
-                              "for the other: do not, and please report this"
+                            ? "the application's table is the new one; `pgseam rollback` would put the old one "
+                              "in its place as it is: please report this first"
                             : "`pgseam rollback` takes the copy away; please report this");
         return FALSE;
     }
