@@ -40,8 +40,9 @@ gboolean verify_flow(Rewrite *rewrite, const Flow *flow, VerifyReport *ret, GErr
 /*
  * The same for who does not run the migration, and so writes nothing: beside the runner, at any time once the copy is
  * complete, and after the cut-over with the tables in their new places. What differs and is not dirty may be a change
- * that capture has not delivered yet: it is looked at again for 30 s. What differs then in one snapshot that shows both
- * tables and the dirty keys is a difference; with capture by triggers, and after the cut-over, nothing else can be.
+ * that capture has not delivered yet: it is looked at again for a second, where a slot is read for 15 s. What differs
+ * then in one snapshot that shows both tables and the dirty keys is a difference; with capture by triggers, and after
+ * the cut-over, nothing else can be.
  *
  * `is_run`: somebody runs the migration. TRUE says that it was compared: see ret->n_differences. *ret_flow belongs to
  * the rewrite. SEAM_ERROR_REFUSED if there is nothing to compare yet or any more, or if nobody reads the slot that

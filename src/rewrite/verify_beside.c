@@ -2,8 +2,11 @@
 #include "rewrite/compare.h"
 #include "run/progress.h"
 
-#define PATIENCE_MS 30000
-#define ATTEMPTS    3
+/* Triggers note a key in the transaction that changes the row: one snapshot shows both, there is nothing to wait for
+ * but fewer rows to look at. A slot is read a moment later. */
+#define PATIENCE_MS      1000
+#define PATIENCE_SLOT_MS 15000
+#define ATTEMPTS         3
 
 /* The state that the comparison began in: if it is another one at the end, tables were exchanged or filled anew. */
 typedef struct Look {
@@ -27,6 +30,12 @@ is_same_look(Look a, Look b)
 }
 
 static gboolean
+is_by_slot(const Rewrite *rewrite)
+{
+    return !rewrite->is_swapped && g_strcmp0(rewrite->capture_kind, "logical") == 0;
+}
+
+static gboolean
 check_comparable(const Rewrite *rewrite, gboolean is_run, GError **error)
 {
     if (rewrite->is_dropped) {
@@ -42,7 +51,7 @@ check_comparable(const Rewrite *rewrite, gboolean is_run, GError **error)
         return FALSE;
     }
     /* A slot keeps what was changed, but nobody reads it: no difference could be told from a change. */
-    if (!is_run && !rewrite->is_swapped && g_strcmp0(rewrite->capture_kind, "logical") == 0) {
+    if (!is_run && is_by_slot(rewrite)) {
         seam_error_set(error, SEAM_ERROR_REFUSED,
                        "nobody runs the migration, so it is not known which rows of %s.%s have "
                        "changed since",
@@ -93,7 +102,7 @@ compare(Rewrite *rewrite, const Flow *flow, VerifyReport *ret, GError **error)
         .search_path = run->plan->search_path,
         .time_zone = run->plan->time_zone,
         .date_style = run->plan->date_style,
-        .patience_ms = PATIENCE_MS,
+        .patience_ms = is_by_slot(rewrite) ? PATIENCE_SLOT_MS : PATIENCE_MS,
         .sleep = sleep_of_run,
         .progress = show_progress,
         .data = run,
