@@ -232,7 +232,9 @@ read_settings(DbConn *conn, GError **error)
 /* row_security = off does not switch policies off: a statement that they would filter fails instead of skipping rows.
  * Dates keep the role's order of day and month on input; ISO on output, so that a key printed by one session is read
  * back as the same key by another. Our statements are short and many: compiling them (jit) takes ten times as long as
- * running them, 46 ms for a look at the locks. */
+ * running them, 46 ms for a look at the locks. No commit of ours waits for a synchronous standby: while one stalls, a
+ * heartbeat would, and nobody would watch the locks that we hold. What a failover loses, it loses from the end: work
+ * and journal alike. */
 static gboolean
 pin_settings(DbConn *conn, GError **error)
 {
@@ -243,8 +245,8 @@ pin_settings(DbConn *conn, GError **error)
         "('statement_timeout', '0'), ('lock_timeout', '5000'), ('idle_in_transaction_session_timeout', '0'), "
         "('default_transaction_isolation', 'read committed'), ('default_transaction_read_only', 'off'), "
         "('default_transaction_deferrable', 'off'), ('standard_conforming_strings', 'on'), "
-        "('row_security', 'off'), ('jit', 'off'), ('plan_cache_mode', 'auto'), ('client_min_messages', 'warning')) AS "
-        "v(name, value)";
+        "('row_security', 'off'), ('jit', 'off'), ('plan_cache_mode', 'auto'), ('client_min_messages', 'warning'), "
+        "('synchronous_commit', 'local')) AS v(name, value)";
 
     /* Those that not every server knows. */
     return db_run(conn, query, DB_NONE, error) &&

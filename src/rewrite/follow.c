@@ -35,6 +35,7 @@ struct Capture {
     char *identity_mark;
     gboolean is_busy; /* a tick of our own waits does not pump */
     gboolean is_warned;
+    gboolean has_given_up; /* the stream cannot be had again */
     int retries;
     gint64 confirm_us; /* how often at least */
     gint64 next_confirm;
@@ -301,6 +302,7 @@ on_stream_error(Capture *capture, GError *why, GError **error)
         g_error_free(why);
         return TRUE;
     }
+    capture->has_given_up = TRUE;
     g_propagate_error(error, why);
     return FALSE;
 }
@@ -371,8 +373,8 @@ turn_with_session(Capture *capture, gboolean *ret_more, GError **error)
         return FALSE;
     if (turn(capture, ret_more, &why))
         return TRUE;
-    /* With the stream still there, it is the session that broke. With both, the server went: that is for the runner. */
-    if (seam_error_is(why, SEAM_ERROR_LOST) && capture->lost_since == 0) {
+    /* It is the session that broke. If the server is gone, it cannot be opened again: that is for the runner. */
+    if (seam_error_is(why, SEAM_ERROR_LOST) && !capture->has_given_up) {
         backlog_put_back(capture->gather.backlog);
         return open_session(capture, error);
     }
