@@ -12,8 +12,11 @@
 #include "run/progress.h"
 
 #define MOST_BYTES    (4 << 20) /* of keys in memory; what is more stays in the stream */
+#define FULL_BYTES    (1 << 20) /* of them: they are written at once */
 #define MOST_KEYS     20000     /* inserted together */
-#define PUMP_US       50000     /* about what one pump may take */
+#define PUMP_US       150000    /* about what one pump may take, where there is much to be read */
+#define SLICE_US      20000     /* reading, before keys are written */
+#define LULL_MS       2         /* the server is still sending if more comes within it */
 #define FLUSH_US      20000     /* keys wait so long for more of them */
 #define HELD_US       5000      /* and so long when none of them was visible */
 #define CONFIRM_US    1000000
@@ -60,30 +63,43 @@ confirm(Capture *capture, GError **error)
     return stream_confirm(capture->stream, backlog_safe_lsn(capture->gather.backlog), error);
 }
 
-/* What is there, but not more than may be kept in memory. *ret_more: it was not all. */
+static gboolean
+on_item(Capture *capture, const StreamItem *item, GError **error)
+{
+    if (item->kind == STREAM_DATA)
+        return gather_message(&capture->gather, item->data, item->length, error);
+    backlog_keepalive(capture->gather.backlog, item->lsn);
+    return !item->wants_reply || confirm(capture, error);
+}
+
+/* What is there, but not more than may be kept in memory. *ret_more: it was not all. Whoever sends much fills the
+ * socket again while we read: he is given a moment. */
 static gboolean
 read_stream(Capture *capture, gboolean *ret_more, GError **error)
 {
-    gint64 until = now_us() + PUMP_US;
-    StreamItem item = {.kind = STREAM_DATA};
+    gint64 until = now_us() + SLICE_US;
+    gboolean is_lull = TRUE;
+    StreamItem item;
 
     /* After the cut-over it is we who write to the old table. */
     capture->gather.is_deaf = capture->rewrite->is_swapped;
-    while (item.kind != STREAM_NOTHING) {
+    for (;;) {
         *ret_more = backlog_bytes(capture->gather.backlog) > MOST_BYTES || now_us() > until;
         if (*ret_more)
             return TRUE;
         if (!stream_next(capture->stream, &item, error))
             return FALSE;
-        if (item.kind == STREAM_DATA && !gather_message(&capture->gather, item.data, item.length, error))
-            return FALSE;
-        if (item.kind == STREAM_KEEPALIVE) {
-            backlog_keepalive(capture->gather.backlog, item.lsn);
-            if (item.wants_reply && !confirm(capture, error))
+        if (item.kind != STREAM_NOTHING) {
+            is_lull = item.kind == STREAM_KEEPALIVE;
+            if (!on_item(capture, &item, error))
                 return FALSE;
+            continue;
         }
+        if (is_lull || capture->gather.is_seen)
+            return TRUE;
+        stream_wait(capture->stream, LULL_MS);
+        is_lull = TRUE;
     }
-    return TRUE;
 }
 
 /* What was delivered and not confirmed comes again. */
@@ -354,7 +370,8 @@ turn(Capture *capture, gboolean *ret_more, GError **error)
         g_propagate_error(error, why);
         return FALSE;
     }
-    if ((*ret_more || now_us() > capture->next_flush) && !flush(capture, &is_all, error))
+    if ((backlog_bytes(capture->gather.backlog) > FULL_BYTES || now_us() > capture->next_flush) &&
+        !flush(capture, &is_all, error))
         return FALSE;
     if (now_us() > capture->next_look && !look(capture, error))
         return FALSE;
@@ -385,13 +402,16 @@ turn_with_session(Capture *capture, gboolean *ret_more, GError **error)
 gboolean
 follow_pump(Capture *capture, GError **error)
 {
+    gint64 until = now_us() + PUMP_US;
     gboolean has_more;
     gboolean ok;
 
     if (capture->is_busy)
         return TRUE;
     capture->is_busy = TRUE;
-    ok = turn_with_session(capture, &has_more, error);
+    do
+        ok = turn_with_session(capture, &has_more, error);
+    while (ok && has_more && now_us() < until);
     capture->is_busy = FALSE;
     return ok;
 }
@@ -456,6 +476,7 @@ follow_sync(Capture *capture, int timeout_ms, gboolean *ret_synced, GError **err
     g_assert(!capture->is_busy);
     capture->is_busy = TRUE;
     ok = sync_now(capture, timeout_ms, ret_synced, error);
+    gather_expect(&capture->gather, NULL);
     capture->is_busy = FALSE;
     return ok;
 }
