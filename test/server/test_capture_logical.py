@@ -200,7 +200,9 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_other_publications_do_no_harm(db, pgseam, other):
+def test_other_publications_do_no_harm(cluster, db, pgseam, other):
+    if cluster.major < 15:
+        pytest.skip("columns and rows of a publication can be chosen from 15 on")
     create(db)
     db.execute(OTHERS[other])
     rewrite = Rewrite(db, pgseam).capturing()
@@ -503,8 +505,9 @@ def test_hot_row_is_one_key(db, pgseam):
     rewrite = Rewrite(db, pgseam).capturing()
     db.execute("DO $$ BEGIN FOR n IN 1..20000 LOOP UPDATE t SET n = t.n + 1 WHERE id = 7; END LOOP; END $$")
     dirty = db.scalar("SELECT format('%I.pgseam_dirty', name) FROM pgseam.rewrite")
+    wait_until(lambda: db.scalar(f"SELECT count(*) FROM {dirty}"))
     wait_until(lambda: db.scalar("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn) < 100000 FROM pg_replication_slots"))
-    assert 1 <= db.scalar(f"SELECT count(*) FROM {dirty}") < 100
+    assert db.scalar(f"SELECT count(*) FROM {dirty}") < 100
     rewrite.copy().caught_up().end()
     assert db.scalar("SELECT n FROM t WHERE id = 7") == 20007
 
@@ -569,9 +572,10 @@ def test_nothing_stays_behind(db, pgseam, stage, how):
 
 def test_slot_that_cannot_be_had_in_time_is_given_up(db, pgseam):
     create(db, 100)
+    db.execute("CREATE TABLE other (n int)")
     with db.connect() as conn:
         conn.execute("BEGIN")
-        conn.execute("UPDATE t SET n = 0 WHERE id = 1")
+        conn.execute("INSERT INTO other VALUES (1)")
         conn.execute("PREPARE TRANSACTION 'mine'")
     result = pgseam.run("start", pgseam.file("m.sql", WIDEN), "--capture", "logical", "--deadline", "3", expect=4)
     assert "could not begin within 3 s" in result.err and "prepared transaction 'mine'" in result.err
