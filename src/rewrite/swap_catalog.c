@@ -1,6 +1,8 @@
 /*
  * The cut-over itself: read what is there, move it with one batch of statements, read again, compare.
  */
+#include <string.h>
+
 #include "base/error.h"
 #include "base/sqltext.h"
 #include "db/array.h"
@@ -24,6 +26,7 @@ typedef struct Exchange {
     GPtrArray *statements;   /* Statement */
     GPtrArray *unproven;     /* char *: statements */
     GPtrArray *undo;         /* char * */
+    GPtrArray *wordings;     /* char *: pairs, see note_wordings() */
     GPtrArray *shape_before; /* char *: the local lines that the outgoing table must have ... */
     GPtrArray *shape_after;  /* ... and the incoming one */
     GPtrArray *before;       /* InventoryLine */
@@ -33,6 +36,7 @@ typedef struct Exchange {
 typedef struct Statement {
     gint64 place;
     char *sql;
+    char *thing; /* what it makes from an expression; NULL for others */
 } Statement;
 
 static void
@@ -41,6 +45,7 @@ statement_free(gpointer data)
     Statement *statement = data;
 
     g_free(statement->sql);
+    g_free(statement->thing);
     g_free(statement);
 }
 
@@ -58,6 +63,7 @@ exchange_init(Exchange *exchange, Rewrite *rewrite, SwapDirection direction)
         .statements = g_ptr_array_new_with_free_func(statement_free),
         .unproven = g_ptr_array_new_with_free_func(g_free),
         .undo = g_ptr_array_new_with_free_func(g_free),
+        .wordings = g_ptr_array_new_with_free_func(g_free),
     };
     exchange->outgoing = g_strdup_printf("%" G_GINT64_FORMAT, exchange->outgoing_oid);
     exchange->incoming = g_strdup_printf("%" G_GINT64_FORMAT, exchange->incoming_oid);
@@ -73,6 +79,7 @@ exchange_clear(Exchange *exchange)
     g_ptr_array_unref(exchange->statements);
     g_ptr_array_unref(exchange->unproven);
     g_ptr_array_unref(exchange->undo);
+    g_ptr_array_unref(exchange->wordings);
     g_clear_pointer(&exchange->shape_before, g_ptr_array_unref);
     g_clear_pointer(&exchange->shape_after, g_ptr_array_unref);
     g_clear_pointer(&exchange->before, g_ptr_array_unref);
@@ -108,7 +115,7 @@ restore_path(Exchange *exchange, GError **error)
 }
 
 static void
-add_statement(Exchange *exchange, gint64 place, const char *sql)
+add_statement(Exchange *exchange, gint64 place, const char *sql, const char *thing)
 {
     Statement *statement;
 
@@ -120,6 +127,7 @@ add_statement(Exchange *exchange, gint64 place, const char *sql)
     statement = g_new0(Statement, 1);
     statement->place = place;
     statement->sql = g_strdup(sql);
+    statement->thing = g_strdup(thing);
     g_ptr_array_add(exchange->statements, statement);
 }
 
@@ -127,7 +135,7 @@ static void
 add_array(Exchange *exchange, const GPtrArray *sql, gint64 place)
 {
     for (guint i = 0; i < sql->len; i++)
-        add_statement(exchange, place, g_ptr_array_index(sql, i));
+        add_statement(exchange, place, g_ptr_array_index(sql, i), NULL);
 }
 
 /* The sequences that the plan makes bigint. */
@@ -168,6 +176,8 @@ read_journal(Exchange *exchange, GError **error)
     add_array(exchange, unproven, PLACE_UNPROVEN);
     statements = db_array(row, 0, exchange->is_back ? "undo" : "narrow");
     if (exchange->is_back) {
+        g_ptr_array_unref(exchange->wordings);
+        exchange->wordings = db_array(row, 0, "wordings");
         add_array(exchange, statements, PLACE_WIDEN);
         return TRUE;
     }
@@ -176,7 +186,7 @@ read_journal(Exchange *exchange, GError **error)
     for (guint i = 0; i < sequences->len; i++) {
         g_autofree char *sql = sql_build("ALTER SEQUENCE ? AS bigint", sql_raw(g_ptr_array_index(sequences, i)));
 
-        add_statement(exchange, PLACE_WIDEN, sql);
+        add_statement(exchange, PLACE_WIDEN, sql, NULL);
     }
     return TRUE;
 }
@@ -203,7 +213,7 @@ static void
 add_rows(Exchange *exchange, const DbResult *rows)
 {
     for (int i = 0; i < db_rows(rows); i++)
-        add_statement(exchange, db_int(rows, i, "place"), db_text(rows, i, "sql"));
+        add_statement(exchange, db_int(rows, i, "place"), db_text(rows, i, "sql"), db_text(rows, i, "thing"));
 }
 
 static DbResult *
@@ -248,6 +258,17 @@ by_place(gconstpointer a, gconstpointer b)
     return (left->place > right->place) - (left->place < right->place);
 }
 
+/* How the statement was worded on the way forward, where it still is what that gave. */
+static char *
+worded(const Exchange *exchange, const Statement *statement)
+{
+    for (guint i = 0; exchange->is_back && i + 1 < exchange->wordings->len; i += 2) {
+        if (strcmp(g_ptr_array_index(exchange->wordings, i), statement->sql) == 0)
+            return g_ptr_array_index(exchange->wordings, i + 1);
+    }
+    return statement->sql;
+}
+
 static gboolean
 move(Exchange *exchange, GError **error)
 {
@@ -255,8 +276,43 @@ move(Exchange *exchange, GError **error)
 
     g_ptr_array_sort(exchange->statements, by_place); /* stable */
     for (guint i = 0; i < exchange->statements->len; i++)
-        g_ptr_array_add(batch, ((const Statement *)g_ptr_array_index(exchange->statements, i))->sql);
+        g_ptr_array_add(batch, worded(exchange, g_ptr_array_index(exchange->statements, i)));
     return db_run_batch(exchange->conn, batch, error);
+}
+
+static const Statement *
+same_thing(const GPtrArray *statements, const Statement *other)
+{
+    for (guint i = 0; i < statements->len; i++) {
+        const Statement *statement = g_ptr_array_index(statements, i);
+
+        if (statement->place == other->place && g_strcmp0(statement->thing, other->thing) == 0)
+            return statement;
+    }
+    return NULL;
+}
+
+/* A cast to a type that the column has now is no cast: "id::bigint" over a bigint is printed as "id", and would be an
+ * integer after the way back. So what the way back would print is kept with the words of the way forward. */
+static gboolean
+note_wordings(Exchange *exchange, GError **error)
+{
+    g_auto(Exchange) back;
+
+    exchange_init(&back, exchange->rewrite, exchange->is_back ? SWAP_FORWARD : SWAP_BACK);
+    back.dependants = dependants_read(back.conn, back.outgoing_oid, back.incoming_oid, NULL, error);
+    if (back.dependants == NULL || !read_script(&back, error))
+        return FALSE;
+    for (guint i = 0; i < back.statements->len; i++) {
+        const Statement *statement = g_ptr_array_index(back.statements, i);
+        const Statement *first = statement->thing != NULL ? same_thing(exchange->statements, statement) : NULL;
+
+        if (first != NULL && strcmp(first->sql, statement->sql) != 0) {
+            g_ptr_array_add(exchange->wordings, g_strdup(statement->sql));
+            g_ptr_array_add(exchange->wordings, g_strdup(first->sql));
+        }
+    }
+    return TRUE;
 }
 
 static gboolean
@@ -266,8 +322,9 @@ note(const Exchange *exchange, GError **error)
     g_autofree char *migration = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
     g_autofree char *unproven = db_array_text(exchange->unproven);
     g_autofree char *undo = db_array_text(exchange->undo);
+    g_autofree char *wordings = exchange->is_back ? NULL : db_array_text(exchange->wordings);
 
-    return db_run(exchange->conn, QUERY_SWAP_NOTED, DB_ARGS(migration, rewrite->name, unproven, undo), error);
+    return db_run(exchange->conn, QUERY_SWAP_NOTED, DB_ARGS(migration, rewrite->name, unproven, undo, wordings), error);
 }
 
 /* Nothing may be left that depends on the table that went. */
@@ -343,6 +400,7 @@ swap_catalog(Rewrite *rewrite, SwapDirection direction, GError **error)
 
     exchange_init(&exchange, rewrite, direction);
     return lock_tables(&exchange, error) && read_journal(&exchange, error) && read_before(&exchange, error) &&
-           read_script(&exchange, error) && move(&exchange, error) && note(&exchange, error) &&
+           read_script(&exchange, error) && move(&exchange, error) &&
+           (exchange.is_back || note_wordings(&exchange, error)) && note(&exchange, error) &&
            check_after(&exchange, error) && restore_path(&exchange, error);
 }

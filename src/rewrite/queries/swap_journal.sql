@@ -1,6 +1,6 @@
 -- What the cut-over must know of the rewrite: the shapes that both tables were planned with, and what the way back needs.
 -- $1 bigint: migration, $2 name of the rewrite, $3 text[]: sequences that become bigint
-SELECT r.shape, r.shadow_shape, r.unproven, r.undo,
+SELECT r.shape, r.shadow_shape, r.unproven, r.undo, r.wordings,
        (SELECT pg_catalog.array_agg(pg_catalog.format('ALTER SEQUENCE %s AS %s MINVALUE %s MAXVALUE %s', w.name,
                                                       s.seqtypid::pg_catalog.regtype, s.seqmin, s.seqmax))
           FROM pg_catalog.unnest($3::text[]) AS w(name)

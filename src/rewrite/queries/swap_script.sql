@@ -1,6 +1,6 @@
 -- The statements of a cut-over but those for views and other tables' rules, by `place`. Read while both tables are locked and nothing has
 -- moved; from place 400 on the incoming table has the outgoing one's name, so that definitions printed before mean it. Those of place
--- 20000000 are not run but noted: what was proven before and must be proven again.
+-- 20000000 are not run but noted: what was proven before and must be proven again. `thing` names what is printed from an expression.
 -- $1 oid of the outgoing table, $2 oid of the incoming one, $3 publication of the rewrite's slot or ''
 WITH x AS (
     SELECT c.*, n.nspname, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
@@ -140,7 +140,7 @@ WITH x AS (
     SELECT spoken.*, d.description FROM spoken LEFT JOIN pg_catalog.pg_description AS d
         ON d.classoid = spoken.classid AND d.objoid = spoken.objid AND d.objsubid = spoken.objsubid
 )
-SELECT s.place, s.sql FROM (
+SELECT s.place, s.sql, CASE WHEN s.place IN (700, 710, 10000001, 10000002) THEN s.by END AS thing FROM (
     -- ALTER SEQUENCE of any kind keeps nextval() out until we commit, which a table's lock does not.
     SELECT 100 AS place, pg_catalog.format('ALTER SEQUENCE %s OWNED BY NONE', serial.name) AS sql, serial.name AS by FROM serial
     UNION ALL SELECT 100, pg_catalog.format('ALTER SEQUENCE %s CACHE %s', ident.name, ident.seqcache), ident.name FROM ident WHERE ident.deptype = 'i'
@@ -207,7 +207,7 @@ SELECT s.place, s.sql FROM (
       FROM stat WHERE stat.target IS DISTINCT FROM stat.y_target
     UNION ALL SELECT 557, pg_catalog.format('ALTER STATISTICS %s OWNER TO %I', stat.name, pg_catalog.pg_get_userbyid(stat.stxowner)), stat.name
       FROM stat WHERE stat.stxowner IS DISTINCT FROM coalesce(stat.y_owner, current_user::pg_catalog.regrole::oid)
-    UNION ALL SELECT 700, pg_catalog.rtrim(pg_catalog.pg_get_ruledef(r.oid), ';'), '' FROM pg_catalog.pg_rewrite AS r WHERE r.ev_class = $1::oid
+    UNION ALL SELECT 700, pg_catalog.rtrim(pg_catalog.pg_get_ruledef(r.oid), ';'), r.rulename FROM pg_catalog.pg_rewrite AS r WHERE r.ev_class = $1::oid
     UNION ALL SELECT 701, pg_catalog.format('ALTER TABLE %s %s RULE %I', x.name, w.word, r.rulename), ''
       FROM x JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = x.oid
       JOIN (VALUES ('D'::"char", 'DISABLE'), ('R', 'ENABLE REPLICA'), ('A', 'ENABLE ALWAYS')) AS w(state, word) ON w.state = r.ev_enabled
@@ -217,7 +217,7 @@ SELECT s.place, s.sql FROM (
                 (SELECT pg_catalog.string_agg(CASE o WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(o)) END, ', ' ORDER BY n)
                    FROM pg_catalog.unnest(p.polroles) WITH ORDINALITY AS u(o, n)))
                 || coalesce(' USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')', '')
-                || coalesce(' WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')', ''), ''
+                || coalesce(' WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')', ''), p.polname
       FROM x JOIN pg_catalog.pg_policy AS p ON p.polrelid = x.oid
     UNION ALL SELECT 711, pg_catalog.format('ALTER TABLE %s %s ROW LEVEL SECURITY', x.name, w.word), ''
       FROM x, y CROSS JOIN LATERAL (VALUES ('ENABLE', x.relrowsecurity), ('FORCE', x.relforcerowsecurity)) AS w(word, is_on) WHERE w.is_on
@@ -249,13 +249,13 @@ SELECT s.place, s.sql FROM (
     UNION ALL SELECT 10000001, pg_catalog.format('ALTER PUBLICATION %I ADD TABLE %s', p.pubname, x.name)
                 || coalesce(' (' || (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a
                                       WHERE a.attrelid = x.oid AND a.attnum = ANY (r.attrs::int2[])) || ')', '')
-                || coalesce(' WHERE (' || pg_catalog.pg_get_expr(r.qual, x.oid) || ')', ''), ''
+                || coalesce(' WHERE (' || pg_catalog.pg_get_expr(r.qual, x.oid) || ')', ''), p.pubname
       -- Neither is there before 15; then the names mean the outer query's.
       FROM x CROSS JOIN (SELECT NULL::int2vector AS prattrs, NULL::pg_catalog.pg_node_tree AS prqual) AS before_15
      CROSS JOIN LATERAL (SELECT prpubid, prattrs, prqual FROM pg_catalog.pg_publication_rel WHERE prrelid = x.oid) AS r(pub, attrs, qual)
       JOIN pg_catalog.pg_publication AS p ON p.oid = r.pub
      WHERE p.pubname <> $3
-    UNION ALL SELECT 10000002, pg_catalog.pg_get_triggerdef(trg.oid), '' FROM trg
+    UNION ALL SELECT 10000002, pg_catalog.pg_get_triggerdef(trg.oid), trg.tgname FROM trg
     UNION ALL SELECT 10000003, pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', x.name, w.word, trg.tgname), ''
       FROM x CROSS JOIN trg
       JOIN (VALUES ('D'::"char", 'DISABLE'), ('R', 'ENABLE REPLICA'), ('A', 'ENABLE ALWAYS')) AS w(state, word) ON w.state = trg.tgenabled

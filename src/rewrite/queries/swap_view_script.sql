@@ -37,34 +37,36 @@ WITH v AS (
 ), states(state, word) AS (
     VALUES ('D'::"char", 'DISABLE'), ('R', 'ENABLE REPLICA'), ('A', 'ENABLE ALWAYS')
 )
-SELECT s.place, s.sql FROM (
-    SELECT 600 AS place, -d.n AS turn, 'DROP VIEW ' || d.name AS sql FROM d
-    UNION ALL SELECT 601, 10 * d.n, 'CREATE ' || d.definition FROM d
-    UNION ALL SELECT 601, 10 * d.n + 1, pg_catalog.format('ALTER VIEW %s OWNER TO %I', d.name, pg_catalog.pg_get_userbyid(d.relowner))
+SELECT s.place, s.sql, CASE WHEN s.place IN (601, 602, 610, 620, 622, 702, 712, 720) THEN s.thing END AS thing FROM (
+    SELECT 600 AS place, -d.n AS turn, 'DROP VIEW ' || d.name AS sql, '' AS thing FROM d
+    UNION ALL SELECT 601, 10 * d.n, 'CREATE ' || d.definition, d.name FROM d
+    UNION ALL SELECT 601, 10 * d.n + 1, pg_catalog.format('ALTER VIEW %s OWNER TO %I', d.name, pg_catalog.pg_get_userbyid(d.relowner)), 'owner ' || d.name
       FROM d WHERE d.relowner <> current_user::pg_catalog.regrole::oid
     -- A view that reads another's column default is none: defaults come when all views are there.
-    UNION ALL SELECT 602, d.n, pg_catalog.format('ALTER VIEW %s ALTER COLUMN %I SET DEFAULT %s', d.name, a.attname, pg_catalog.pg_get_expr(f.adbin, f.adrelid))
+    UNION ALL SELECT 602, d.n, pg_catalog.format('ALTER VIEW %s ALTER COLUMN %I SET DEFAULT %s', d.name, a.attname, pg_catalog.pg_get_expr(f.adbin, f.adrelid)),
+                     d.name || ' ' || a.attname
       FROM d JOIN pg_catalog.pg_attrdef AS f ON f.adrelid = d.oid
       JOIN pg_catalog.pg_attribute AS a ON a.attrelid = d.oid AND a.attnum = f.adnum
-    UNION ALL SELECT 610, v.n, 'CREATE OR REPLACE ' || v.definition FROM v WHERE NOT v.is_dropped
-    UNION ALL SELECT 620, d.n, pg_catalog.rtrim(pg_catalog.pg_get_ruledef(r.oid), ';')
+    UNION ALL SELECT 610, v.n, 'CREATE OR REPLACE ' || v.definition, v.name FROM v WHERE NOT v.is_dropped
+    UNION ALL SELECT 620, d.n, pg_catalog.rtrim(pg_catalog.pg_get_ruledef(r.oid), ';'), d.name || ' ' || r.rulename
       FROM d JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = d.oid AND r.rulename <> '_RETURN'
-    UNION ALL SELECT 621, d.n, pg_catalog.format('ALTER TABLE %s %s RULE %I', d.name, states.word, r.rulename)
+    UNION ALL SELECT 621, d.n, pg_catalog.format('ALTER TABLE %s %s RULE %I', d.name, states.word, r.rulename), ''
       FROM d JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = d.oid JOIN states ON states.state = r.ev_enabled
-    UNION ALL SELECT 622, d.n, pg_catalog.pg_get_triggerdef(g.oid)
+    UNION ALL SELECT 622, d.n, pg_catalog.pg_get_triggerdef(g.oid), d.name || ' ' || g.tgname
       FROM d JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = d.oid AND NOT g.tgisinternal
-    UNION ALL SELECT 623, d.n, pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', d.name, states.word, g.tgname)
+    UNION ALL SELECT 623, d.n, pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', d.name, states.word, g.tgname), ''
       FROM d JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = d.oid AND NOT g.tgisinternal JOIN states ON states.state = g.tgenabled
-    UNION ALL SELECT 702, u.n, 'CREATE OR REPLACE' || pg_catalog.substr(pg_catalog.rtrim(pg_catalog.pg_get_ruledef(r.oid), ';'), 7)
+    UNION ALL SELECT 702, u.n, 'CREATE OR REPLACE' || pg_catalog.substr(pg_catalog.rtrim(pg_catalog.pg_get_ruledef(r.oid), ';'), 7),
+                     u.oid::text
       FROM pg_catalog.unnest($3::oid[]) WITH ORDINALITY AS u(oid, n) JOIN pg_catalog.pg_rewrite AS r ON r.oid = u.oid
     UNION ALL SELECT 712, u.n, pg_catalog.format('ALTER POLICY %I ON %s', p.polname, p.polrelid::pg_catalog.regclass)
                 || coalesce(' USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')', '')
-                || coalesce(' WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')', '')
+                || coalesce(' WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')', ''), u.oid::text
       FROM pg_catalog.unnest($4::oid[]) WITH ORDINALITY AS u(oid, n) JOIN pg_catalog.pg_policy AS p ON p.oid = u.oid
-    UNION ALL SELECT 720, u.n, pg_catalog.pg_get_functiondef(u.oid) FROM pg_catalog.unnest($5::oid[]) WITH ORDINALITY AS u(oid, n)
+    UNION ALL SELECT 720, u.n, pg_catalog.pg_get_functiondef(u.oid), u.oid::text FROM pg_catalog.unnest($5::oid[]) WITH ORDINALITY AS u(oid, n)
     -- What default privileges gave, and the owner's own.
     UNION ALL SELECT 800, d.n, pg_catalog.format('REVOKE ALL ON TABLE %s FROM %s CASCADE', d.name,
-                CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END)
+                CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END), ''
       FROM d CROSS JOIN LATERAL (
            SELECT e.grantee FROM pg_catalog.pg_default_acl AS a CROSS JOIN LATERAL pg_catalog.aclexplode(a.defaclacl) AS e WHERE a.defaclobjtype = 'r'
            UNION
@@ -76,9 +78,9 @@ SELECT s.place, s.sql FROM (
                     CASE gives.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(gives.grantee)) END,
                     CASE WHEN gives.is_grantable THEN ' WITH GRANT OPTION' END)
              || CASE WHEN gives.grantor <> gives.relowner THEN '; SET LOCAL ROLE ' || CASE pg_catalog.current_setting('role')
-                    WHEN 'none' THEN 'NONE' ELSE pg_catalog.quote_ident(pg_catalog.current_setting('role')) END ELSE '' END
+                    WHEN 'none' THEN 'NONE' ELSE pg_catalog.quote_ident(pg_catalog.current_setting('role')) END ELSE '' END, ''
       FROM gives
-    UNION ALL SELECT 10000009, 0, pg_catalog.format('COMMENT ON %s IS %L', spoken.target, c.description)
+    UNION ALL SELECT 10000009, 0, pg_catalog.format('COMMENT ON %s IS %L', spoken.target, c.description), ''
       FROM spoken JOIN pg_catalog.pg_description AS c ON c.classoid = spoken.classid AND c.objoid = spoken.objid AND c.objsubid = spoken.objsubid
 ) AS s
  ORDER BY s.place, s.turn, s.sql

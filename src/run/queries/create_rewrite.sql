@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS pgseam.rewrite (
     shadow_shape text[],
     unproven text[],
     undo text[],
+    wordings text[],
     is_capturing boolean NOT NULL DEFAULT false,
     is_copied boolean NOT NULL DEFAULT false,
     is_indexed boolean NOT NULL DEFAULT false,

@@ -45,22 +45,22 @@ CREATE TABLE "Side Door"."Payments" ("Order" int, n int,
 ALTER TABLE "Side Door"."Payments" ADD CONSTRAINT pay_number FOREIGN KEY (n) REFERENCES shop.orders (id) NOT VALID;
 
 CREATE TABLE shop.audit (order_id int, status text, at timestamptz DEFAULT now());
-CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF status ON shop.orders FOR EACH ROW WHEN (NEW.status <> 'sent') EXECUTE FUNCTION shop.stamp('x y');
+CREATE TRIGGER stamp BEFORE INSERT OR UPDATE OF status ON shop.orders FOR EACH ROW WHEN (NEW.status <> 'sent' AND NEW.id::bigint > 7) EXECUTE FUNCTION shop.stamp('x y');
 CREATE TRIGGER "All Rows" AFTER UPDATE ON shop.orders REFERENCING OLD TABLE AS o NEW TABLE AS n FOR EACH STATEMENT EXECUTE FUNCTION shop.stamp();
 CREATE CONSTRAINT TRIGGER late AFTER INSERT ON shop.orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.stamp();
 CREATE TRIGGER off AFTER DELETE ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.stamp();
 CREATE TRIGGER replica AFTER DELETE ON shop.orders FOR EACH ROW EXECUTE FUNCTION shop.stamp();
 CREATE TRIGGER always AFTER TRUNCATE ON shop.orders FOR EACH STATEMENT EXECUTE FUNCTION shop.stamp();
 ALTER TABLE shop.orders DISABLE TRIGGER off, ENABLE REPLICA TRIGGER replica, ENABLE ALWAYS TRIGGER always;
-CREATE RULE audit_rule AS ON UPDATE TO shop.orders WHERE OLD.status <> NEW.status DO ALSO INSERT INTO shop.audit VALUES (NEW.id, NEW.status);
+CREATE RULE audit_rule AS ON UPDATE TO shop.orders WHERE OLD.status <> NEW.status AND OLD.id::bigint > 7 DO ALSO INSERT INTO shop.audit VALUES (NEW.id, NEW.status);
 CREATE RULE off_rule AS ON DELETE TO shop.orders DO ALSO NOTIFY gone;
 ALTER TABLE shop.orders DISABLE RULE off_rule;
 ALTER TABLE shop.orders ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY "Own Rows" ON shop.orders AS PERMISSIVE FOR SELECT TO rich_reader, "Rich Clerk" USING (user_id = 1 AND status <> 'x');
-CREATE POLICY hard ON shop.orders AS RESTRICTIVE FOR ALL TO PUBLIC USING (id > 0) WITH CHECK (EXISTS (SELECT FROM shop.orders q WHERE q.id = orders.parent));
+CREATE POLICY hard ON shop.orders AS RESTRICTIVE FOR ALL TO PUBLIC USING (id::bigint > 0) WITH CHECK (EXISTS (SELECT FROM shop.orders q WHERE q.id = orders.parent));
 ALTER TABLE shop.audit ENABLE ROW LEVEL SECURITY;
-CREATE POLICY by_order ON shop.audit USING (EXISTS (SELECT FROM shop.orders o WHERE o.id = audit.order_id));
-CREATE RULE items_touch AS ON DELETE TO shop.items DO ALSO UPDATE shop.orders SET total = 0 WHERE id = OLD.order_id;
+CREATE POLICY by_order ON shop.audit USING (EXISTS (SELECT FROM shop.orders o WHERE o.id::bigint = audit.order_id));
+CREATE RULE items_touch AS ON DELETE TO shop.items DO ALSO UPDATE shop.orders SET total = 0 WHERE id::bigint = OLD.order_id;
 ALTER TABLE shop.items ENABLE ALWAYS RULE items_touch;
 
 CREATE VIEW shop.plain WITH (security_barrier) AS SELECT user_id, status, total FROM shop.orders WHERE status <> 'sent';
@@ -68,10 +68,12 @@ CREATE VIEW shop.of_id AS SELECT id, status, total * 2 AS "Twice Total" FROM sho
 CREATE VIEW "Side Door"."Over" WITH (check_option = local) AS SELECT id, "Twice Total" FROM shop.of_id WHERE id > 0;
 CREATE VIEW shop.over_over AS SELECT o.id, p.user_id FROM "Side Door"."Over" o JOIN shop.orders p ON p.id = o.id JOIN shop.plain USING (user_id);
 CREATE VIEW shop.whole AS SELECT o AS a_row, o.note FROM shop.orders o;
+-- Casts that are none once the column has that type.
+CREATE VIEW shop.casted AS SELECT id::bigint AS big, status::text AS words FROM shop.orders WHERE id::bigint > 5;
 CREATE VIEW shop.grouped AS SELECT id, note, count(*) FROM shop.orders GROUP BY id;
 CREATE VIEW shop.inserting AS SELECT id, status FROM shop.orders;
 CREATE TRIGGER instead INSTEAD OF INSERT ON shop.inserting FOR EACH ROW EXECUTE FUNCTION shop.stamp();
-CREATE RULE view_rule AS ON DELETE TO shop.inserting DO INSTEAD DELETE FROM shop.orders WHERE id = OLD.id;
+CREATE RULE view_rule AS ON DELETE TO shop.inserting DO INSTEAD DELETE FROM shop.orders WHERE id::bigint = OLD.id;
 ALTER VIEW shop.inserting ALTER COLUMN status SET DEFAULT 'fresh';
 GRANT SELECT ON shop.inserting TO rich_reader WITH GRANT OPTION;
 GRANT UPDATE (status), INSERT (id, status) ON shop.inserting TO "Rich Clerk";
@@ -80,7 +82,7 @@ COMMENT ON VIEW shop.inserting IS 'a view''s comment'; COMMENT ON COLUMN shop.in
 COMMENT ON TRIGGER instead ON shop.inserting IS 'its trigger'; COMMENT ON RULE view_rule ON shop.inserting IS 'its rule';
 ALTER VIEW shop.of_id OWNER TO rich_other;
 COMMENT ON VIEW shop.plain IS 'stays';
-CREATE FUNCTION shop.count_orders(u int) RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM shop.orders WHERE user_id = u; END;
+CREATE FUNCTION shop.count_orders(u int) RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM shop.orders WHERE user_id = u AND id::bigint > 0; END;
 GRANT EXECUTE ON FUNCTION shop.count_orders TO rich_reader;
 
 GRANT SELECT, INSERT ON shop.orders TO rich_reader WITH GRANT OPTION;
