@@ -11,6 +11,7 @@ static const char *const kind_names[DEPENDANT_N_KINDS] = {[DEPENDANT_VIEW_DROPPE
                                                           [DEPENDANT_RULE] = "rule",
                                                           [DEPENDANT_POLICY] = "policy",
                                                           [DEPENDANT_FUNCTION] = "function",
+                                                          [DEPENDANT_FUNCTION_DROPPED] = "function dropped",
                                                           [DEPENDANT_FOREIGN_KEY] = "foreign key",
                                                           [DEPENDANT_REFUSED] = "refused"};
 
@@ -98,14 +99,14 @@ dependants_oids(const Dependants *dependants, DependantKind kind)
 }
 
 char *
-dependants_views(const Dependants *dependants)
+dependants_names(const Dependants *dependants, DependantKind kind, DependantKind or_kind)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
 
     for (guint i = 0; i < dependants->all->len; i++) {
         const Dependant *dependant = g_ptr_array_index(dependants->all, i);
 
-        if (dependant->kind == DEPENDANT_VIEW_DROPPED || dependant->kind == DEPENDANT_VIEW_REPLACED)
+        if (dependant->kind == kind || dependant->kind == or_kind)
             g_ptr_array_add(names, dependant->qualified);
     }
     return db_array_text(names);

@@ -12,8 +12,9 @@ typedef enum DependantKind {
     DEPENDANT_VIEW_REPLACED, /* only its query is made anew */
     DEPENDANT_RULE,
     DEPENDANT_POLICY,
-    DEPENDANT_FUNCTION,
-    DEPENDANT_FOREIGN_KEY, /* of another table */
+    DEPENDANT_FUNCTION,         /* with a SQL body that reads the table: replaced */
+    DEPENDANT_FUNCTION_DROPPED, /* with the row type in its signature: dropped and made again */
+    DEPENDANT_FOREIGN_KEY,      /* of another table */
     DEPENDANT_REFUSED,
     DEPENDANT_N_KINDS
 } DependantKind;
@@ -23,7 +24,7 @@ typedef struct Dependant {
     char *oid;
     char *schema; /* of the relation that it is or belongs to; NULL for none */
     char *name;
-    char *qualified; /* the two, quoted */
+    char *qualified; /* the two, quoted; a function with the types of its arguments */
     char *described; /* for messages: "view shop.open_orders" */
     char *owner;
     gboolean is_ours; /* our role may alter it */
@@ -39,10 +40,10 @@ Dependants *dependants_read(DbConn *conn, gint64 oid, gint64 next, const GPtrArr
 void dependants_free(Dependants *dependants);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Dependants, dependants_free)
 
-/* The oids of those of a kind, or the qualified names of all views, in the text form of PostgreSQL's arrays. The caller
- * frees. */
+/* The oids of those of a kind, or the qualified names of those of two, in the text form of PostgreSQL's arrays. The
+ * caller frees. */
 char *dependants_oids(const Dependants *dependants, DependantKind kind);
-char *dependants_views(const Dependants *dependants);
+char *dependants_names(const Dependants *dependants, DependantKind kind, DependantKind or_kind);
 
 /* SEAM_ERROR_REFUSED with the first that could not be moved, and the way out. `table` is for the message. */
 gboolean dependants_check(const Dependants *dependants, const char *table, GError **error);

@@ -61,10 +61,10 @@ add_lines(GPtrArray *lines, const DbResult *rows)
 static DbResult *
 read_elsewhere(DbConn *conn, const Dependants *dependants, GError **error)
 {
-    g_autofree char *views = dependants_views(dependants);
+    g_autofree char *views = dependants_names(dependants, DEPENDANT_VIEW_DROPPED, DEPENDANT_VIEW_REPLACED);
     g_autofree char *rules = dependants_oids(dependants, DEPENDANT_RULE);
     g_autofree char *policies = dependants_oids(dependants, DEPENDANT_POLICY);
-    g_autofree char *functions = dependants_oids(dependants, DEPENDANT_FUNCTION);
+    g_autofree char *functions = dependants_names(dependants, DEPENDANT_FUNCTION, DEPENDANT_FUNCTION_DROPPED);
 
     return db_query_kept(conn, QUERY_SWAP_VIEW_LINES, DB_ARGS(views, rules, policies, functions), error);
 }

@@ -130,7 +130,7 @@ swap_add_locks(Rewrite *rewrite, DbConn *conn, SwapDirection direction, Step *st
         gboolean is_sequence = db_bool(rows, i, "is_sequence");
 
         merge_lock(step, db_text(rows, i, "schema"), db_text(rows, i, "name"),
-                   is_sequence ? LOCK_SHARE_ROW_EXCLUSIVE : LOCK_ACCESS_EXCLUSIVE,
+                   is_sequence && !db_bool(rows, i, "moves") ? LOCK_SHARE_ROW_EXCLUSIVE : LOCK_ACCESS_EXCLUSIVE,
                    !is_sequence && db_bool(rows, i, "is_ours"));
     }
     return TRUE;

@@ -100,6 +100,7 @@ lock_tables(Exchange *exchange, GError **error)
     exchange->search_path = g_strdup(db_text(row, 0, "path"));
     g_ptr_array_add(batch, g_strdup("SET LOCAL search_path = ''"));
     g_ptr_array_add(batch, g_strdup("SET LOCAL plan_cache_mode = force_generic_plan"));
+    g_ptr_array_add(batch, g_strdup("SET LOCAL check_function_bodies = off"));
     g_ptr_array_add(batch, sql_build("SET LOCAL lock_timeout = ?", sql_int(run_lock_timeout(rewrite->run, 2))));
     g_ptr_array_add(batch,
                     sql_build("LOCK TABLE ?, ? IN ACCESS EXCLUSIVE MODE", sql_name(rewrite->schema, rewrite->table),
@@ -224,9 +225,10 @@ read_view_script(const Exchange *exchange, GError **error)
     g_autofree char *rules = dependants_oids(exchange->dependants, DEPENDANT_RULE);
     g_autofree char *policies = dependants_oids(exchange->dependants, DEPENDANT_POLICY);
     g_autofree char *functions = dependants_oids(exchange->dependants, DEPENDANT_FUNCTION);
+    g_autofree char *remade = dependants_oids(exchange->dependants, DEPENDANT_FUNCTION_DROPPED);
 
-    return db_query_kept(exchange->conn, QUERY_SWAP_VIEW_SCRIPT, DB_ARGS(dropped, replaced, rules, policies, functions),
-                         error);
+    return db_query_kept(exchange->conn, QUERY_SWAP_VIEW_SCRIPT,
+                         DB_ARGS(dropped, replaced, rules, policies, functions, remade), error);
 }
 
 static gboolean

@@ -1,6 +1,6 @@
 -- What depends on a table from outside of it, and what becomes of it in a cut-over: one row for each thing. A closed world: what is not
 -- known here is refused. Views that give a changed column on, or the row itself, are dropped and made again, with all views on them
--- (`place`: the lowest first); the others are replaced in place.
+-- (`place`: the lowest first); the others are replaced in place. So are functions: those whose signature has the row type are dropped.
 -- $1 oid of the table, $2 oid of the one that takes its place, NULL if there is none yet: then $3 text[] says which columns will change
 WITH RECURSIVE t AS (
     SELECT c.oid, c.reltype, y.typarray FROM pg_catalog.pg_class AS c LEFT JOIN pg_catalog.pg_type AS y ON y.oid = c.reltype
@@ -51,7 +51,9 @@ WITH RECURSIVE t AS (
         OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.refobjid IN (v.reltype, y.typarray)
 ), known AS (
     SELECT used.*, r.ev_class, r.rulename, e.relkind AS ev_kind, k.conrelid, k.contype, k.confrelid, k.conparentid, q.relkind AS con_kind,
-           pol.polrelid, g.tgrelid, f.adrelid, f.adnum, s.stxrelid, p.prosqlbody, c.relkind, y.typrelid, y.typelem, y.typtype
+           pol.polrelid, g.tgrelid, f.adrelid, f.adnum, s.stxrelid, p.prosqlbody, p.prokind, c.relkind,
+           p.oid IS NOT NULL AND EXISTS (
+               SELECT FROM pg_catalog.pg_depend AS n WHERE n.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND n.refobjid = p.oid) AS is_needed, y.typrelid, y.typelem, y.typtype
       FROM used
       LEFT JOIN pg_catalog.pg_rewrite AS r ON used.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = used.objid
       LEFT JOIN pg_catalog.pg_class AS e ON e.oid = r.ev_class
@@ -82,6 +84,9 @@ WITH RECURSIVE t AS (
                WHEN known.ev_class IN (SELECT dropped.oid FROM dropped) THEN 'own'
                -- A column of a view that is the row.
                WHEN known.relkind = 'v' AND known.of_row THEN 'own'
+               WHEN known.of_view IS NULL AND known.prokind IN ('f', 'p') AND EXISTS (
+                        SELECT FROM raw WHERE raw.of_row AND raw.classid = known.classid AND raw.objid = known.objid)
+                    THEN CASE WHEN known.is_needed THEN 'refused' ELSE 'function dropped' END
                WHEN known.of_view IS NOT NULL OR known.of_row THEN 'refused'
                WHEN known.contype = 'f' AND known.confrelid = $1::oid AND known.conparentid = 0 AND known.con_kind = 'r' THEN 'foreign key'
                WHEN known.contype = 'f' AND known.confrelid = $1::oid AND known.conparentid = 0 THEN 'refused'
@@ -101,22 +106,26 @@ WITH RECURSIVE t AS (
       JOIN pg_catalog.pg_class AS v ON v.oid = w.oid LEFT JOIN dropped AS d ON d.oid = w.oid
     UNION ALL
     SELECT DISTINCT sorted.what, sorted.objid, c.relnamespace, c.relname, c.oid, 0,
-           coalesce(c.relowner, (SELECT p.proowner FROM pg_catalog.pg_proc AS p WHERE sorted.what = 'function' AND p.oid = sorted.objid)),
+           coalesce(c.relowner, (SELECT p.proowner FROM pg_catalog.pg_proc AS p WHERE sorted.what LIKE 'function%' AND p.oid = sorted.objid)),
            CASE WHEN sorted.ev_class IS NOT NULL AND sorted.rulename = '_RETURN'
                 THEN pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, sorted.ev_class, 0)
                 ELSE pg_catalog.pg_describe_object(sorted.classid, sorted.objid, sorted.objsubid) END
            || CASE WHEN sorted.of_view IS NOT NULL THEN ', which needs ' || pg_catalog.pg_describe_object(
                         'pg_catalog.pg_class'::pg_catalog.regclass, sorted.of_view, 0) ELSE '' END
-           || CASE WHEN sorted.of_row THEN ', which uses the row type' ELSE '' END
+           || CASE WHEN sorted.of_row AND sorted.what = 'refused' THEN ', which uses the row type' ELSE '' END
+           || CASE WHEN sorted.is_needed AND sorted.what = 'refused' THEN ' and is used itself' ELSE '' END
       FROM sorted
       LEFT JOIN pg_catalog.pg_class AS c ON c.oid = coalesce(sorted.ev_class, NULLIF(sorted.conrelid, 0), sorted.polrelid)
      WHERE sorted.what <> 'own'
 )
 SELECT found.what, found.oid::bigint AS oid, n.nspname AS schema, found.relname AS name, found.relation::bigint AS relation,
-       CASE WHEN n.oid IS NOT NULL THEN pg_catalog.format('%I.%I', n.nspname, found.relname) END AS qualified, found.described,
+       CASE WHEN found.what LIKE 'function%' THEN found.oid::pg_catalog.regprocedure::text
+            WHEN n.oid IS NOT NULL THEN pg_catalog.format('%I.%I', n.nspname, found.relname) END AS qualified, found.described,
        -- Whether we could alter it: as owner, and in its schema if it is made again.
        pg_catalog.pg_has_role(found.owner, 'USAGE')
-       AND (found.what NOT LIKE 'view %' OR pg_catalog.has_schema_privilege(n.oid, 'CREATE')) AS is_ours,
+       AND (found.what NOT LIKE 'view %' OR pg_catalog.has_schema_privilege(n.oid, 'CREATE'))
+       AND (found.what NOT LIKE 'function%' OR pg_catalog.has_schema_privilege(
+                (SELECT p.pronamespace FROM pg_catalog.pg_proc AS p WHERE p.oid = found.oid), 'CREATE')) AS is_ours,
        pg_catalog.pg_get_userbyid(found.owner) AS owner
   FROM found LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = found.relnamespace
  ORDER BY found.place, found.what, n.nspname, found.relname, found.described

@@ -141,9 +141,8 @@ WITH x AS (
         ON d.classoid = spoken.classid AND d.objoid = spoken.objid AND d.objsubid = spoken.objsubid
 )
 SELECT s.place, s.sql, CASE WHEN s.place IN (700, 710, 10000001, 10000002) THEN s.by END AS thing FROM (
-    -- ALTER SEQUENCE of any kind keeps nextval() out until we commit, which a table's lock does not.
+    -- ALTER SEQUENCE keeps nextval() out until we commit, which a table's lock does not; an identity's sequence moves with its table.
     SELECT 100 AS place, pg_catalog.format('ALTER SEQUENCE %s OWNED BY NONE', serial.name) AS sql, serial.name AS by FROM serial
-    UNION ALL SELECT 100, pg_catalog.format('ALTER SEQUENCE %s CACHE %s', ident.name, ident.seqcache), ident.name FROM ident WHERE ident.deptype = 'i'
     UNION ALL SELECT 200, pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', fk.child, fk.conname), fk.child FROM fk
     UNION ALL SELECT 300, pg_catalog.format('DROP TRIGGER %I ON %s', trg.tgname, x.name), '' FROM trg, x
     UNION ALL SELECT 300, pg_catalog.format('DROP RULE %I ON %s', r.rulename, x.name), ''

@@ -1,5 +1,6 @@
 -- What lives elsewhere and is made again in a cut-over, as lines like those of swap_inventory.sql.
--- $1 text[]: quoted qualified names of views; $2 oid[]: rules of other relations; $3 oid[]: policies of other tables; $4 oid[]: functions
+-- $1 text[]: quoted qualified names of views; $2 oid[]: rules of other relations; $3 oid[]: policies of other tables; $4 text[]: functions with
+-- the types of their arguments
 WITH v AS (
     SELECT c.*, u.name FROM pg_catalog.unnest($1::text[]) AS u(name) JOIN pg_catalog.pg_class AS c ON c.oid = pg_catalog.to_regclass(u.name)
 ), col AS (
@@ -53,7 +54,11 @@ SELECT l.kind, l.object, '' AS needs, l.definition, false AS is_local, l.is_expr
                    'check ' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)), true
           FROM pg_catalog.pg_policy AS p WHERE p.oid = ANY ($3::oid[])
         UNION ALL
-        SELECT 'function', p.oid::pg_catalog.regprocedure::text,
-               pg_catalog.concat_ws(' ', pg_catalog.pg_get_functiondef(p.oid), 'owner', pg_catalog.pg_get_userbyid(p.proowner), p.proacl::text), true
-          FROM pg_catalog.pg_proc AS p WHERE p.oid = ANY ($4::oid[])) AS l
+        SELECT 'function', u.name,
+               pg_catalog.concat_ws(' ', pg_catalog.pg_get_functiondef(p.oid), 'owner', pg_catalog.pg_get_userbyid(p.proowner),
+                   (SELECT pg_catalog.string_agg(a::text, ',' ORDER BY a::text)
+                      FROM pg_catalog.unnest(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) AS a),
+                   (SELECT d.description FROM pg_catalog.pg_description AS d
+                     WHERE d.classoid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objoid = p.oid)), true
+          FROM pg_catalog.unnest($4::text[]) AS u(name) JOIN pg_catalog.pg_proc AS p ON p.oid = pg_catalog.to_regprocedure(u.name)) AS l
  ORDER BY 1, 2, 4

@@ -1,6 +1,6 @@
 -- The statements of a cut-over for what is printed from a query that reads the table, and lives elsewhere, by `place` (swap_script.sql).
 -- $1 oid[]: views to be dropped and made again, the lowest first; $2 oid[]: views to be replaced in place; $3 oid[]: rules of
--- other relations; $4 oid[]: policies of other tables; $5 oid[]: functions with a SQL body
+-- other relations; $4 oid[]: policies of other tables; $5 oid[]: functions with a SQL body; $6 oid[]: functions to be dropped and made again
 WITH v AS (
     SELECT c.*, o.n, o.is_dropped, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
            pg_catalog.format('VIEW %I.%I%s AS %s', n.nspname, c.relname,
@@ -34,6 +34,9 @@ WITH v AS (
       FROM d JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = d.oid AND NOT g.tgisinternal
     UNION ALL SELECT pg_catalog.format('RULE %I ON %s', r.rulename, d.name), 'pg_catalog.pg_rewrite'::pg_catalog.regclass, r.oid, 0
       FROM d JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = d.oid
+), f AS (
+    SELECT p.*, u.n, p.oid::pg_catalog.regprocedure::text AS name, coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner)) AS acl
+      FROM pg_catalog.unnest($6::oid[]) WITH ORDINALITY AS u(oid, n) JOIN pg_catalog.pg_proc AS p ON p.oid = u.oid
 ), states(state, word) AS (
     VALUES ('D'::"char", 'DISABLE'), ('R', 'ENABLE REPLICA'), ('A', 'ENABLE ALWAYS')
 )
@@ -64,6 +67,26 @@ SELECT s.place, s.sql, CASE WHEN s.place IN (601, 602, 610, 620, 622, 702, 712, 
                 || coalesce(' WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')', ''), u.oid::text
       FROM pg_catalog.unnest($4::oid[]) WITH ORDINALITY AS u(oid, n) JOIN pg_catalog.pg_policy AS p ON p.oid = u.oid
     UNION ALL SELECT 720, u.n, pg_catalog.pg_get_functiondef(u.oid), u.oid::text FROM pg_catalog.unnest($5::oid[]) WITH ORDINALITY AS u(oid, n)
+    -- While its signature still is the one that was read.
+    UNION ALL SELECT 350, f.n, 'DROP ROUTINE ' || f.name, '' FROM f
+    UNION ALL SELECT 720, 1000000 + f.n, pg_catalog.pg_get_functiondef(f.oid), f.name FROM f
+    UNION ALL SELECT 721, f.n, pg_catalog.format('ALTER ROUTINE %s OWNER TO %I', f.name, pg_catalog.pg_get_userbyid(f.proowner)), ''
+      FROM f WHERE f.proowner <> current_user::pg_catalog.regrole::oid
+    UNION ALL SELECT 722, f.n, pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM %s CASCADE', f.name,
+                CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END), ''
+      FROM f CROSS JOIN LATERAL (
+           SELECT e.grantee FROM pg_catalog.pg_default_acl AS a CROSS JOIN LATERAL pg_catalog.aclexplode(a.defaclacl) AS e WHERE a.defaclobjtype = 'f'
+           UNION VALUES (0::oid), (f.proowner)) AS g
+    UNION ALL SELECT 723, 1000 * f.n + e.n, CASE WHEN e.grantor <> f.proowner THEN
+                pg_catalog.format('SET LOCAL ROLE %I; ', pg_catalog.pg_get_userbyid(e.grantor)) ELSE '' END
+             || pg_catalog.format('GRANT %s ON ROUTINE %s TO %s%s', e.privilege_type, f.name,
+                    CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END,
+                    CASE WHEN e.is_grantable THEN ' WITH GRANT OPTION' END)
+             || CASE WHEN e.grantor <> f.proowner THEN '; SET LOCAL ROLE ' || CASE pg_catalog.current_setting('role')
+                    WHEN 'none' THEN 'NONE' ELSE pg_catalog.quote_ident(pg_catalog.current_setting('role')) END ELSE '' END, ''
+      FROM f CROSS JOIN LATERAL pg_catalog.aclexplode(f.acl) WITH ORDINALITY AS e(grantor, grantee, privilege_type, is_grantable, n)
+    UNION ALL SELECT 724, f.n, pg_catalog.format('COMMENT ON ROUTINE %s IS %L', f.name, c.description), ''
+      FROM f JOIN pg_catalog.pg_description AS c ON c.classoid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND c.objoid = f.oid
     -- What default privileges gave, and the owner's own.
     UNION ALL SELECT 800, d.n, pg_catalog.format('REVOKE ALL ON TABLE %s FROM %s CASCADE', d.name,
                 CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(g.grantee)) END), ''
