@@ -86,6 +86,18 @@ def test_nothing_is_lost(any_cluster, rich_db):
         assert now[0] == values[0] and now[1] > values[1]
 
 
+def test_the_old_table_does_nothing_by_itself(any_cluster, rich_db):
+    """It is fed by pgseam: no trigger, rule, cascade or policy of the application may act on it."""
+    ready(rich_db)
+    exchange(rich_db, "forward")
+    assert rich_db.query("""
+        SELECT c.relrowsecurity, c.relforcerowsecurity, (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgconstrindid = 0),
+               (SELECT count(*) FROM pg_rewrite r WHERE r.ev_class = c.oid), (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid),
+               (SELECT count(*) FROM pg_constraint k WHERE c.oid IN (k.conrelid, k.confrelid) AND k.contype = 'f'),
+               (SELECT count(*) FROM pg_publication_rel r WHERE r.prrelid = c.oid)
+        FROM pg_class c WHERE c.oid = 'pgseam_x.orders'::regclass""") == [(False, False, 0, 0, 0, 0, 0)]
+
+
 def test_only_the_type_changes(any_cluster, rich_db):
     before = ready(rich_db)
     exchange(rich_db, "forward", "widen=shop.orders_id_seq")
