@@ -71,6 +71,24 @@ name_way_on(const Run *run, const char *state, GError **error)
 /* The state after a failure: what it was in the middle of stays, so that resume knows the way. Not ours to write once
  * fenced or without a connection; then `status` finds out by itself. A refusal of contract leaves the gate as it was.
  */
+/* Nobody reads it now, so the server keeps all the log from here on. */
+static void
+tell_slots(Run *run)
+{
+    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, run->migration);
+    g_autoptr(DbResult) rows =
+        db_query(run->control,
+                 "SELECT r.slot FROM pgseam.rewrite AS r JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = "
+                 "r.slot WHERE r.migration_id = $1::bigint ORDER BY 1",
+                 DB_ARGS(id), NULL);
+
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++)
+        progress_say(run->progress,
+                     "note: replication slot %s is not being read now, so the server keeps its WAL until `pgseam resume` "
+                     "or `pgseam rollback`",
+                     db_text(rows, i, "slot"));
+}
+
 static void
 note_failure(Run *run, GError **error)
 {
@@ -81,6 +99,7 @@ note_failure(Run *run, GError **error)
     journal_set_failed(run->control, run->migration, is_stopped ? STATE_INTERRUPTED : STATE_FAILED, (*error)->message,
                        NULL);
     name_way_on(run, is_stopped ? "interrupted" : "failed", error);
+    tell_slots(run);
 }
 
 static void

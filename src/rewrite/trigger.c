@@ -92,11 +92,12 @@ drop_live(Rewrite *rewrite, const TriggerSet *set, const Step *step, GError **er
 gboolean
 trigger_remove(Rewrite *rewrite, const TriggerSet *set, const Step *step, gboolean is_live, GError **error)
 {
-    gboolean exists;
+    gboolean exists = TRUE;
 
-    if (!trigger_exists(rewrite, set, &exists, error) || !exists)
+    if (!rewrite_reload(rewrite, error) || !trigger_exists(rewrite, set, &exists, error) || !exists)
         return !exists;
-    if (is_live)
+    /* With the table its triggers are gone; the functions are not. */
+    if (is_live && rewrite->live_oid != 0)
         return drop_live(rewrite, set, step, error);
     if (run_begin(rewrite->run, 60000, error) && drop_set(rewrite->run, step, set, error) &&
         run_commit(rewrite->run, error))
