@@ -83,10 +83,11 @@ tell_slots(Run *run)
                  DB_ARGS(id), NULL);
 
     for (int i = 0; rows != NULL && i < db_rows(rows); i++)
-        progress_say(run->progress,
-                     "note: replication slot %s is not being read now, so the server keeps its WAL until `pgseam resume` "
-                     "or `pgseam rollback`",
-                     db_text(rows, i, "slot"));
+        progress_say(
+            run->progress,
+            "note: replication slot %s is not being read now, so the server keeps its WAL until `pgseam resume` "
+            "or `pgseam rollback`",
+            db_text(rows, i, "slot"));
 }
 
 static void

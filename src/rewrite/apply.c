@@ -1,5 +1,7 @@
 #include "rewrite/apply.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "base/sqltext.h"
 #include "rewrite/capture.h"
@@ -125,9 +127,9 @@ target_match(const Flow *flow)
 
 /* "(SELECT s.* FROM ONLY source AS s JOIN <keys> AS k ON ...)": what the source has of the keys now. */
 static char *
-source_rows(const Flow *flow)
+source_rows(const Flow *flow, int first)
 {
-    g_autofree char *keys = keys_sql(flow, 1);
+    g_autofree char *keys = keys_sql(flow, first);
     g_autoptr(GString) match = g_string_new(NULL);
 
     for (guint i = 0; i < flow->keys->len; i++) {
@@ -141,7 +143,7 @@ source_rows(const Flow *flow)
 }
 
 static gboolean
-delete_keys(Batch *batch, const Keys *keys, GError **error)
+delete_images(Batch *batch, const Keys *keys, GError **error)
 {
     g_autofree char *from = images(batch->flow);
     g_autofree char *match = target_match(batch->flow);
@@ -151,10 +153,70 @@ delete_keys(Batch *batch, const Keys *keys, GError **error)
     return run_with_keys(batch, keys, sql, error);
 }
 
+/* The same by comparing what the target's key was in the source: no index helps, but each key of the target has one. */
+static gboolean
+delete_by_way_back(Batch *batch, const Keys *keys, GError **error)
+{
+    g_autofree char *from = keys_sql(batch->flow, 1);
+    g_autoptr(GString) list = g_string_new(NULL);
+    g_autoptr(GString) match = g_string_new(NULL);
+    g_autofree char *sql = NULL;
+
+    for (guint i = 0; i < batch->flow->keys->len; i++) {
+        const FlowKey *key = g_ptr_array_index(batch->flow->keys, i);
+        g_autofree char *column = sql_quote_ident(key->name);
+
+        g_string_append_printf(list, ", %s AS pgseam_b%u", key->back, i);
+        g_string_append_printf(match, "%so.pgseam_b%u %s k.%s", i > 0 ? " AND " : "", i, key->equal, column);
+    }
+    sql = sql_build(
+        "DELETE FROM ? WHERE ctid = ANY (ARRAY(SELECT o.pgseam_tid FROM (SELECT ctid AS pgseam_tid? FROM ONLY ?) "
+        "AS o JOIN ? AS k ON ?))",
+        sql_raw(batch->flow->target), sql_raw(list->str), sql_raw(batch->flow->target), sql_raw(from),
+        sql_raw(match->str));
+    return run_with_keys(batch, keys, sql, error);
+}
+
+static gboolean
+has_way_back(const Flow *flow)
+{
+    gboolean is_cast = FALSE;
+
+    for (guint i = 0; i < flow->keys->len; i++) {
+        const FlowKey *key = g_ptr_array_index(flow->keys, i);
+
+        if (key->back == NULL)
+            return FALSE;
+        is_cast |= strcmp(key->type, key->target_type) != 0;
+    }
+    return is_cast;
+}
+
+/* A key that does not fit the target's type (class 22) has no row there; the others of the batch may have. */
+static gboolean
+delete_keys(Batch *batch, const Keys *keys, GError **error)
+{
+    g_autoptr(GError) why = NULL;
+    const char *sqlstate;
+
+    if (!has_way_back(batch->flow))
+        return delete_images(batch, keys, error);
+    if (!db_run(batch->conn, "SAVEPOINT images", DB_NONE, error))
+        return FALSE;
+    if (delete_images(batch, keys, &why))
+        return db_run(batch->conn, "RELEASE images", DB_NONE, error);
+    sqlstate = seam_error_get_sqlstate(why);
+    if (sqlstate == NULL || !g_str_has_prefix(sqlstate, "22")) {
+        g_propagate_error(error, g_steal_pointer(&why));
+        return FALSE;
+    }
+    return db_run(batch->conn, "ROLLBACK TO images", DB_NONE, error) && delete_by_way_back(batch, keys, error);
+}
+
 static gboolean
 insert_keys(Batch *batch, GError **error)
 {
-    g_autofree char *from = source_rows(batch->flow);
+    g_autofree char *from = source_rows(batch->flow, 1);
     g_autofree char *rows = flow_select(batch->flow, from);
     g_autofree char *columns = flow_column_list(batch->flow);
     g_autofree char *sql = sql_build("INSERT INTO ? (?) OVERRIDING SYSTEM VALUE ?", sql_raw(batch->flow->target),
@@ -165,9 +227,9 @@ insert_keys(Batch *batch, GError **error)
 
 /* What the source's rows will be in the target, generated columns included: "(SELECT n.*, <generated> ...) AS n". */
 static char *
-new_rows(const Flow *flow)
+new_rows(const Flow *flow, int first)
 {
-    g_autofree char *from = source_rows(flow);
+    g_autofree char *from = source_rows(flow, first);
     g_autofree char *rows = flow_select(flow, from);
     g_autofree char *columns = flow_column_list(flow);
     g_autoptr(GString) list = g_string_new("n.*");
@@ -212,13 +274,13 @@ unique_match(const FlowUnique *unique)
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-/* Rows of the target that stand in the way of those to come are deleted; their keys, as the source has them, come back:
- * the source has given their value to another row, so they have changed, too. */
+/* Rows of the target that stand in the way of those to come are deleted; their keys, as the source has them, are added
+ * to `gone`: the source has given their value to another row, so they have changed, too. */
 static gboolean
 clear_unique(Batch *batch, const FlowUnique *unique, Keys *gone, GError **error)
 {
     const Flow *flow = batch->flow;
-    g_autofree char *rows = new_rows(flow);
+    g_autofree char *rows = new_rows(flow, 1);
     g_autofree char *mine = unique_values(unique, "", rows);
     g_autofree char *theirs = NULL;
     g_autofree char *match = unique_match(unique);
@@ -246,42 +308,67 @@ clear_unique(Batch *batch, const FlowUnique *unique, Keys *gone, GError **error)
     return TRUE;
 }
 
-static void
-keys_append(Keys *keys, const Keys *more)
+/* "a = b" of two rows of the source under one snapshot: no order of applying makes them fit. */
+static gboolean
+check_duplicates(Batch *batch, const FlowUnique *unique, const Keys *gone, GError **error)
 {
-    for (guint k = 0; k < keys->columns->len; k++) {
-        const GPtrArray *values = g_ptr_array_index(more->columns, k);
+    const Flow *flow = batch->flow;
+    g_autofree char *rows = new_rows(flow, 1);
+    g_autofree char *others = new_rows(flow, 1 + (int)flow->keys->len);
+    g_autofree char *mine = unique_values(unique, "", rows);
+    g_autofree char *theirs = unique_values(unique, "", others);
+    g_autofree char *match = unique_match(unique);
+    g_autofree char *sql = sql_build("SELECT CAST(o AS pg_catalog.text) AS value FROM ? AS o JOIN ? AS u ON ? LIMIT 5",
+                                     sql_raw(theirs), sql_raw(mine), sql_raw(match));
+    g_autoptr(GPtrArray) values = keys_values(batch->keys);
+    g_autoptr(GPtrArray) more = keys_values(gone);
+    g_autoptr(DbResult) found = NULL;
 
-        for (guint i = 0; i < values->len; i++)
-            g_ptr_array_add(g_ptr_array_index(keys->columns, k), g_strdup(g_ptr_array_index(values, i)));
-    }
-    keys->n += more->n;
+    for (guint i = 0; i < more->len; i++)
+        g_ptr_array_add(values, g_strdup(g_ptr_array_index(more, i)));
+    found = db_query(batch->conn, sql, (int)values->len, (const char *const *)values->pdata, error);
+    if (found == NULL || db_rows(found) == 0)
+        return found != NULL;
+    seam_error_set(error, SEAM_ERROR_FAILED, "more than one row of %s has a value that index %s allows once",
+                   flow->source, unique->index);
+    seam_error_detail(error, "the value is %s", db_text(found, 0, "value"));
+    seam_error_hint(error, "correct these rows, then `pgseam resume`; `pgseam rollback` undoes the migration");
+    return FALSE;
 }
 
-/* Until nothing stands in the way any more: who gives way joins the batch, and is read again under the same snapshot.
- * So a conflict that remains is one of the source's own rows under the new shape. */
 static gboolean
-close_over_uniques(Batch *batch, GError **error)
+put_back(Batch *batch, const Keys *gone, GError **error)
 {
-    for (;;) {
-        g_autoptr(Keys) gone = keys_new(batch->flow);
+    g_autofree char *names = flow_key_list(batch->flow);
+    g_autofree char *from = keys_sql(batch->flow, 1);
+    g_autofree char *sql = sql_build("INSERT INTO ? (?) SELECT ? FROM ? AS k", sql_raw(batch->flow->dirty),
+                                     sql_raw(names), sql_raw(names), sql_raw(from));
 
-        for (guint i = 0; i < batch->flow->uniques->len; i++) {
-            if (!clear_unique(batch, g_ptr_array_index(batch->flow->uniques, i), gone, error))
-                return FALSE;
-        }
-        if (gone->n == 0)
-            return TRUE;
-        keys_append(batch->keys, gone);
-        if (!delete_keys(batch, gone, error))
+    return run_with_keys(batch, gone, sql, error);
+}
+
+/* Who stands in the way goes, and becomes dirty again: it has changed since, and its turn comes. */
+static gboolean
+make_way(Batch *batch, GError **error)
+{
+    const GPtrArray *uniques = batch->flow->uniques;
+    g_autoptr(Keys) gone = keys_new(batch->flow);
+
+    for (guint i = 0; i < uniques->len; i++) {
+        if (!clear_unique(batch, g_ptr_array_index(uniques, i), gone, error))
             return FALSE;
     }
+    for (guint i = 0; gone->n > 0 && i < uniques->len; i++) {
+        if (!check_duplicates(batch, g_ptr_array_index(uniques, i), gone, error))
+            return FALSE;
+    }
+    return gone->n == 0 || put_back(batch, gone, error);
 }
 
 static gboolean
 replace(Batch *batch, GError **error)
 {
-    return delete_keys(batch, batch->keys, error) && close_over_uniques(batch, error) && insert_keys(batch, error);
+    return delete_keys(batch, batch->keys, error) && make_way(batch, error) && insert_keys(batch, error);
 }
 
 /* The source was emptied: so is the target, and what the source has now is all dirty. */

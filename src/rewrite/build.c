@@ -22,7 +22,7 @@ typedef struct IndexJob {
 
 typedef struct Build {
     Rewrite *rewrite;
-    const DbResult *indexes;
+    DbResult *indexes;
     GHashTable *present; /* set of names that are there */
     int next;
     int done;
@@ -221,21 +221,77 @@ failed:
     return FALSE;
 }
 
-gboolean
-build_with_rows(Rewrite *rewrite, GError **error)
+/* What is missing of the indexes that can be built side by side. */
+static gboolean
+build_missing(Rewrite *rewrite, Build *build, GError **error)
 {
     int n = rewrite->run->options.copy_jobs;
     Workers *workers = workers_of(rewrite, n, error);
-    g_autoptr(DbResult) indexes = workers != NULL ? read_indexes(rewrite, rewrite->run->control, error) : NULL;
-    g_autoptr(GHashTable) present = indexes != NULL ? read_present(rewrite, error) : NULL;
-    Build build = {.rewrite = rewrite, .indexes = indexes, .present = present};
-    WorkersJob jobs = {next_index, build_index, index_done, &build};
+    WorkersJob jobs = {next_index, build_index, index_done, build};
 
-    if (present == NULL)
-        return FALSE;
-    if (!workers_run(workers, n, &jobs, error)) {
+    if (workers == NULL || !workers_run(workers, n, &jobs, error)) {
         tell_duplicates(rewrite, error);
         return FALSE;
     }
-    return finish_with_rows(rewrite, indexes, error);
+    return TRUE;
+}
+
+static gboolean
+read_build(Rewrite *rewrite, Build *ret, GError **error)
+{
+    *ret = (Build){.rewrite = rewrite, .indexes = read_indexes(rewrite, rewrite->run->control, error)};
+    if (ret->indexes != NULL)
+        ret->present = read_present(rewrite, error);
+    return ret->present != NULL;
+}
+
+static void
+build_clear(Build *build)
+{
+    g_clear_pointer(&build->indexes, db_result_free);
+    g_clear_pointer(&build->present, g_hash_table_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Build, build_clear)
+
+gboolean
+build_with_rows(Rewrite *rewrite, GError **error)
+{
+    g_auto(Build) build = {NULL};
+
+    return read_build(rewrite, &build, error) && build_missing(rewrite, &build, error) &&
+           finish_with_rows(rewrite, build.indexes, error);
+}
+
+static gboolean
+note_again(Rewrite *rewrite, GError **error)
+{
+    DbConn *conn = rewrite_apply_session(rewrite, error);
+
+    if (conn == NULL || !rewrite_begin(rewrite, conn, error))
+        return FALSE;
+    if (swap_note_shape(rewrite, conn, error) && db_commit(conn, error))
+        return rewrite_read_flow(rewrite, error);
+    db_abort(conn);
+    return FALSE;
+}
+
+static gboolean
+is_missing(const Build *build)
+{
+    for (int i = 0; i < db_rows(build->indexes); i++) {
+        if (db_text(build->indexes, i, "early") != NULL &&
+            !g_hash_table_contains(build->present, db_text(build->indexes, i, "name")))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean
+build_new_indexes(Rewrite *rewrite, GError **error)
+{
+    g_auto(Build) build = {NULL};
+
+    if (!read_build(rewrite, &build, error) || !is_missing(&build))
+        return build.present != NULL;
+    return build_missing(rewrite, &build, error) && note_again(rewrite, error);
 }

@@ -13,4 +13,8 @@ gboolean build_on_empty(Rewrite *rewrite, DbConn *conn, GError **error);
  * with the note that it is done. May be called again. Where the rows do not fit, the server's error with what to do. */
 gboolean build_with_rows(Rewrite *rewrite, GError **error);
 
+/* Before the cut-over: indexes that somebody has made on the source since; SEAM_ERROR_DRIFT if more than that has
+ * changed. */
+gboolean build_new_indexes(Rewrite *rewrite, GError **error);
+
 #endif

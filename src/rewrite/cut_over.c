@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/sqltext.h"
 #include "rewrite/apply.h"
+#include "rewrite/build.h"
 #include "rewrite/capture.h"
 #include "rewrite/dirty.h"
 #include "rewrite/snapshots.h"
@@ -98,6 +99,7 @@ get_close(Run *run, const Step *step, GError **error)
     if (flow == NULL || !apply_until(rewrite, flow, CLOSE_ENOUGH, FALSE, error))
         return FALSE;
     ok = snapshots_mark(rewrite, &mark, error) && snapshots_wait(rewrite, &mark, error) &&
+         swap_warm(rewrite, rewrite->is_swapped ? SWAP_BACK : SWAP_FORWARD, error) &&
          apply_until(rewrite, flow, CLOSE_ENOUGH, FALSE, error);
     snapshot_mark_clear(&mark);
     return ok && swap_warm(rewrite, rewrite->is_swapped ? SWAP_BACK : SWAP_FORWARD, error);
@@ -167,8 +169,8 @@ cut_over(Rewrite *rewrite, const Step *step, GError **error)
 
     if (!rewrite->is_swapped) {
         if (!wait_for_permission(rewrite, error) || !rewrite_note_phase(rewrite, "cut-over", error) ||
-            !swap_check(rewrite, run->control, error) || !exchange_guarded(rewrite, step, error) ||
-            !rewrite_read_flow(rewrite, error))
+            !swap_check(rewrite, run->control, error) || !build_new_indexes(rewrite, error) ||
+            !exchange_guarded(rewrite, step, error) || !rewrite_read_flow(rewrite, error))
             return FALSE;
         progress_say(run->progress, "  %s.%s is the new table", rewrite->schema, rewrite->table);
     }

@@ -5,6 +5,7 @@
 #include "base/sqltext.h"
 #include "db/array.h"
 #include "rewrite/build.h"
+#include "rewrite/swap.h"
 #include "rewrite_queries.h"
 
 static gboolean
@@ -147,12 +148,24 @@ create_table(Rewrite *rewrite, DbConn *conn, GError **error)
     return run_from(conn, statements, is_ordered ? 1 : 0, error) && shape_alter(rewrite, conn, PARAM_ALTER, error);
 }
 
-/* The whole shape on the empty table, taken back again: what cannot work fails before anything long begins. */
+/* The whole shape on the empty table, read, and taken back again: what cannot work fails before anything long begins.
+ */
 static gboolean
-try_shape(Rewrite *rewrite, DbConn *conn, GError **error)
+try_shape(Rewrite *rewrite, DbConn *conn, SwapShape *ret, GError **error)
 {
     return db_run(conn, "SAVEPOINT shape", DB_NONE, error) && build_on_empty(rewrite, conn, error) &&
-           db_run(conn, "ROLLBACK TO shape", DB_NONE, error);
+           swap_read_shape(rewrite, conn, ret, error) && db_run(conn, "ROLLBACK TO shape", DB_NONE, error);
+}
+
+static gboolean
+find_shadow(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *name = rewrite_shadow_name(rewrite);
+    g_autoptr(DbResult) row = db_query(conn, "SELECT $1::pg_catalog.regclass::oid AS oid", DB_ARGS(name), error);
+
+    if (row != NULL)
+        rewrite->shadow_oid = db_int(row, 0, "oid");
+    return row != NULL;
 }
 
 static gboolean
@@ -166,24 +179,27 @@ note_shadow(Rewrite *rewrite, DbConn *conn, GError **error)
 }
 
 static gboolean
-create_all(Rewrite *rewrite, DbConn *conn, GError **error)
+create_all(Rewrite *rewrite, DbConn *conn, SwapShape *ret, GError **error)
 {
     g_autofree char *schema = sql_build("CREATE SCHEMA ?", sql_ident(rewrite->name));
 
     return db_run(conn, schema, DB_NONE, error) && create_table(rewrite, conn, error) &&
-           create_dirty(rewrite, conn, error) && try_shape(rewrite, conn, error);
+           find_shadow(rewrite, conn, error) && create_dirty(rewrite, conn, error) &&
+           try_shape(rewrite, conn, ret, error);
 }
 
 gboolean
 shape_try(Rewrite *rewrite, GError **error)
 {
     DbConn *conn = rewrite_apply_session(rewrite, error);
+    g_auto(SwapShape) shape = {NULL, NULL, NULL, NULL};
     gboolean ok;
 
     if (conn == NULL)
         return FALSE;
-    ok = db_run(conn, "BEGIN", DB_NONE, error) && create_all(rewrite, conn, error);
+    ok = db_run(conn, "BEGIN", DB_NONE, error) && create_all(rewrite, conn, &shape, error);
     db_abort(conn);
+    rewrite->shadow_oid = 0;
     if (!ok && seam_error_is(*error, SEAM_ERROR_SQL))
         seam_error_recode(error, SEAM_ERROR_REFUSED);
     return ok;
@@ -193,11 +209,12 @@ gboolean
 shape_create(Rewrite *rewrite, GError **error)
 {
     DbConn *conn = rewrite_apply_session(rewrite, error);
+    g_auto(SwapShape) shape = {NULL, NULL, NULL, NULL};
 
     if (conn == NULL)
         return FALSE;
-    if (rewrite_begin(rewrite, conn, error) && create_all(rewrite, conn, error) && note_shadow(rewrite, conn, error) &&
-        db_commit(conn, error))
+    if (rewrite_begin(rewrite, conn, error) && create_all(rewrite, conn, &shape, error) &&
+        swap_store_shape(rewrite, conn, &shape, error) && note_shadow(rewrite, conn, error) && db_commit(conn, error))
         return TRUE;
     db_abort(conn);
     return FALSE;

@@ -45,8 +45,9 @@ static gboolean
 check_itself(const Rewrite *rewrite, DbConn *conn, const char *name, GError **error)
 {
     g_autofree char *oid = oid_text(rewrite->is_swapped ? rewrite->shadow_oid : rewrite->source_oid);
-    g_autoptr(DbResult) rows =
-        db_query(conn, QUERY_SWAP_REFUSALS, DB_ARGS(oid, rewrite->slot != NULL ? rewrite->slot : ""), error);
+    g_autoptr(DbResult) rows = db_query(
+        conn, QUERY_SWAP_REFUSALS,
+        DB_ARGS(oid, rewrite->slot != NULL ? rewrite->slot : "", rewrite->shadow_oid != 0 ? "true" : "false"), error);
 
     if (rows == NULL)
         return FALSE;
@@ -153,31 +154,24 @@ finish_shadow(const Rewrite *rewrite, DbConn *conn, GError **error)
 }
 
 static gboolean
-note_shapes(const Rewrite *rewrite, DbConn *conn, GError **error)
+read_shape(const Rewrite *rewrite, DbConn *conn, gint64 oid, GPtrArray **ret_lines, GPtrArray **ret_texts,
+           GError **error)
 {
-    g_autoptr(GPtrArray) source = inventory_read(rewrite, conn, rewrite->source_oid, NULL, error);
-    g_autoptr(GPtrArray) shadow = NULL;
-    g_autoptr(GPtrArray) shape = NULL;
-    g_autoptr(GPtrArray) shadow_shape = NULL;
-    g_autofree char *migration = oid_text(rewrite->run->migration);
-    g_autofree char *shape_text = NULL;
-    g_autofree char *shadow_text = NULL;
+    *ret_lines = inventory_read(rewrite, conn, oid, NULL, error);
+    *ret_texts = *ret_lines != NULL ? inventory_shape(*ret_lines) : NULL;
+    return *ret_lines != NULL;
+}
 
-    if (source == NULL)
-        return FALSE;
-    shadow = inventory_read(rewrite, conn, rewrite->shadow_oid, NULL, error);
-    if (shadow == NULL)
-        return FALSE;
-    shape = inventory_shape(source);
-    shadow_shape = inventory_shape(shadow);
-    shape_text = db_array_text(shape);
-    shadow_text = db_array_text(shadow_shape);
-    return db_run(conn, QUERY_SWAP_SHAPE, DB_ARGS(migration, rewrite->name, shape_text, shadow_text), error);
+static gboolean
+read_shapes(const Rewrite *rewrite, DbConn *conn, SwapShape *ret, GError **error)
+{
+    return read_shape(rewrite, conn, rewrite->source_oid, &ret->source_lines, &ret->source, error) &&
+           read_shape(rewrite, conn, rewrite->shadow_oid, &ret->shadow_lines, &ret->shadow, error);
 }
 
 /* Definitions are printed with their schemas only under an empty path. */
 gboolean
-swap_note_shape(Rewrite *rewrite, DbConn *conn, GError **error)
+swap_read_shape(Rewrite *rewrite, DbConn *conn, SwapShape *ret, GError **error)
 {
     g_autofree char *name = sql_quote_name(rewrite->schema, rewrite->table);
     g_autoptr(DbResult) path =
@@ -185,7 +179,83 @@ swap_note_shape(Rewrite *rewrite, DbConn *conn, GError **error)
 
     return path != NULL && db_run(conn, "SELECT pg_catalog.set_config('search_path', '', true)", DB_NONE, error) &&
            check_keys(rewrite, conn, name, error) && finish_shadow(rewrite, conn, error) &&
-           note_shapes(rewrite, conn, error) &&
+           read_shapes(rewrite, conn, ret, error) &&
            db_run(conn, "SELECT pg_catalog.set_config('search_path', $1, true)", DB_ARGS(db_text(path, 0, "path")),
                   error);
+}
+
+gboolean
+swap_store_shape(Rewrite *rewrite, DbConn *conn, const SwapShape *shape, GError **error)
+{
+    g_autofree char *migration = oid_text(rewrite->run->migration);
+    g_autofree char *source = db_array_text(shape->source);
+    g_autofree char *shadow = db_array_text(shape->shadow);
+
+    return db_run(conn, QUERY_SWAP_SHAPE, DB_ARGS(migration, rewrite->name, source, shadow), error);
+}
+
+void
+swap_shape_clear(SwapShape *shape)
+{
+    g_clear_pointer(&shape->source, g_ptr_array_unref);
+    g_clear_pointer(&shape->shadow, g_ptr_array_unref);
+    g_clear_pointer(&shape->source_lines, g_ptr_array_unref);
+    g_clear_pointer(&shape->shadow_lines, g_ptr_array_unref);
+}
+
+static gboolean
+is_among(const GPtrArray *texts, const char *text)
+{
+    return g_ptr_array_find_with_equal_func((GPtrArray *)texts, text, g_str_equal, NULL);
+}
+
+/* What was noted, and the indexes that are there now and were not then: somebody made them meanwhile, which is carried
+ * over. The caller unrefs. */
+static GPtrArray *
+with_new_indexes(const GPtrArray *noted, const GPtrArray *now)
+{
+    GPtrArray *out = g_ptr_array_new();
+
+    for (guint i = 0; i < noted->len; i++)
+        g_ptr_array_add(out, g_ptr_array_index(noted, i));
+    for (guint i = 0; i < now->len; i++) {
+        gpointer text = g_ptr_array_index(now, i);
+
+        if (g_str_has_prefix(text, "index ") && !is_among(noted, text))
+            g_ptr_array_add(out, text);
+    }
+    return out;
+}
+
+static gboolean
+check_noted(Rewrite *rewrite, DbConn *conn, const SwapShape *now, GError **error)
+{
+    g_autofree char *migration = oid_text(rewrite->run->migration);
+    g_autofree char *name = sql_quote_name(rewrite->schema, rewrite->table);
+    g_autofree char *shadow_name = sql_quote_name(rewrite->name, rewrite->table);
+    g_autoptr(DbResult) row =
+        db_query(conn, "SELECT shape, shadow_shape FROM pgseam.rewrite WHERE migration_id = $1::bigint AND name = $2",
+                 DB_ARGS(migration, rewrite->name), error);
+    g_autoptr(GPtrArray) source = NULL;
+    g_autoptr(GPtrArray) shadow = NULL;
+    g_autoptr(GPtrArray) source_then = NULL;
+    g_autoptr(GPtrArray) shadow_then = NULL;
+
+    if (row == NULL)
+        return FALSE;
+    source = db_array(row, 0, "shape");
+    shadow = db_array(row, 0, "shadow_shape");
+    source_then = with_new_indexes(source, now->source);
+    shadow_then = with_new_indexes(shadow, now->shadow);
+    return inventory_check_shape(source_then, now->source, name, error) &&
+           inventory_check_shape(shadow_then, now->shadow, shadow_name, error);
+}
+
+gboolean
+swap_note_shape(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_auto(SwapShape) shape = {NULL, NULL, NULL, NULL};
+
+    return swap_read_shape(rewrite, conn, &shape, error) && check_noted(rewrite, conn, &shape, error) &&
+           swap_store_shape(rewrite, conn, &shape, error);
 }

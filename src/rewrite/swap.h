@@ -21,13 +21,31 @@ gboolean swap_check(Rewrite *rewrite, DbConn *conn, GError **error);
  */
 gboolean swap_add_locks(Rewrite *rewrite, DbConn *conn, SwapDirection direction, Step *step, GError **error);
 
+/* The local lines of the inventories of source and shadow; the texts belong to the lines. */
+typedef struct SwapShape {
+    GPtrArray *source; /* char * */
+    GPtrArray *shadow;
+    GPtrArray *source_lines;
+    GPtrArray *shadow_lines;
+} SwapShape;
+void swap_shape_clear(SwapShape *shape);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SwapShape, swap_shape_clear)
+
 /*
- * The shadow is finished, but for ANALYZE, which must come after this: it gets the extended statistics of the source
- * (in the rewrite's schema until the swap). What it is made like: everything of the source that belongs to its shape,
- * as lines, kept in the journal (pgseam.rewrite.shape) when the shadow is finished; swap_check() and swap_catalog()
- * compare with it, so that somebody else's change of the source is carried over or stops the cut-over
- * (SEAM_ERROR_DRIFT), never undone. `conn` may be in a transaction. SEAM_ERROR_REFUSED if a foreign key refers to
- * columns that are not unique in the shadow.
+ * The shadow is finished, but for rows and ANALYZE, which must come after this: it gets the extended statistics of the
+ * source (in the rewrite's schema until the swap), and everything of both tables that belongs to their shape is read.
+ * `conn` is in a transaction. SEAM_ERROR_REFUSED if a foreign key refers to columns that are not unique in the shadow.
+ * The caller clears.
+ */
+gboolean swap_read_shape(Rewrite *rewrite, DbConn *conn, SwapShape *ret, GError **error);
+
+/* Keep it in the journal (pgseam.rewrite.shape): when the shadow is prepared, so that from then on somebody else's
+ * change of the source is carried over or stops the rewrite, never undone. */
+gboolean swap_store_shape(Rewrite *rewrite, DbConn *conn, const SwapShape *shape, GError **error);
+
+/*
+ * The same again when the shadow has its rows and indexes, and whenever indexes were built since: what is read must be
+ * what is in the journal, but for indexes that somebody made meanwhile. SEAM_ERROR_DRIFT otherwise.
  */
 gboolean swap_note_shape(Rewrite *rewrite, DbConn *conn, GError **error);
 

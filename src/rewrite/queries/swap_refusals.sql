@@ -1,6 +1,6 @@
 -- Why the cut-over cannot take a table with all that hangs on it: what it is, and the way out. No row: it can.
 -- What depends on the table from outside is swap_dependants.sql's.
--- $1 oid of the table, $2 publication of the rewrite's slot or ''
+-- $1 oid of the table, $2 publication of the rewrite's slot or '', $3 boolean: the shadow is there, so what passes is waited for
 WITH t AS (
     SELECT c.*, n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = $1::oid
 ), part(classid, objid) AS (
@@ -72,7 +72,7 @@ SELECT pg_catalog.format('subscription %I fills it; it would go on into nothing 
  GROUP BY 1
 UNION ALL
 SELECT 'a prepared transaction has locked it', 'COMMIT PREPARED or ROLLBACK PREPARED it (pg_prepared_xacts)'
- WHERE EXISTS (SELECT FROM pg_catalog.pg_locks AS l
+ WHERE NOT $3::boolean AND EXISTS (SELECT FROM pg_catalog.pg_locks AS l
                 WHERE l.locktype = 'relation' AND l.relation = $1::oid AND l.pid IS NULL AND l.mode <> 'SIReadLock'
                   AND l.database = (SELECT b.oid FROM pg_catalog.pg_database AS b WHERE b.datname = pg_catalog.current_database()))
 UNION ALL
