@@ -172,7 +172,10 @@ def case(request, db, pgseam):
 
 def test_each_kind_is_tested():
     kinds = set(re.findall(r'X\(STEP_\w+,\s*"([^"]+)"', STEP_H.read_text()))
-    assert len(kinds) >= 14 and kinds == set(KINDS)
+    # Those of a rewrite are one engine: test_rewrite_kills.py stops it within each and looks at what is left.
+    rewrite = {kind for kind in kinds if kind.startswith("rewrite.")}
+    assert len(rewrite) == 8
+    assert len(kinds) >= 14 and kinds - rewrite == set(KINDS)
 
 
 def test_absent_run_present(any_cluster, case):
