@@ -244,6 +244,8 @@ def test_duplicates_are_shown_before_the_index_is_built(db, pgseam):
     "ALTER TABLE t ALTER seen TYPE point USING point(1, 2)": "has no known way back",
     "ALTER TABLE t ALTER ref TYPE int USING ref::int": 'foreign key "t_ref_fk" would compare int with the text of table public.parent',
     "ALTER TABLE t ADD COLUMN g int GENERATED ALWAYS AS (point(1, 2)) STORED": "cannot cast type point to integer",
+    "ALTER TABLE t ALTER a TYPE bigint; ALTER TABLE t RENAME COLUMN b TO c": "could not be kept up to date under another name",
+    "ALTER TABLE t ALTER a TYPE bigint; ALTER TABLE t RENAME TO t2": "could not be kept up to date under another name",
     "ALTER TABLE t ADD COLUMN f filled": "would get a value that filled does not take",
     "ALTER TABLE t DROP CONSTRAINT name_short, ALTER name TYPE varchar(300), ADD CONSTRAINT name_short CHECK (length(name) < 300)":
         "adds a CHECK that reads column",

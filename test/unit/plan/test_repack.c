@@ -67,8 +67,9 @@ assert_refused(const RepackRequest *request, const char *table, const char *mess
 static void
 test_refused(void)
 {
-    static const char *const orders[] = {"id LIMIT 5", "id; DROP TABLE x", "id -- x",       "id /* x", "id) , (state",
-                                         "",           "id OFFSET 1",      "id FOR UPDATE", "SELECT 1"};
+    static const char *const orders[] = {"id LIMIT 5",    "id; DROP TABLE x", "id -- x", "id -- x\n",
+                                         "id /* x",       "id) , (state",     "",        "id OFFSET 1",
+                                         "id FOR UPDATE", "SELECT 1"};
     g_autoptr(GPtrArray) unheard = names_of("id,zzz");
     g_autoptr(GPtrArray) twice = names_of("id,state,id");
     RepackRequest plain = {.migration = "r", .command = "c"};

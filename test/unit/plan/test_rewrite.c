@@ -120,6 +120,9 @@ test_one_copy(void)
         "bills SET TABLESPACE fast; ALTER TABLE bills ADD plain int; ALTER TABLE bills DROP code",
         "expand column.add shop.bills" AX("bills") "\n" COPY("bills") "\n" DROP(
             "bills") "\ncontract column.drop shop.bills" AX("bills"));
+    /* The old table is gone before a column is that it would need. */
+    assert_shape(facts, "ALTER TABLE bills DROP code; ALTER TABLE bills ALTER id TYPE bigint",
+                 COPY("bills") "\n" DROP("bills") "\ncontract column.drop shop.bills" AX("bills"));
     assert_shape(
         facts, "ALTER TABLE bills ALTER amount TYPE bigint; CREATE INDEX amounts ON bills (amount)",
         COPY("bills") "\nbackfill index.create shop.bills [SHARE UPDATE EXCLUSIVE on shop.bills, build]\n" DROP(
@@ -326,6 +329,8 @@ test_refused_expressions(void)
                  "does not change the type of column \"code\"", "UPDATE");
     assert_bills("-- pgseam: allow one-way because x\nALTER TABLE bills ADD y int", "this is another ALTER TABLE",
                  "UPDATE");
+    assert_bills("ALTER TABLE bills ALTER amount TYPE bigint, ALTER amount SET DEFAULT 1, ALTER amount SET DEFAULT 2",
+                 "line 1 changes the default of column \"amount\" already", "write only the one");
     assert_bills("ALTER TABLE bills ADD EXCLUDE USING btree (code WITH =)", "a name of its own", "ADD CONSTRAINT name");
     assert_bills("ALTER TABLE bills ADD CONSTRAINT e EXCLUDE USING btree (zzz WITH =)", "column \"zzz\"", NULL);
 }
