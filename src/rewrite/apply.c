@@ -95,36 +95,6 @@ take(Batch *batch, int most, GError **error)
     return TRUE;
 }
 
-/* "(SELECT <image> AS k1, ... FROM <keys> AS s)": the keys as the target has them. */
-static char *
-images(const Flow *flow)
-{
-    g_autofree char *keys = keys_sql(flow, 1);
-    g_autoptr(GString) list = g_string_new(NULL);
-
-    for (guint i = 0; i < flow->keys->len; i++) {
-        const FlowKey *key = g_ptr_array_index(flow->keys, i);
-
-        g_string_append_printf(list, "%s%s AS pgseam_k%u", i > 0 ? ", " : "", key->image, i);
-    }
-    return sql_build("(SELECT ? FROM ? AS s)", sql_raw(list->str), sql_raw(keys));
-}
-
-/* "t.a = k.pgseam_k0 AND ...": rows of the target that have one of the keys. */
-static char *
-target_match(const Flow *flow)
-{
-    g_autoptr(GString) out = g_string_new(NULL);
-
-    for (guint i = 0; i < flow->keys->len; i++) {
-        const FlowKey *key = g_ptr_array_index(flow->keys, i);
-        g_autofree char *column = sql_quote_ident(key->target);
-
-        g_string_append_printf(out, "%st.%s %s k.pgseam_k%u", i > 0 ? " AND " : "", column, key->target_equal, i);
-    }
-    return g_string_free(g_steal_pointer(&out), FALSE);
-}
-
 /* "(SELECT s.* FROM ONLY source AS s JOIN <keys> AS k ON ...)": what the source has of the keys now. */
 static char *
 source_rows(const Flow *flow, int first)
@@ -145,8 +115,9 @@ source_rows(const Flow *flow, int first)
 static gboolean
 delete_images(Batch *batch, const Keys *keys, GError **error)
 {
-    g_autofree char *from = images(batch->flow);
-    g_autofree char *match = target_match(batch->flow);
+    g_autofree char *all = keys_sql(batch->flow, 1);
+    g_autofree char *from = flow_images(batch->flow, all);
+    g_autofree char *match = flow_match(batch->flow);
     g_autofree char *sql = sql_build("DELETE FROM ? AS t USING ? AS k WHERE ?", sql_raw(batch->flow->target),
                                      sql_raw(from), sql_raw(match));
 
@@ -178,18 +149,13 @@ delete_by_way_back(Batch *batch, const Keys *keys, GError **error)
 }
 
 static gboolean
-has_way_back(const Flow *flow)
+has_cast(const Flow *flow)
 {
-    gboolean is_cast = FALSE;
-
     for (guint i = 0; i < flow->keys->len; i++) {
-        const FlowKey *key = g_ptr_array_index(flow->keys, i);
-
-        if (key->back == NULL)
-            return FALSE;
-        is_cast |= strcmp(key->type, key->target_type) != 0;
+        if (((const FlowKey *)g_ptr_array_index(flow->keys, i))->is_cast)
+            return TRUE;
     }
-    return is_cast;
+    return FALSE;
 }
 
 /* A key that does not fit the target's type (class 22) has no row there; the others of the batch may have. */
@@ -199,7 +165,7 @@ delete_keys(Batch *batch, const Keys *keys, GError **error)
     g_autoptr(GError) why = NULL;
     const char *sqlstate;
 
-    if (!has_way_back(batch->flow))
+    if (!has_cast(batch->flow))
         return delete_images(batch, keys, error);
     if (!db_run(batch->conn, "SAVEPOINT images", DB_NONE, error))
         return FALSE;
@@ -211,6 +177,31 @@ delete_keys(Batch *batch, const Keys *keys, GError **error)
         return FALSE;
     }
     return db_run(batch->conn, "ROLLBACK TO images", DB_NONE, error) && delete_by_way_back(batch, keys, error);
+}
+
+/* A row whose key is another one on the way back could not be told from that other one: it does not go in. */
+static gboolean
+check_survival(Batch *batch, GError **error)
+{
+    g_autofree char *survives = flow_survives(batch->flow);
+    g_autofree char *rows = source_rows(batch->flow, 1);
+    g_autofree char *from = NULL;
+    g_autofree char *sql = NULL;
+    g_autoptr(GPtrArray) values = keys_values(batch->keys);
+    g_autoptr(DbResult) found = NULL;
+
+    if (survives == NULL)
+        return TRUE;
+    from = g_strndup(rows, strlen(rows) - strlen(" AS s"));
+    g_free(g_steal_pointer(&rows));
+    rows = flow_images(batch->flow, from);
+    sql = sql_build("SELECT CAST(k AS pg_catalog.text) AS keys FROM ? AS k WHERE (?) IS NOT TRUE LIMIT 1",
+                    sql_raw(rows), sql_raw(survives));
+    found = db_query(batch->conn, sql, (int)values->len, (const char *const *)values->pdata, error);
+    if (found == NULL || db_rows(found) == 0)
+        return found != NULL;
+    flow_set_unfit(batch->flow, db_text(found, 0, "keys"), error);
+    return FALSE;
 }
 
 static gboolean
@@ -368,7 +359,8 @@ make_way(Batch *batch, GError **error)
 static gboolean
 replace(Batch *batch, GError **error)
 {
-    return delete_keys(batch, batch->keys, error) && make_way(batch, error) && insert_keys(batch, error);
+    return delete_keys(batch, batch->keys, error) && check_survival(batch, error) && make_way(batch, error) &&
+           insert_keys(batch, error);
 }
 
 /* The source was emptied: so is the target, and what the source has now is all dirty. */

@@ -370,6 +370,29 @@ copy_ranges(Rewrite *rewrite, const Flow *flow, gboolean *ret_moved, GError **er
     return TRUE;
 }
 
+/* Before anything is copied: where the key changes, each must be the same after the way there and back, or rows could
+ * not be told apart any more. */
+static gboolean
+check_survival(Rewrite *rewrite, const Flow *flow, GError **error)
+{
+    DbConn *conn = rewrite_apply_session(rewrite, error);
+    g_autofree char *survives = flow_survives(flow);
+    g_autofree char *source = sql_build("ONLY ?", sql_raw(flow->source));
+    g_autofree char *images = flow_images(flow, source);
+    g_autofree char *sql = NULL;
+    g_autoptr(DbResult) found = NULL;
+
+    if (conn == NULL || survives == NULL || rewrite->blocks >= 0)
+        return conn != NULL;
+    sql = sql_build("SELECT CAST(k AS pg_catalog.text) AS keys FROM ? AS k WHERE (?) IS NOT TRUE LIMIT 1",
+                    sql_raw(images), sql_raw(survives));
+    found = db_query(conn, sql, DB_NONE, error);
+    if (found == NULL || db_rows(found) == 0)
+        return found != NULL;
+    flow_set_unfit(flow, db_text(found, 0, "keys"), error);
+    return FALSE;
+}
+
 static gboolean
 has_moved(Rewrite *rewrite, gboolean *ret_moved, GError **error)
 {
@@ -388,22 +411,14 @@ has_moved(Rewrite *rewrite, gboolean *ret_moved, GError **error)
 static gboolean
 delete_dirty(Rewrite *rewrite, const Flow *flow, DbConn *conn, GError **error)
 {
-    g_autoptr(GString) images = g_string_new(NULL);
-    g_autoptr(GString) match = g_string_new(NULL);
-    g_autofree char *sql = NULL;
+    g_autofree char *images = flow_images(flow, flow->dirty);
+    g_autofree char *match = flow_match(flow);
+    g_autofree char *sql = sql_build("DELETE FROM ? AS t USING (SELECT DISTINCT * FROM ? AS i) AS k WHERE ?",
+                                     sql_raw(flow->target), sql_raw(images), sql_raw(match));
     gint64 n = -1;
 
     if (!dirty_count(rewrite, flow, 1, &n, error) || n == 0)
         return n == 0;
-    for (guint i = 0; i < flow->keys->len; i++) {
-        const FlowKey *key = g_ptr_array_index(flow->keys, i);
-        g_autofree char *target = sql_quote_ident(key->target);
-
-        g_string_append_printf(images, "%s%s AS pgseam_k%u", i > 0 ? ", " : "", key->image, i);
-        g_string_append_printf(match, "%st.%s %s k.pgseam_k%u", i > 0 ? " AND " : "", target, key->target_equal, i);
-    }
-    sql = sql_build("DELETE FROM ? AS t USING (SELECT DISTINCT ? FROM ? AS s) AS k WHERE ?", sql_raw(flow->target),
-                    sql_raw(images->str), sql_raw(flow->dirty), sql_raw(match->str));
     /* The shadow has no index yet: a loop over it would never end. */
     return db_run(conn, "SELECT pg_catalog.set_config('enable_nestloop', 'off', true)", DB_NONE, error) &&
            db_run(conn, sql, DB_NONE, error);
@@ -436,7 +451,7 @@ copy_rows(Rewrite *rewrite, GError **error)
         const Flow *flow = rewrite_flow(rewrite, error);
         gboolean is_moved = FALSE;
 
-        if (flow == NULL || !copy_ranges(rewrite, flow, &is_moved, error) ||
+        if (flow == NULL || !check_survival(rewrite, flow, error) || !copy_ranges(rewrite, flow, &is_moved, error) ||
             (!is_moved && !has_moved(rewrite, &is_moved, error)))
             return FALSE;
         if (!is_moved)

@@ -1,5 +1,6 @@
 #include "rewrite/flow.h"
 
+#include "base/error.h"
 #include "base/sqltext.h"
 
 static void
@@ -113,4 +114,60 @@ flow_select(const Flow *flow, const char *from)
         g_string_append_printf(list, "%s%s", i > 0 ? ", " : "", item);
     }
     return sql_build("SELECT ? FROM ?", sql_raw(list->str), sql_raw(from));
+}
+
+char *
+flow_images(const Flow *flow, const char *from)
+{
+    g_autoptr(GString) list = g_string_new(NULL);
+
+    for (guint i = 0; i < flow->keys->len; i++) {
+        const FlowKey *key = g_ptr_array_index(flow->keys, i);
+        g_autofree char *column = sql_quote_ident(key->name);
+
+        g_string_append_printf(list, "%s%s AS pgseam_k%u, s.%s AS pgseam_s%u", i > 0 ? ", " : "", key->image, i, column,
+                               i);
+    }
+    return sql_build("(SELECT ? FROM ? AS s)", sql_raw(list->str), sql_raw(from));
+}
+
+char *
+flow_match(const Flow *flow)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    for (guint i = 0; i < flow->keys->len; i++) {
+        const FlowKey *key = g_ptr_array_index(flow->keys, i);
+        g_autofree char *column = sql_quote_ident(key->target);
+
+        g_string_append_printf(out, "%st.%s %s k.pgseam_k%u", i > 0 ? " AND " : "", column, key->target_equal, i);
+        if (key->is_cast)
+            g_string_append_printf(out, " AND (%s) %s k.pgseam_s%u", key->back, key->equal, i);
+    }
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+char *
+flow_survives(const Flow *flow)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    for (guint i = 0; i < flow->keys->len; i++) {
+        const FlowKey *key = g_ptr_array_index(flow->keys, i);
+        g_autofree char *target = sql_quote_ident(key->target);
+
+        if (key->is_cast)
+            g_string_append_printf(out, "%s(SELECT (%s) %s k.pgseam_s%u FROM (SELECT k.pgseam_k%u AS %s) AS i)",
+                                   out->len > 0 ? " AND " : "", key->back, key->equal, i, i, target);
+    }
+    return out->len > 0 ? g_string_free(g_steal_pointer(&out), FALSE) : NULL;
+}
+
+void
+flow_set_unfit(const Flow *flow, const char *keys, GError **error)
+{
+    seam_error_set(error, SEAM_ERROR_FAILED, "a key of %s is another one after the change of its type and back",
+                   flow->source);
+    seam_error_detail(error, "the key in the new shape, and as it is: %s", keys);
+    seam_error_hint(error, "correct that row, then `pgseam resume`; `pgseam rollback` undoes the migration");
 }

@@ -32,6 +32,7 @@ typedef struct FlowKey {
     char *equal;        /* the operator by which values are equal, in the source ... */
     char *target_equal; /* ... and in the target: "OPERATOR(pg_catalog.=)" */
     char *back;         /* the source's value as SQL over the target's column; NULL: not known */
+    gboolean is_cast; /* the target\'s value is another one: two keys of the source may have one image */
 } FlowKey;
 
 /* A unique index of the target beside the key: what must be out of the way before a row can go in. */
@@ -72,5 +73,21 @@ char *flow_key_list(const Flow *flow);
 
 /* The key columns of the target, quoted. The caller frees. */
 char *flow_target_key_list(const Flow *flow);
+
+/* "(SELECT <image> AS pgseam_k0, <key> AS pgseam_s0 ... FROM <from> AS s)": keys of the source with what they are in
+ * the target. `from` provides the key columns. The caller frees. */
+char *flow_images(const Flow *flow, const char *from);
+
+/* "t.a = k.pgseam_k0 AND ...": the rows of the target `t` that are those of a key `k` of flow_images(). Where the
+ * values change, one image may be that of several keys ('abc' of 'abc' and 'abcdef'): whose row it is says the way
+ * back. The caller frees. */
+char *flow_match(const Flow *flow);
+
+/* "<back of image> = <key>": whether the key of a row of flow_images() comes back as it was; NULL where all do. The
+ * caller frees. */
+char *flow_survives(const Flow *flow);
+
+/* SEAM_ERROR_FAILED: a key does not survive; `keys` is a row of flow_images() as text. */
+void flow_set_unfit(const Flow *flow, const char *keys, GError **error);
 
 #endif

@@ -130,8 +130,15 @@ add_key(Flow *flow, const Ends *ends, const DbResult *rows, int i, GError **erro
     key->equal = g_strdup(db_text(rows, i, "equal"));
     key->target_equal = g_strdup(db_text(rows, i, "target_equal"));
     key->back = way_back(ends, name, key->type);
+    key->is_cast = !column->is_plain;
     g_ptr_array_add(flow->keys, key);
-    return TRUE;
+    if (!key->is_cast || key->back != NULL)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_REFUSED,
+                   "column \"%s\" of the key of %s is computed anew, and its way back is not known", name,
+                   flow->source);
+    seam_error_hint(error, "say it above the statement: -- pgseam: down %s = <expression>", name);
+    return FALSE;
 }
 
 static gboolean

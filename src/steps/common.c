@@ -88,6 +88,17 @@ describe_bad(const DbResult *count, const DbResult *rows)
     return g_string_free(text, FALSE);
 }
 
+/* Before a migration is written down there is no fence, and nothing is written. */
+static gboolean
+begin_look(Run *run, GError **error)
+{
+    if (run->is_leased)
+        return run_begin(run, COUNT_LIMIT_MS, error);
+    return db_run(run->work, "BEGIN READ ONLY", DB_NONE, error) &&
+           db_run(run->work, "SELECT pg_catalog.set_config('search_path', $1, true)", DB_ARGS(run->plan->search_path),
+                  error);
+}
+
 gboolean
 common_count_bad(Run *run, const Step *step, char **ret_text, GError **error)
 {
@@ -98,8 +109,7 @@ common_count_bad(Run *run, const Step *step, char **ret_text, GError **error)
     *ret_text = NULL;
     if (step_get(step, PARAM_COUNT) == NULL)
         return TRUE;
-    if (!run_begin(run, COUNT_LIMIT_MS, error) ||
-        !db_set_local_ms(run->work, "statement_timeout", COUNT_LIMIT_MS, error)) {
+    if (!begin_look(run, error) || !db_set_local_ms(run->work, "statement_timeout", COUNT_LIMIT_MS, error)) {
         db_abort(run->work);
         return FALSE;
     }

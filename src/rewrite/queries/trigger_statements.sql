@@ -1,7 +1,8 @@
 -- What makes a set of triggers: statements, in order. Key columns are those of the dirty table.
 -- $1 text: the table, quoted; $2 text: schema of the rewrite; $3 text: prefix of names; $4 text: dirty table; $5 text: table of the mark
 WITH key AS (
-    SELECT pg_catalog.string_agg(pg_catalog.format('%I', a.attname), ', ' ORDER BY a.attnum) AS names,
+    SELECT pg_catalog.string_agg(pg_catalog.format('pgseam_old.%I', a.attname), ', ' ORDER BY a.attnum) AS olds,
+           pg_catalog.string_agg(pg_catalog.format('pgseam_new.%I', a.attname), ', ' ORDER BY a.attnum) AS news,
            pg_catalog.string_agg(pg_catalog.format('OLD.%I', a.attname), ', ' ORDER BY a.attnum) AS old_names,
            pg_catalog.string_agg(pg_catalog.format('NEW.%I', a.attname), ', ' ORDER BY a.attnum) AS new_names
       FROM pg_catalog.pg_attribute AS a
@@ -12,13 +13,13 @@ WITH key AS (
     SELECT v.*
       FROM key CROSS JOIN LATERAL (VALUES
           (1, 'insert', 'REFERENCING NEW TABLE AS pgseam_new',
-           pg_catalog.format('INSERT INTO %I.%I SELECT %s FROM pgseam_new', $2::text, $4::text, names),
+           pg_catalog.format('INSERT INTO %I.%I SELECT %s FROM pgseam_new', $2::text, $4::text, news),
            pg_catalog.format('INSERT INTO %I.%I VALUES (%s)', $2::text, $4::text, new_names)),
           (2, 'update', 'REFERENCING OLD TABLE AS pgseam_old NEW TABLE AS pgseam_new',
-           pg_catalog.format('INSERT INTO %I.%I SELECT %s FROM pgseam_old UNION SELECT %s FROM pgseam_new', $2::text, $4::text, names, names),
+           pg_catalog.format('INSERT INTO %I.%I SELECT %s FROM pgseam_old UNION SELECT %s FROM pgseam_new', $2::text, $4::text, olds, news),
            pg_catalog.format('INSERT INTO %I.%I VALUES (%s), (%s)', $2::text, $4::text, old_names, new_names)),
           (3, 'delete', 'REFERENCING OLD TABLE AS pgseam_old',
-           pg_catalog.format('INSERT INTO %I.%I SELECT %s FROM pgseam_old', $2::text, $4::text, names),
+           pg_catalog.format('INSERT INTO %I.%I SELECT %s FROM pgseam_old', $2::text, $4::text, olds),
            pg_catalog.format('INSERT INTO %I.%I VALUES (%s)', $2::text, $4::text, old_names)),
           (4, 'truncate', '', pg_catalog.format('INSERT INTO %I.%I VALUES (true)', $2::text, $5::text), NULL)
       ) AS v
@@ -29,7 +30,7 @@ WITH key AS (
     -- the search_path of the application changes nothing.
     SELECT place, 1, pg_catalog.format('CREATE FUNCTION %I.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS %L', $2::text,
                                        $3::text || '_' || event,
-                                       'BEGIN ' || CASE WHEN is_subscribed AND row_body IS NOT NULL THEN row_body ELSE statement_body END
+                                       '#variable_conflict use_column' || pg_catalog.chr(10) || 'BEGIN ' || CASE WHEN is_subscribed AND row_body IS NOT NULL THEN row_body ELSE statement_body END
                                        || '; RETURN NULL; END')
       FROM piece CROSS JOIN kind
     UNION ALL
