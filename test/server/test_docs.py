@@ -150,6 +150,13 @@ def test_clean_keys_are_documented(shop, pgseam):
     assert set(printed["leftovers"][0]) == documented_keys("clean") - (kinds - {"table"})
 
 
+def test_verify_keys_are_documented(shop, pgseam):
+    pgseam.run("start", pgseam.file("1.sql", "ALTER TABLE orders ALTER total TYPE numeric;"))
+    printed = pgseam.run("verify", "--format", "json").json()
+    assert set(printed) == {"migration", "tables"}
+    assert set(printed["tables"][0]) == documented_keys("verify")
+
+
 @pytest.mark.parametrize("command", ["plan", "start", "status", "complete", "rollback", "resume", "pause", "cut-over", "clean", "locks"])
 def test_help_has_an_example(db, pgseam, command):
     out = pgseam.run(command, "--help").out
