@@ -408,6 +408,18 @@ def test_statistics_are_filled_before_the_swap(rich_db):
     assert rich_db.scalar("SELECT count(*) FROM pg_stats_ext WHERE statistics_name IN ('orders_stat', 'Expr Stat')") >= 1
 
 
+def test_a_function_that_a_session_has_compiled_sees_the_new_rows(rich_db):
+    """A variable of the table's row type; ALTER TABLE would change it, too."""
+    rich_db.execute("""CREATE FUNCTION shop.newest() RETURNS bigint LANGUAGE plpgsql AS
+        'DECLARE r shop.orders%ROWTYPE; BEGIN SELECT * INTO r FROM shop.orders ORDER BY id DESC LIMIT 1; RETURN r.id; END'""")
+    ready(rich_db)
+    with rich_db.connect() as session:
+        assert session.execute("SELECT shop.newest()").fetchone() == (50,)
+        exchange(rich_db, "forward", "widen=shop.orders_id_seq")
+        rich_db.execute("SET session_replication_role = replica; INSERT INTO shop.orders (id, note) VALUES (3000000000, 'wide')")
+        assert session.execute("SELECT shop.newest()").fetchone() == (3000000000,)
+
+
 def test_what_hangs_on_it_still_works(rich_db):
     ready(rich_db)
     exchange(rich_db, "forward", "widen=shop.orders_id_seq")

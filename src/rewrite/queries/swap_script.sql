@@ -220,6 +220,13 @@ SELECT s.place, s.sql, CASE WHEN s.place IN (700, 710, 10000001, 10000002) THEN 
       FROM x JOIN pg_catalog.pg_policy AS p ON p.polrelid = x.oid
     UNION ALL SELECT 711, pg_catalog.format('ALTER TABLE %s %s ROW LEVEL SECURITY', x.name, w.word), ''
       FROM x, y CROSS JOIN LATERAL (VALUES ('ENABLE', x.relrowsecurity), ('FORCE', x.relforcerowsecurity)) AS w(word, is_on) WHERE w.is_on
+    -- A session that has compiled a PL/pgSQL function keeps the old row type in its variables (%ROWTYPE) until the function's row in pg_proc is
+    -- another one (plpgsql_compile compares fn_xmin).
+    UNION ALL SELECT 730, pg_catalog.format('ALTER ROUTINE %s SECURITY %s', p.oid::pg_catalog.regprocedure,
+                                            CASE WHEN p.prosecdef THEN 'DEFINER' ELSE 'INVOKER' END), ''
+      FROM x JOIN pg_catalog.pg_proc AS p ON pg_catalog.strpos(p.prosrc, x.relname) > 0 AND p.prokind IN ('f', 'p')
+      JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang AND l.lanname = 'plpgsql'
+     WHERE p.pronamespace <> (SELECT y.relnamespace FROM y) AND pg_catalog.pg_has_role(p.proowner, 'USAGE')
     UNION ALL SELECT 750, pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', fk.child, fk.conname, fk.definition)
                 || CASE WHEN fk.definition LIKE '% NOT VALID' OR fk.definition LIKE '% NOT ENFORCED' THEN '' ELSE ' NOT VALID' END, fk.child
       FROM fk WHERE NOT (fk.is_own AND EXISTS (SELECT FROM pg_catalog.pg_constraint AS k WHERE k.conrelid = $2::oid AND k.conname = fk.conname))

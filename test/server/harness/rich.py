@@ -88,7 +88,7 @@ GRANT EXECUTE ON FUNCTION shop.count_orders TO rich_reader;
 CREATE FUNCTION shop.label(o shop.orders, n int DEFAULT 3) RETURNS text LANGUAGE sql STABLE COST 7 AS 'SELECT o.status || n';
 CREATE FUNCTION shop.recent(u int) RETURNS SETOF shop.orders LANGUAGE plpgsql ROWS 9 AS 'BEGIN RETURN QUERY SELECT * FROM shop.orders WHERE user_id = u; END';
 CREATE FUNCTION shop.atomic_row(o shop.orders[]) RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM shop.orders WHERE id = o[1].id; END;
-CREATE PROCEDURE "Side Door"."Pro C"(INOUT o shop.orders) LANGUAGE plpgsql AS 'BEGIN NULL; END';
+CREATE PROCEDURE "Side Door"."Pro C"(INOUT o shop.orders) LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN PERFORM FROM shop.orders; END';
 REVOKE ALL ON FUNCTION shop.recent FROM PUBLIC; GRANT EXECUTE ON FUNCTION shop.recent TO "Rich Clerk" WITH GRANT OPTION;
 COMMENT ON FUNCTION shop.label IS 'labels'; ALTER FUNCTION shop.label OWNER TO rich_other;
 
