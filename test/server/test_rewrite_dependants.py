@@ -144,7 +144,7 @@ def test_what_others_changed_meanwhile_is_carried_over(rich_db):
         CREATE VIEW shop.fresh AS SELECT id, tags FROM shop.orders;
         CREATE TABLE shop.late (o int REFERENCES shop.orders ON DELETE CASCADE);
         ALTER PUBLICATION pub_plain SET TABLE shop.items; CREATE PUBLICATION newer FOR TABLE shop.orders;
-        CREATE STATISTICS shop.fresh_stat ON parent, note FROM shop.orders; DROP STATISTICS shop.orders_stat;
+        CREATE STATISTICS shop.fresh_stat ON parent, note FROM shop.orders; ALTER STATISTICS shop.fresh_stat SET STATISTICS 33; DROP STATISTICS shop.orders_stat;
         ALTER TABLE shop.orders SET (autovacuum_enabled = false);
         ALTER SEQUENCE shop."Order Numbers" INCREMENT 7; SELECT setval('shop."Order Numbers"', 990)""")
     before = seen(rich_db)

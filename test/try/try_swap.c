@@ -39,6 +39,18 @@ show_locks(Rewrite *rewrite, DbConn *conn, GError **error)
     return TRUE;
 }
 
+static gboolean
+note_shape(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_auto(SwapShape) shape = {NULL};
+
+    if (db_run(conn, "BEGIN", DB_NONE, error) && swap_read_shape(rewrite, conn, &shape, error) &&
+        swap_store_shape(rewrite, conn, &shape, error))
+        return db_commit(conn, error);
+    db_abort(conn);
+    return FALSE;
+}
+
 /* Strong locks that the transaction holds on what is the user's. */
 static gboolean
 show_held(Rewrite *rewrite, DbConn *conn, GError **error)
@@ -84,7 +96,7 @@ run(Rewrite *rewrite, DbConn *conn, const char *what, GError **error)
     if (strcmp(what, "locks") == 0)
         return show_locks(rewrite, conn, error);
     if (strcmp(what, "shape") == 0)
-        return swap_note_shape(rewrite, conn, error);
+        return note_shape(rewrite, conn, error);
     return exchange(rewrite, conn, strcmp(what, "back") == 0 ? SWAP_BACK : SWAP_FORWARD, error);
 }
 

@@ -37,7 +37,7 @@ ALTER TABLE shop.orders REPLICA IDENTITY USING INDEX "Orders PK";
 ALTER TABLE shop.orders SET (autovacuum_enabled = true);
 CREATE STATISTICS shop.orders_stat (ndistinct, mcv) ON user_id, status FROM shop.orders;
 CREATE STATISTICS "Side Door"."Expr Stat" ON (total * 3) FROM shop.orders;
-ALTER STATISTICS shop.orders_stat SET STATISTICS 77;
+ALTER STATISTICS shop.orders_stat SET STATISTICS 77; ALTER STATISTICS "Side Door"."Expr Stat" OWNER TO rich_other;
 
 CREATE TABLE shop.items (id int PRIMARY KEY, order_id int CONSTRAINT items_order REFERENCES shop.orders ON DELETE CASCADE ON UPDATE RESTRICT);
 CREATE TABLE "Side Door"."Payments" ("Order" int, n int,
