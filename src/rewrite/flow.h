@@ -32,7 +32,7 @@ typedef struct FlowKey {
     char *equal;        /* the operator by which values are equal, in the source ... */
     char *target_equal; /* ... and in the target: "OPERATOR(pg_catalog.=)" */
     char *back;         /* the source's value as SQL over the target's column; NULL: not known */
-    gboolean is_cast; /* the target\'s value is another one: two keys of the source may have one image */
+    gboolean is_cast;   /* the target\'s value is another one: two keys of the source may have one image */
 } FlowKey;
 
 /* A unique index of the target beside the key: what must be out of the way before a row can go in. */
