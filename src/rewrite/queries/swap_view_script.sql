@@ -37,8 +37,6 @@ WITH v AS (
 ), f AS (
     SELECT p.*, u.n, p.oid::pg_catalog.regprocedure::text AS name, coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner)) AS acl
       FROM pg_catalog.unnest($6::oid[]) WITH ORDINALITY AS u(oid, n) JOIN pg_catalog.pg_proc AS p ON p.oid = u.oid
-), states(state, word) AS (
-    VALUES ('D'::"char", 'DISABLE'), ('R', 'ENABLE REPLICA'), ('A', 'ENABLE ALWAYS')
 )
 SELECT s.place, s.sql, CASE WHEN s.place IN (601, 602, 610, 620, 622, 702, 712, 720) THEN s.thing END AS thing FROM (
     SELECT 600 AS place, -d.n AS turn, 'DROP VIEW ' || d.name AS sql, '' AS thing FROM d
@@ -53,12 +51,8 @@ SELECT s.place, s.sql, CASE WHEN s.place IN (601, 602, 610, 620, 622, 702, 712, 
     UNION ALL SELECT 610, v.n, 'CREATE OR REPLACE ' || v.definition, v.name FROM v WHERE NOT v.is_dropped
     UNION ALL SELECT 620, d.n, pg_catalog.rtrim(pg_catalog.pg_get_ruledef(r.oid), ';'), d.name || ' ' || r.rulename
       FROM d JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = d.oid AND r.rulename <> '_RETURN'
-    UNION ALL SELECT 621, d.n, pg_catalog.format('ALTER TABLE %s %s RULE %I', d.name, states.word, r.rulename), ''
-      FROM d JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = d.oid JOIN states ON states.state = r.ev_enabled
     UNION ALL SELECT 622, d.n, pg_catalog.pg_get_triggerdef(g.oid), d.name || ' ' || g.tgname
       FROM d JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = d.oid AND NOT g.tgisinternal
-    UNION ALL SELECT 623, d.n, pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', d.name, states.word, g.tgname), ''
-      FROM d JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = d.oid AND NOT g.tgisinternal JOIN states ON states.state = g.tgenabled
     UNION ALL SELECT 702, u.n, 'CREATE OR REPLACE' || pg_catalog.substr(pg_catalog.rtrim(pg_catalog.pg_get_ruledef(r.oid), ';'), 7),
                      u.oid::text
       FROM pg_catalog.unnest($3::oid[]) WITH ORDINALITY AS u(oid, n) JOIN pg_catalog.pg_rewrite AS r ON r.oid = u.oid
