@@ -71,6 +71,7 @@ compare_begin(const CompareHost *host, DbConn *conn, gboolean is_snapshot, GErro
                   "SELECT pg_catalog.set_config(name, value, true) FROM (VALUES ('search_path', $1), ('TimeZone', $2), "
                   "('DateStyle', 'ISO, ' || pg_catalog.split_part($3, ', ', 2)), ('work_mem', '32MB'), "
                   "('max_parallel_workers_per_gather', '0'), ('enable_nestloop', 'off'), ('enable_mergejoin', 'off'), "
+                  "('enable_sort', 'off'), "
                   "('lock_timeout', '0')) AS v(name, value)",
                   DB_ARGS(host->search_path, host->time_zone, host->date_style), error);
 }
