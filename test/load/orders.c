@@ -142,7 +142,8 @@ orders_create(PGconn *conn, const char *shape_name, gint64 rows, GError **error)
         g_string_append_printf(sql, "%s;", shape->prepare);
     g_string_append_printf(sql,
                            "CREATE TABLE orders (%s, code bigint NOT NULL, seat bigint, status text NOT NULL,"
-                           " amount int NOT NULL DEFAULT 0, note text, payload text);"
+                           " amount int NOT NULL DEFAULT 0, note text, payload text,"
+                           " filler text NOT NULL DEFAULT repeat('.', 300));"
                            "ALTER TABLE orders ALTER payload SET STORAGE EXTERNAL;"
                            "CREATE TABLE order_lines (id bigserial PRIMARY KEY, %s, quantity int NOT NULL);"
                            "CREATE TABLE order_remarks (id bigserial PRIMARY KEY, %s, body text);"
@@ -150,9 +151,10 @@ orders_create(PGconn *conn, const char *shape_name, gint64 rows, GError **error)
                            shape->columns, shape->child, shape->child, shape->child);
     g_string_append_printf(
         sql,
-        "INSERT INTO orders (%s, code, seat, status, amount, note, payload) SELECT %s, n, n,"
+        "INSERT INTO orders (%s, code, seat, status, amount, note, payload, filler) SELECT %s, n, n,"
         " CASE WHEN n <= %d THEN 'hot' ELSE (ARRAY['open','paid','done'])[n %% 3 + 1] END, n %% 1000,"
-        " CASE WHEN n %% 5 > 0 THEN 'note ' || n END, CASE WHEN n %% 10 = 0 THEN repeat(md5(n::text), 90) END"
+        " CASE WHEN n %% 5 > 0 THEN 'note ' || n END, CASE WHEN n %% 10 = 0 THEN repeat(md5(n::text), 90) END,"
+        " repeat(md5(n::text), 10)"
         " FROM generate_series(1, %" G_GINT64_FORMAT "::bigint) n;",
         shape->list, shape->fill, HOT_ROWS, rows);
     if (shape->is_serial)
