@@ -15,8 +15,8 @@ ROWS = 60000
 WIDEN = "ALTER TABLE orders ALTER COLUMN id TYPE bigint;"
 
 # The issue says 100 ms, and the margin is for a machine that does other things as well, as elsewhere (Report.faults). Where more wants
-# to run than there are cores, that says nothing about us: then it is the lock budget.
-BLOCK_MS, BUDGET_MS, MARGIN_MS = 100, 250, 100
+# to run than there are cores, everything takes so many times as long, and the margin with it.
+BLOCK_MS, MARGIN_MS = 100, 100
 
 # A copy that takes long enough to be met in the middle: one session, and a nap of some seconds behind its first chunk of 8 MB.
 SLOWLY = ["--copy-jobs", "1", "--load", "8", "--batch-ms", "20"]
@@ -163,8 +163,8 @@ def assert_nothing_left(db, before):
 
 def assert_calm(report, at_least=1000):
     """No error, every row what it must be, nobody blocked for long."""
-    is_busy = os.getloadavg()[0] > (os.cpu_count() or 1)
-    report.assert_clean(budget_ms=BUDGET_MS if is_busy else BLOCK_MS, margin_ms=MARGIN_MS, at_least=at_least)
+    crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    report.assert_clean(budget_ms=BLOCK_MS, margin_ms=MARGIN_MS * crowd, at_least=at_least)
 
 
 def sql_file(pgseam, sql=WIDEN, name="wide"):
@@ -248,7 +248,7 @@ def cut_over(pgseam, running, expect=0, timeout=90):
 
 
 __all__ = [
-    "BLOCK_MS", "BUDGET_MS", "DRESS", "Held", "Load", "MARGIN_MS", "Pgseam", "ROWS", "SLOWLY", "TABLES", "WIDEN", "assert_calm",
+    "BLOCK_MS", "DRESS", "Held", "Load", "MARGIN_MS", "Pgseam", "ROWS", "SLOWLY", "TABLES", "WIDEN", "assert_calm",
     "assert_cut_over_with", "assert_nothing_left", "copied_chunks", "cut_over", "digests", "dress", "has_cut_over", "init_orders",
     "journal", "leftovers", "migration_of", "postponed", "rewrite_of", "sql_file", "type_of_key", "undress", "wait_until",
 ]
