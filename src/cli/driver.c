@@ -18,10 +18,37 @@ driver_find(const RunOptions *options, const char *name, GError **error)
     return conn != NULL ? journal_find(conn, name, error) : NULL;
 }
 
+/* A publication FOR ALL TABLES takes every table that we make, the journal's first, to subscribers that do not have it:
+ * their replication would stop. */
+static gboolean
+check_publications(Run *run, GError **error)
+{
+    g_autoptr(DbResult) row = db_query(
+        run->control,
+        "SELECT (SELECT p.pubname FROM pg_catalog.pg_publication AS p WHERE p.puballtables ORDER BY 1 LIMIT 1) AS "
+        "name, pg_catalog.to_regclass('pgseam.rewrite_chunk') IS NOT NULL AS has_journal",
+        DB_NONE, error);
+    gboolean rewrites = FALSE;
+
+    for (guint i = 0; i < run->plan->steps->len; i++)
+        rewrites |= ((const Step *)g_ptr_array_index(run->plan->steps, i))->kind == STEP_REWRITE_PREPARE;
+    if (row == NULL || db_text(row, 0, "name") == NULL || (!rewrites && db_bool(row, 0, "has_journal")))
+        return row != NULL;
+    seam_error_set(
+        error, SEAM_ERROR_REFUSED,
+        "publication \"%s\" is FOR ALL TABLES: the tables that pgseam makes would go to its subscribers, which do "
+        "not have them",
+        db_text(row, 0, "name"));
+    seam_error_hint(error, "make it FOR TABLE or FOR TABLES IN SCHEMA (15 and newer) before%s",
+                    rewrites ? ""
+                             : "; or, if its subscribers can take that, make the tables of schema pgseam there, too");
+    return FALSE;
+}
+
 gboolean
 driver_begin(Run *run, GError **error)
 {
-    return run_open(run, run->plan->migration, error) && throttle_check(run, error) &&
+    return run_open(run, run->plan->migration, error) && throttle_check(run, error) && check_publications(run, error) &&
            journal_ensure(run->control, error) && rewrite_preflight(run, error) &&
            journal_begin(run->control, run->plan, &run->options, &run->migration, error);
 }

@@ -309,7 +309,14 @@ show_builds(const PlanContext *ctx, const TableRewrite *rewrite)
 }
 
 static void
-fill_prepare(const TableRewrite *rewrite, Step *prepare)
+mark_one_way(Step *prepare, Step *swap)
+{
+    step_set(prepare, PARAM_ONE_WAY, "true");
+    step_set(swap, PARAM_ONE_WAY, "true");
+}
+
+static void
+fill_prepare(const TableRewrite *rewrite, Step *prepare, Step *swap)
 {
     const FactIndex *key = rewrite_key(rewrite->target->table);
 
@@ -337,7 +344,7 @@ fill_prepare(const TableRewrite *rewrite, Step *prepare)
         step_append(prepare, PARAM_MAP_DOWN, g_strdup(part->down != NULL ? part->down : ""));
         widen_sequence(prepare, rewrite, part);
         if (part->stmt->one_way != NULL)
-            step_set(prepare, PARAM_ONE_WAY, "true");
+            mark_one_way(prepare, swap);
     }
     g_free(prepare->why);
     prepare->why = reasons_of(rewrite);
@@ -484,7 +491,8 @@ rewrite_finish(PlanContext *ctx, GError **error)
 
         if (!rewrite_check_order(ctx, rewrite, error))
             return FALSE;
-        fill_prepare(rewrite, prepare_of(ctx, rewrite));
+        fill_prepare(rewrite, prepare_of(ctx, rewrite),
+                     context_planned(ctx, rewrite->target, STEP_REWRITE_SWAP, PARAM_REWRITE, rewrite->name));
         show_builds(ctx, rewrite);
         add_validation(ctx, rewrite);
         drop_first(ctx, rewrite);

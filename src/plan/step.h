@@ -109,16 +109,17 @@ typedef struct StepLock {
 #define PARAM_CHECK            "check"
 
 /* rewrite.*: each step of a rewrite has PARAM_REWRITE; the others are those of its rewrite.prepare. */
-#define PARAM_REWRITE      "rewrite" /* the schema of the rewrite: what belongs together */
-#define PARAM_ALTER        "alter" /* what ALTER TABLE shall do to the empty shadow: "ALTER COLUMN a TYPE b"; alter2 ... */
-#define PARAM_BUILD        "build"   /* the same once the rows are there: what makes an index; build2 ... */
-#define PARAM_WITHOUT      "without" /* an index or constraint of the source that the shadow does not get; without2 ... */
-#define PARAM_MAP_COLUMN   "map_column"   /* a column whose value is another one than the source's ... */
-#define PARAM_MAP_UP       "map_up"       /* ... its expression over the source's columns (USING); "": a cast ... */
-#define PARAM_MAP_DOWN     "map_down"     /* ... and the way back, over the new table's; "": a cast. map_column2 ... */
-#define PARAM_WIDEN        "widen"        /* a quoted qualified sequence that becomes bigint; widen2 ... */
-#define PARAM_ORDER_BY     "order_by"     /* the copy's order, SQL; absent: as the rows lie */
-#define PARAM_ONE_WAY      "one_way"      /* "true": by consent there is no way back once the tables are exchanged */
+#define PARAM_REWRITE    "rewrite" /* the schema of the rewrite: what belongs together */
+#define PARAM_ALTER      "alter" /* what ALTER TABLE shall do to the empty shadow: "ALTER COLUMN a TYPE b"; alter2 ... */
+#define PARAM_BUILD      "build"   /* the same once the rows are there: what makes an index; build2 ... */
+#define PARAM_WITHOUT    "without" /* an index or constraint of the source that the shadow does not get; without2 ... */
+#define PARAM_MAP_COLUMN "map_column" /* a column whose value is another one than the source's ... */
+#define PARAM_MAP_UP     "map_up"     /* ... its expression over the source's columns (USING); "": a cast ... */
+#define PARAM_MAP_DOWN   "map_down"   /* ... and the way back, over the new table's; "": a cast. map_column2 ... */
+#define PARAM_WIDEN      "widen"      /* a quoted qualified sequence that becomes bigint; widen2 ... */
+#define PARAM_ORDER_BY   "order_by"   /* the copy's order, SQL; absent: as the rows lie */
+#define PARAM_ONE_WAY                                                                                                  \
+    "one_way" /* and of rewrite.swap: "true": by consent there is no way back once the tables are exchanged */
 #define PARAM_COLUMN_ORDER "column_order" /* the shadow's first columns, in this order; column_order2 ... */
 
 typedef struct Step {

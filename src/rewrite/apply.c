@@ -15,6 +15,8 @@
 #define MOST_KEYS    20000
 #define BATCH_MS     150
 #define MOST_RETRIES 5
+#define TIDY_BYTES   (4 * 1024 * 1024)
+#define TIDY_US      (3 * G_USEC_PER_SEC)
 
 /* One batch in hand. */
 typedef struct Batch {
@@ -397,8 +399,12 @@ tell_refused(const Batch *batch, GError **error)
                                    (const char *)g_ptr_array_index(values, i));
         }
     }
-    if (some->len > 0 && seam_error_get_detail(*error) == NULL)
-        seam_error_detail(error, "among the rows with key %s of %s", some->str, batch->flow->source);
+    if (some->len > 0) {
+        g_autofree char *detail = g_strdup(seam_error_get_detail(*error));
+
+        seam_error_detail(error, "%s%samong the rows with key %s of %s", detail != NULL ? detail : "",
+                          detail != NULL ? "\n" : "", some->str, batch->flow->source);
+    }
     seam_error_hint(
         error,
         "a row of %s does not fit the new shape: correct it, then `pgseam resume`; `pgseam rollback` undoes "
@@ -407,12 +413,33 @@ tell_refused(const Batch *batch, GError **error)
 }
 
 static gboolean
+do_batch(Batch *batch, int most, GError **error)
+{
+    return follow_truncate(batch, error) && take(batch, most, error) && (batch->keys->n == 0 || replace(batch, error));
+}
+
+gboolean
+apply_locked(Rewrite *rewrite, const Flow *flow, DbConn *conn, int *ret_taken, GError **error)
+{
+    g_autoptr(Keys) keys = keys_new(flow);
+    Batch batch = {rewrite, flow, conn, keys, 0};
+
+    if (!do_batch(&batch, MOST_KEYS, error)) {
+        rewrite->dirty_block = 0;
+        return FALSE;
+    }
+    rewrite->keys_applied += keys->n;
+    *ret_taken = (int)batch.taken;
+    return TRUE;
+}
+
+static gboolean
 one_batch(Batch *batch, int most, GError **error)
 {
     if (!run_begin_on(batch->rewrite->run, batch->conn, "REPEATABLE READ", error))
         return FALSE;
-    if (follow_truncate(batch, error) && take(batch, most, error) && (batch->keys->n == 0 || replace(batch, error)) &&
-        fault_point(batch->rewrite->run, "rewrite.apply.done", error) && db_commit(batch->conn, error))
+    if (do_batch(batch, most, error) && fault_point(batch->rewrite->run, "rewrite.apply.done", error) &&
+        db_commit(batch->conn, error))
         return TRUE;
     tell_refused(batch, error);
     db_abort(batch->conn);
@@ -465,25 +492,46 @@ note_progress(Rewrite *rewrite, const Flow *flow, GError **error)
     return rewrite_note(rewrite, rewrite->run->control, assignments, error);
 }
 
+/* Dead entries are scanned again and again until they are vacuumed; autovacuum comes once a minute. Skipped where
+ * somebody holds the table: then it is being done. */
+static gboolean
+tidy(Rewrite *rewrite, const Flow *flow, GError **error)
+{
+    DbConn *conn = rewrite_apply_session(rewrite, error);
+    g_autofree char *sql = sql_build("VACUUM (SKIP_LOCKED, TRUNCATE false) ?", sql_raw(flow->dirty));
+    g_autoptr(DbResult) row = NULL;
+
+    if (conn == NULL || g_get_monotonic_time() < rewrite->next_tidy)
+        return conn != NULL;
+    row = db_query(conn, "SELECT pg_catalog.pg_relation_size($1::pg_catalog.regclass) AS bytes", DB_ARGS(flow->dirty),
+                   error);
+    if (row == NULL || (db_int(row, 0, "bytes") > TIDY_BYTES && !db_run(conn, sql, DB_NONE, error)))
+        return FALSE;
+    rewrite->next_tidy = g_get_monotonic_time() + TIDY_US;
+    return TRUE;
+}
+
 gboolean
 apply_until(Rewrite *rewrite, const Flow *flow, int enough, gboolean is_throttled, GError **error)
 {
     Run *run = rewrite->run;
     int most = FIRST_KEYS;
     int taken = 0;
+    double spent_ms = 0;
+    gboolean is_full = FALSE;
 
     do {
         gint64 begun = g_get_monotonic_time();
-        double spent_ms;
 
-        if (!run_tick(run, error) || !apply_batch(rewrite, flow, most, &taken, error))
+        if (!run_tick(run, error) || !tidy(rewrite, flow, error) || !apply_batch(rewrite, flow, most, &taken, error))
             return FALSE;
         spent_ms = (double)(g_get_monotonic_time() - begun) / 1000;
-        if (taken >= most)
+        is_full = taken >= most;
+        if (is_full)
             most = throttle_next_rows(most, spent_ms, BATCH_MS, MOST_KEYS);
         if (is_throttled && (!note_progress(rewrite, flow, error) ||
                              !throttle_wait(run, spent_ms, (double)rewrite->keys_applied, error)))
             return FALSE;
-    } while (taken > enough);
+    } while (taken > enough && (is_full || spent_ms > run->options.lock_budget_ms / 5.0));
     return TRUE;
 }

@@ -12,7 +12,12 @@
  * target refuses is SEAM_ERROR_FAILED with the rows named. */
 gboolean apply_batch(Rewrite *rewrite, const Flow *flow, int most, int *ret_taken, GError **error);
 
-/* Batches until a whole round finds fewer than `enough` entries; with the throttle between them if `is_throttled`. */
+/* Batches until a whole round finds at most `enough` entries, or is done with what there is in a few milliseconds; with
+ * the throttle between them if `is_throttled`. */
 gboolean apply_until(Rewrite *rewrite, const Flow *flow, int enough, gboolean is_throttled, GError **error);
+
+/* One batch in the open transaction of `conn`, which keeps all writers away by its lock: what it takes is one state of
+ * the source. If the transaction is rolled back the keys are dirty again. Errors: the server's, as they are. */
+gboolean apply_locked(Rewrite *rewrite, const Flow *flow, DbConn *conn, int *ret_taken, GError **error);
 
 #endif

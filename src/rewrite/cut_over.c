@@ -19,7 +19,8 @@
 #define POSTPONED_MS 100
 #define CLOSE_ENOUGH 200 /* dirty keys with which the lock is taken */
 
-/* Under the lock: what is left, in a part of the budget; too much of it means another attempt, and nothing is lost. */
+/* Under the lock, and on the session that has it, since another one of ours would wait for it: what is left, in a part
+ * of the budget; too much of it means another attempt, and nothing is lost. */
 static gboolean
 drain(Rewrite *rewrite, gint64 deadline, GError **error)
 {
@@ -31,7 +32,7 @@ drain(Rewrite *rewrite, gint64 deadline, GError **error)
             seam_error_set(error, SEAM_ERROR_LOCK, "more rows have changed than can be applied under the lock");
             return FALSE;
         }
-        if (!apply_batch(rewrite, flow, 5000, &taken, error))
+        if (!apply_locked(rewrite, flow, rewrite->run->work, &taken, error))
             return FALSE;
     }
     return flow != NULL;
@@ -81,9 +82,14 @@ exchange(Run *run, const Step *step, GError **error)
     if (rewrite == NULL || !sync_capture(rewrite, deadline, error) || !drain(rewrite, deadline, error) ||
         !fault_point(run, "rewrite.swap.drained", error))
         return FALSE;
+    if (!rewrite->is_swapped && !rewrite_check_witness(rewrite, run->work, error))
+        return FALSE;
+    if (!snapshots_pass(rewrite, begun + (gint64)run->options.lock_budget_ms * 1000 * 7 / 10, error))
+        return FALSE;
     if (rewrite->is_swapped)
         return swap_catalog(rewrite, SWAP_BACK, error) && note_swapped(rewrite, begun, error);
-    return swap_catalog(rewrite, SWAP_FORWARD, error) && capture_start_reverse(rewrite, run->work, error) &&
+    return swap_catalog(rewrite, SWAP_FORWARD, error) &&
+           (rewrite_is_one_way(rewrite) || capture_start_reverse(rewrite, run->work, error)) &&
            note_swapped(rewrite, begun, error);
 }
 
@@ -169,8 +175,9 @@ cut_over(Rewrite *rewrite, const Step *step, GError **error)
 
     if (!rewrite->is_swapped) {
         if (!wait_for_permission(rewrite, error) || !rewrite_note_phase(rewrite, "cut-over", error) ||
+            !rewrite_reload(rewrite, error) || !rewrite_check(rewrite, error) ||
             !swap_check(rewrite, run->control, error) || !build_new_indexes(rewrite, error) ||
-            !exchange_guarded(rewrite, step, error) || !rewrite_read_flow(rewrite, error))
+            !exchange_guarded(rewrite, step, error) || !rewrite_reload(rewrite, error))
             return FALSE;
         progress_say(run->progress, "  %s.%s is the new table", rewrite->schema, rewrite->table);
     }
@@ -233,13 +240,28 @@ prove(Rewrite *rewrite, const Step *step, const DbResult *rows, int i, GError **
     return ok;
 }
 
-gboolean
-cut_over_validate(Rewrite *rewrite, const Step *step, gboolean is_with_planned, GError **error)
+static DbResult *
+read_unproven(Rewrite *rewrite, GError **error)
 {
     g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
     g_autofree char *name = rewrite_source_name(rewrite);
-    g_autoptr(DbResult) rows =
-        db_query(rewrite->run->control, QUERY_UNPROVEN_KEYS, DB_ARGS(id, rewrite->name, name), error);
+
+    return db_query(rewrite->run->control, QUERY_UNPROVEN_KEYS, DB_ARGS(id, rewrite->name, name), error);
+}
+
+gboolean
+cut_over_is_unproven(Rewrite *rewrite, gboolean *ret_unproven, GError **error)
+{
+    g_autoptr(DbResult) rows = read_unproven(rewrite, error);
+
+    *ret_unproven = rows != NULL && db_rows(rows) > 0;
+    return rows != NULL;
+}
+
+gboolean
+cut_over_validate(Rewrite *rewrite, const Step *step, gboolean is_with_planned, GError **error)
+{
+    g_autoptr(DbResult) rows = read_unproven(rewrite, error);
 
     if (rows == NULL)
         return FALSE;

@@ -20,4 +20,7 @@ gboolean cut_back(Rewrite *rewrite, const Step *step, GError **error);
  * them, or those for which the plan has no foreign_key.validate of its own. */
 gboolean cut_over_validate(Rewrite *rewrite, const Step *step, gboolean is_with_planned, GError **error);
 
+/* Whether there are such foreign keys. */
+gboolean cut_over_is_unproven(Rewrite *rewrite, gboolean *ret_unproven, GError **error);
+
 #endif

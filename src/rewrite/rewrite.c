@@ -188,12 +188,55 @@ rewrite_note_phase(Rewrite *rewrite, const char *phase, GError **error)
 }
 
 gboolean
+rewrite_check_witness(const Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *name = rewrite_own_name(rewrite, REWRITE_WITNESS);
+    g_autofree char *sql = sql_build("SELECT EXISTS (SELECT FROM ?) AS is_there", sql_raw(name));
+    g_autoptr(DbResult) table =
+        db_query(conn, "SELECT pg_catalog.to_regclass($1) IS NOT NULL AS is_there", DB_ARGS(name), error);
+    g_autoptr(DbResult) row = NULL;
+
+    if (table == NULL || !db_bool(table, 0, "is_there"))
+        return table != NULL;
+    row = db_query(conn, sql, DB_NONE, error);
+    if (row == NULL || db_bool(row, 0, "is_there"))
+        return row != NULL;
+    seam_error_set(
+        error, SEAM_ERROR_FAILED,
+        "the server has recovered from a crash, which empties unlogged tables: the rewrite of %s.%s cannot go on",
+        rewrite->schema, rewrite->table);
+    seam_error_hint(error, "`pgseam rollback`, then begin again from the table as it is now");
+    return FALSE;
+}
+
+gboolean
+rewrite_is_one_way(const Rewrite *rewrite)
+{
+    const GPtrArray *steps = rewrite->run->plan->steps;
+
+    for (guint i = 0; i < steps->len; i++) {
+        const Step *step = g_ptr_array_index(steps, i);
+
+        if (step->kind == STEP_REWRITE_SWAP && g_strcmp0(step_get(step, PARAM_REWRITE), rewrite->name) == 0)
+            return step_is(step, PARAM_ONE_WAY);
+    }
+    return FALSE;
+}
+
+gboolean
 rewrite_read_flow(Rewrite *rewrite, GError **error)
 {
     g_clear_pointer(&rewrite->forward, flow_free);
     g_clear_pointer(&rewrite->reverse, flow_free);
     if (!rewrite_reload(rewrite, error))
         return FALSE;
+    if (rewrite->is_swapped && rewrite_is_one_way(rewrite)) {
+        seam_error_set(error, SEAM_ERROR_REFUSED,
+                       "the old table of %s.%s is not kept up to date: its migration was allowed "
+                       "to have no way back",
+                       rewrite->schema, rewrite->table);
+        return FALSE;
+    }
     if (!rewrite->is_swapped)
         rewrite->forward = flow_read(rewrite, FLOW_FORWARD, error);
     else
@@ -204,7 +247,7 @@ rewrite_read_flow(Rewrite *rewrite, GError **error)
 const Flow *
 rewrite_flow(Rewrite *rewrite, GError **error)
 {
-    if (rewrite->forward == NULL && rewrite->reverse == NULL && !rewrite_read_flow(rewrite, error))
+    if ((rewrite->is_swapped ? rewrite->reverse : rewrite->forward) == NULL && !rewrite_read_flow(rewrite, error))
         return NULL;
     return rewrite->is_swapped ? rewrite->reverse : rewrite->forward;
 }

@@ -17,6 +17,7 @@ typedef struct Workers Workers;
 
 /* Names of what a rewrite makes in its schema, beside the shadow table. No table of a user's is called so. */
 #define REWRITE_DIRTY   "pgseam_dirty"   /* dirty keys of the source, until the cut-over */
+#define REWRITE_WITNESS "pgseam_witness" /* unlogged, with a row, where one of the tables is unlogged */
 #define REWRITE_REVERSE "pgseam_reverse" /* dirty keys of the new table, after it */
 
 typedef struct Rewrite {
@@ -51,6 +52,7 @@ typedef struct Rewrite {
     Flow *forward;      /* source -> shadow; read anew when the shadow gets its indexes */
     Flow *reverse;      /* new -> old, once swapped; NULL before */
     gint64 next_note;   /* monotonic microseconds: when progress is written down again */
+    gint64 next_tidy;   /* ... and when the dirty table is vacuumed again */
     gint64 dirty_block; /* where the next batch looks for dirty keys first */
 } Rewrite;
 
@@ -63,6 +65,13 @@ gboolean rewrite_reload(Rewrite *rewrite, GError **error);
 
 /* SEAM_ERROR_DRIFT if a name no longer means the table that it should. */
 gboolean rewrite_check(const Rewrite *rewrite, GError **error);
+
+/* TRUE if the plan's consent is that there is no way back after the cut-over: nothing feeds the old table. */
+gboolean rewrite_is_one_way(const Rewrite *rewrite);
+
+/* Where one of the tables is unlogged: SEAM_ERROR_FAILED if the server has recovered from a crash since, which has
+ * emptied it without telling anybody. On any session. */
+gboolean rewrite_check_witness(const Rewrite *rewrite, DbConn *conn, GError **error);
 
 /* The flow that goes on now: forward, or reverse after the cut-over. NULL on error. */
 const Flow *rewrite_flow(Rewrite *rewrite, GError **error);

@@ -178,14 +178,33 @@ note_shadow(Rewrite *rewrite, DbConn *conn, GError **error)
     return rewrite_note(rewrite, conn, assignment, error);
 }
 
+/* Recovery empties unlogged tables, and nothing tells: a row of one that is gone does. */
+static gboolean
+create_witness(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *source = shape_oid(rewrite->source_oid);
+    g_autofree char *shadow = shape_oid(rewrite->shadow_oid);
+    g_autoptr(DbResult) row = db_query(conn,
+                                       "SELECT pg_catalog.bool_or(c.relpersistence <> 'p') AS is_volatile FROM "
+                                       "pg_catalog.pg_class AS c WHERE c.oid IN ($1::oid, $2::oid)",
+                                       DB_ARGS(source, shadow), error);
+
+    if (row == NULL || !db_bool(row, 0, "is_volatile"))
+        return row != NULL;
+    return run_built(conn,
+                     sql_build("CREATE UNLOGGED TABLE ? (is_there boolean)", sql_name(rewrite->name, REWRITE_WITNESS)),
+                     error) &&
+           run_built(conn, sql_build("INSERT INTO ? VALUES (true)", sql_name(rewrite->name, REWRITE_WITNESS)), error);
+}
+
 static gboolean
 create_all(Rewrite *rewrite, DbConn *conn, SwapShape *ret, GError **error)
 {
     g_autofree char *schema = sql_build("CREATE SCHEMA ?", sql_ident(rewrite->name));
 
     return db_run(conn, schema, DB_NONE, error) && create_table(rewrite, conn, error) &&
-           find_shadow(rewrite, conn, error) && create_dirty(rewrite, conn, error) &&
-           try_shape(rewrite, conn, ret, error);
+           find_shadow(rewrite, conn, error) && create_witness(rewrite, conn, error) &&
+           create_dirty(rewrite, conn, error) && try_shape(rewrite, conn, ret, error);
 }
 
 gboolean

@@ -8,6 +8,7 @@
 #include "run/throttle.h"
 
 #define LOOK_MS 20
+#define PASS_US 1000
 
 void
 snapshot_mark_clear(SnapshotMark *mark)
@@ -36,11 +37,11 @@ snapshots_mark(Rewrite *rewrite, SnapshotMark *ret, GError **error)
 
 /* Who holds one, in words; an empty text: nobody. */
 static gboolean
-look(Rewrite *rewrite, const SnapshotMark *mark, char **ret_who, GError **error)
+look(Rewrite *rewrite, const SnapshotMark *mark, gboolean is_locked, char **ret_who, GError **error)
 {
     g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
-    g_autoptr(DbResult) rows =
-        db_query(rewrite->run->watch, QUERY_OLD_SNAPSHOTS, DB_ARGS(mark->time, mark->xid, id), error);
+    g_autoptr(DbResult) rows = db_query(rewrite->run->watch, QUERY_OLD_SNAPSHOTS,
+                                        DB_ARGS(mark->time, mark->xid, id, is_locked ? "true" : "false"), error);
     g_autoptr(GString) out = g_string_new(NULL);
 
     if (rows == NULL)
@@ -92,7 +93,7 @@ snapshots_wait(Rewrite *rewrite, const SnapshotMark *mark, GError **error)
         g_autofree char *who = NULL;
         const Flow *flow = rewrite_flow(rewrite, error);
 
-        if (flow == NULL || !throttle_refresh(run, error) || !look(rewrite, mark, &who, error))
+        if (flow == NULL || !throttle_refresh(run, error) || !look(rewrite, mark, FALSE, &who, error))
             return FALSE;
         if (who[0] == '\0')
             return !is_told || journal_set_reason(run->control, run->migration, NULL, error);
@@ -111,4 +112,29 @@ snapshots_wait(Rewrite *rewrite, const SnapshotMark *mark, GError **error)
         if (!apply_until(rewrite, flow, 500, FALSE, error) || !run_sleep(run, LOOK_MS, error))
             return FALSE;
     }
+}
+
+gboolean
+snapshots_pass(Rewrite *rewrite, gint64 deadline, GError **error)
+{
+    SnapshotMark mark = {NULL, NULL};
+    gboolean ok = snapshots_mark(rewrite, &mark, error);
+
+    while (ok) {
+        g_autofree char *who = NULL;
+
+        ok = look(rewrite, &mark, TRUE, &who, error);
+        if (!ok || who[0] == '\0' || rewrite->run->options.on_old_snapshot == OLD_SNAPSHOT_PROCEED)
+            break;
+        if (g_get_monotonic_time() > deadline) {
+            seam_error_set(error, SEAM_ERROR_LOCK,
+                           "transactions that began before the last rows were applied are still there");
+            seam_error_detail(error, "%s", who);
+            ok = FALSE;
+            break;
+        }
+        g_usleep(PASS_US);
+    }
+    snapshot_mark_clear(&mark);
+    return ok;
 }

@@ -23,4 +23,12 @@ gboolean snapshots_mark(Rewrite *rewrite, SnapshotMark *ret, GError **error);
  * options.snapshot_wait_ms: SEAM_ERROR_LOCK, or go on with a line that says so where the policy is to proceed. */
 gboolean snapshots_wait(Rewrite *rewrite, const SnapshotMark *mark, GError **error);
 
+/*
+ * Under the lock, with nothing dirty left: wait until those who took a snapshot while the last keys were applied have
+ * ended, or they would read rows that are older than their snapshot; those who begin now see everything, and those who
+ * wait for our lock are let through. SEAM_ERROR_LOCK if they have not ended by `deadline` (monotonic microseconds),
+ * unless the policy is to proceed.
+ */
+gboolean snapshots_pass(Rewrite *rewrite, gint64 deadline, GError **error);
+
 #endif

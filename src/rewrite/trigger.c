@@ -75,14 +75,16 @@ drop_reverse(Run *run, const Step *step, GError **error)
 
 /* DROP TRIGGER takes ACCESS EXCLUSIVE (src/backend/commands/trigger.c, RemoveTriggerById). */
 static gboolean
-drop_live(Rewrite *rewrite, const TriggerSet *set, const Step *step, GError **error)
+drop_live(Rewrite *rewrite, const TriggerSet *set, const Step *step, const DbResult *home, GError **error)
 {
-    Step *locked = step_new(step->phase, step->kind, step->schema, step->table);
+    const char *schema = db_text(home, 0, "schema");
+    const char *table = db_text(home, 0, "table");
+    Step *locked = step_new(step->phase, step->kind, schema, table);
     gboolean ok;
 
     locked->id = step->id;
     step_set(locked, PARAM_REWRITE, rewrite->name);
-    step_add_lock(locked, step->schema, step->table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    step_add_lock(locked, schema, table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
     ok = guard_apply(rewrite->run, locked, set == &trigger_forward ? drop_forward : drop_reverse, GUARD_NOTE_NOTHING,
                      error);
     step_free(locked);
@@ -93,12 +95,16 @@ gboolean
 trigger_remove(Rewrite *rewrite, const TriggerSet *set, const Step *step, gboolean is_live, GError **error)
 {
     gboolean exists = TRUE;
+    g_autoptr(DbResult) home = NULL;
 
-    if (!rewrite_reload(rewrite, error) || !trigger_exists(rewrite, set, &exists, error) || !exists)
+    if (!trigger_exists(rewrite, set, &exists, error) || !exists)
         return !exists;
-    /* With the table its triggers are gone; the functions are not. */
-    if (is_live && rewrite->live_oid != 0)
-        return drop_live(rewrite, set, step, error);
+    home = db_query(rewrite->run->control, QUERY_TRIGGER_HOME, DB_ARGS(rewrite->name, set->prefix), error);
+    if (home == NULL)
+        return FALSE;
+    /* Somebody may have renamed or dropped the table: with it the triggers are gone, the functions are not. */
+    if (is_live && db_rows(home) > 0)
+        return drop_live(rewrite, set, step, home, error);
     if (run_begin(rewrite->run, 60000, error) && drop_set(rewrite->run, step, set, error) &&
         run_commit(rewrite->run, error))
         return TRUE;

@@ -360,6 +360,26 @@ stage(Attempt *attempt, GError **error)
     return TRUE;
 }
 
+/* From a weaker lock to a stronger one there is no way past those who read first and then write: they hold what we want
+ * and wait for what we have. So every other attempt takes the strong lock at once. */
+static LockMode
+entry_mode(const Attempt *attempt)
+{
+    return attempt->entry != NULL && attempt->number % 2 == 1 ? attempt->entry->enter : LOCK_ACCESS_EXCLUSIVE;
+}
+
+/* Many short statements pass between two looks of the watcher: what took too long in all is given up. */
+static gboolean
+is_within_budget(const Attempt *attempt, GError **error)
+{
+    int budget = attempt->run->options.lock_budget_ms;
+
+    if (attempt->entry == NULL || (g_get_monotonic_time() - attempt->strong_since) / 1000 < budget)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_LOCK, "the lock budget of %d ms is spent", budget);
+    return FALSE;
+}
+
 /* From here on the application can feel us. One target: the statement takes its lock itself, one round trip less. */
 static gboolean
 do_strong(Attempt *attempt, GError **error)
@@ -371,8 +391,7 @@ do_strong(Attempt *attempt, GError **error)
         !db_set_local_ms(run->work, "statement_timeout", attempt->is_long ? 0 : budget, error))
         return FALSE;
     attempt->strong_since = g_get_monotonic_time();
-    if ((attempt->targets->len > 1 || attempt->entry != NULL) &&
-        !lock_all(attempt, attempt->entry != NULL ? attempt->entry->enter : LOCK_ACCESS_EXCLUSIVE, error))
+    if ((attempt->targets->len > 1 || attempt->entry != NULL) && !lock_all(attempt, entry_mode(attempt), error))
         return FALSE;
     for (guint i = 0; i < attempt->parts->len; i++) {
         const GuardPart *part = g_ptr_array_index(attempt->parts, i);
@@ -380,7 +399,7 @@ do_strong(Attempt *attempt, GError **error)
         if (!part->work(run, part->step, error))
             return FALSE;
     }
-    return fault_point(run, "guard.locked", error) && run_commit(run, error);
+    return is_within_budget(attempt, error) && fault_point(run, "guard.locked", error) && run_commit(run, error);
 }
 
 static gboolean

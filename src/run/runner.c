@@ -358,6 +358,35 @@ runner_contract(Run *run, StepOpsOf ops_of, GError **error)
            journal_end(run->control, run->migration, STATE_COMPLETE, error);
 }
 
+/* A cut-over without a way back, by consent: final once it has happened, and not while it is tried. */
+static gboolean
+has_gone_one_way(Run *run, const Step *step, gboolean *ret_gone, GError **error)
+{
+    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, run->migration);
+    g_autoptr(DbResult) row = NULL;
+
+    *ret_gone = FALSE;
+    if (step->kind != STEP_REWRITE_SWAP || !step_is(step, PARAM_ONE_WAY))
+        return TRUE;
+    row = db_query(run->control,
+                   "SELECT EXISTS (SELECT FROM pgseam.rewrite WHERE migration_id = $1::bigint AND name = $2 AND "
+                   "is_swapped) AS is_swapped",
+                   DB_ARGS(id, step_get(step, PARAM_REWRITE)), error);
+    if (row == NULL)
+        return FALSE;
+    *ret_gone = db_bool(row, 0, "is_swapped");
+    return TRUE;
+}
+
+static gboolean
+set_irrevocable(const Run *run, const char *title, const char *how, GError **error)
+{
+    seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s can no longer be rolled back: step %s %s",
+                   run->plan->migration, title, how);
+    seam_error_hint(error, "`pgseam complete` finishes it");
+    return FALSE;
+}
+
 /* A step beyond rollback counts from the moment it may have begun. */
 static gboolean
 check_revocable(Run *run, GError **error)
@@ -366,7 +395,12 @@ check_revocable(Run *run, GError **error)
         const Step *step = g_ptr_array_index(run->plan->steps, i);
         g_autofree char *title = step_title(step);
         StepStatus status;
+        gboolean is_gone;
 
+        if (!has_gone_one_way(run, step, &is_gone, error))
+            return FALSE;
+        if (is_gone)
+            return set_irrevocable(run, title, "is done, and was allowed to have no way back", error);
         if (!step_trait(step->kind)->is_final)
             continue;
         if (!journal_step_status(run->control, run->migration, step->id, &status, error))
@@ -374,10 +408,7 @@ check_revocable(Run *run, GError **error)
         if (status == STEP_PENDING || status == STEP_UNDONE ||
             (status == STEP_RUNNING && step_trait(step->kind)->tx == TX_WITH_JOURNAL))
             continue;
-        seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s can no longer be rolled back: step %s %s",
-                       run->plan->migration, title, status == STEP_RUNNING ? "has begun" : "is done");
-        seam_error_hint(error, "`pgseam complete` finishes it");
-        return FALSE;
+        return set_irrevocable(run, title, status == STEP_RUNNING ? "has begun" : "is done", error);
     }
     return TRUE;
 }

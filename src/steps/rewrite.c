@@ -25,8 +25,8 @@ begin(Run *run, const Step *step, const char *phase, GError **error)
 {
     Rewrite *rewrite = rewrite_of(run, step, error);
 
-    if (rewrite == NULL || !rewrite_check(rewrite, error) || !rewrite_open_capture(rewrite, error) ||
-        !rewrite_note_phase(rewrite, phase, error))
+    if (rewrite == NULL || !rewrite_check(rewrite, error) || !rewrite_check_witness(rewrite, run->control, error) ||
+        !rewrite_open_capture(rewrite, error) || !rewrite_note_phase(rewrite, phase, error))
         return NULL;
     return rewrite;
 }
@@ -262,14 +262,20 @@ run_verify(Run *run, const Step *step, GError **error)
     return rewrite_note(rewrite, run->control, assignments, error);
 }
 
+/* Exchanged back, but its foreign keys not yet proven again: that is half of it, too. */
 static gboolean
 probe_swap(Run *run, const Step *step, StepState *ret_state, GError **error)
 {
     Rewrite *rewrite = look(run, step, error);
+    gboolean is_unproven;
 
-    if (rewrite != NULL)
-        *ret_state = !rewrite->is_swapped ? STEP_ABSENT : rewrite->is_capturing ? STEP_PARTIAL : STEP_PRESENT;
-    return rewrite != NULL;
+    if (rewrite == NULL || !cut_over_is_unproven(rewrite, &is_unproven, error))
+        return FALSE;
+    if (rewrite->is_swapped)
+        *ret_state = rewrite->is_capturing ? STEP_PARTIAL : STEP_PRESENT;
+    else
+        *ret_state = is_unproven ? STEP_PARTIAL : STEP_ABSENT;
+    return TRUE;
 }
 
 static gboolean

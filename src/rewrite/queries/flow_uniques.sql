@@ -4,9 +4,14 @@ SELECT c.relname AS name, p.parts, p.operators, pg_catalog.pg_get_expr(i.indpred
        coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false) AS nulls_not_distinct
   FROM pg_catalog.pg_index AS i
   JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
-  LEFT JOIN pg_catalog.pg_constraint AS k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype = 'x'
+  LEFT JOIN pg_catalog.pg_constraint AS k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid
+   AND (k.contype = 'x' OR coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::boolean, false))
  CROSS JOIN LATERAL (
-       SELECT pg_catalog.array_agg(pg_catalog.pg_get_indexdef(i.indexrelid, g.place, false) ORDER BY g.place) AS parts,
+       SELECT pg_catalog.array_agg(pg_catalog.pg_get_indexdef(i.indexrelid, g.place, false)
+                  -- The definition of a single column says nothing of its collation.
+                  || coalesce((SELECT pg_catalog.format(' COLLATE %I.%I', cn.nspname, l.collname)
+                                 FROM pg_catalog.pg_collation AS l JOIN pg_catalog.pg_namespace AS cn ON cn.oid = l.collnamespace
+                                WHERE l.oid = (i.indcollation::oid[])[g.place - 1]), '') ORDER BY g.place) AS parts,
               pg_catalog.array_agg('OPERATOR(' || pg_catalog.quote_ident(n.nspname) || '.' || o.oprname || ')' ORDER BY g.place)
                   AS operators,
               pg_catalog.array_agg((SELECT a.attname FROM pg_catalog.pg_attribute AS a

@@ -30,9 +30,9 @@ SELECT 1 AS place, 0 AS number,
                          CASE WHEN relpersistence = 'u' THEN 'UNLOGGED ' END, shadow_name, source_name, tail) AS statement, tail
   FROM source CROSS JOIN tail
 UNION ALL
--- LIKE makes a CHECK that is NOT VALID a proven one; it comes back when the rows are there.
+-- LIKE makes a CHECK (or from 18 on a NOT NULL) that is NOT VALID a proven one; it comes back when the rows are there.
 SELECT 2, 0, pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', shadow_name, k.conname), NULL
-  FROM source JOIN pg_catalog.pg_constraint AS k ON k.conrelid = source.oid AND k.contype = 'c' AND NOT k.convalidated
+  FROM source JOIN pg_catalog.pg_constraint AS k ON k.conrelid = source.oid AND k.contype IN ('c', 'n') AND NOT k.convalidated
 UNION ALL
 SELECT 3, a.attnum, pg_catalog.format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS %s', shadow_name, a.attname, a.attstattarget),
        NULL

@@ -13,7 +13,7 @@ WITH source AS (
 SELECT 1 AS place, k.conname AS name,
        pg_catalog.format('ALTER TABLE %s ADD CONSTRAINT %I %s', shadow_name, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
            AS statement
-  FROM source JOIN pg_catalog.pg_constraint AS k ON k.conrelid = source.oid AND k.contype = 'c' AND NOT k.convalidated
+  FROM source JOIN pg_catalog.pg_constraint AS k ON k.conrelid = source.oid AND k.contype IN ('c', 'n') AND NOT k.convalidated
    AND k.conname <> ALL ($3::text[])
 UNION ALL
 SELECT 2, '', pg_catalog.format('ALTER TABLE %s REPLICA IDENTITY %s', shadow_name,
@@ -33,7 +33,7 @@ UNION ALL
 SELECT 5, k.conname, pg_catalog.format('COMMENT ON CONSTRAINT %I ON %s IS %L', k.conname, shadow_name, d.description)
   FROM source
   JOIN pg_catalog.pg_constraint AS k ON k.conrelid = source.oid AND k.conname <> ALL ($3::text[])
-   AND (k.contype IN ('p', 'u', 'x') OR (k.contype = 'c' AND NOT k.convalidated))
+   AND (k.contype IN ('p', 'u', 'x') OR (k.contype IN ('c', 'n') AND NOT k.convalidated))
   JOIN pg_catalog.pg_description AS d ON d.objoid = k.oid AND d.classoid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
 UNION ALL
 SELECT 6, index.name, pg_catalog.format('ALTER INDEX %I.%I ALTER COLUMN %s SET STATISTICS %s', $2::text, index.name, a.attnum,

@@ -3,9 +3,17 @@
 WITH key AS (
     SELECT pg_catalog.string_agg(pg_catalog.format('pgseam_old.%I', a.attname), ', ' ORDER BY a.attnum) AS olds,
            pg_catalog.string_agg(pg_catalog.format('pgseam_new.%I', a.attname), ', ' ORDER BY a.attnum) AS news,
+           -- UNION drops what is equal: right only where equal values are the same, byte for byte.
+           CASE WHEN pg_catalog.bool_and(y.typname IN ('int2', 'int4', 'int8', 'oid', 'uuid', 'bool', 'date', 'timestamp', 'timestamptz')
+                                         AND y.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
+                                         OR y.typname IN ('text', 'varchar') AND y.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
+                                         AND l.collisdeterministic)
+                THEN 'UNION' ELSE 'UNION ALL' END AS union_word,
            pg_catalog.string_agg(pg_catalog.format('OLD.%I', a.attname), ', ' ORDER BY a.attnum) AS old_names,
            pg_catalog.string_agg(pg_catalog.format('NEW.%I', a.attname), ', ' ORDER BY a.attnum) AS new_names
       FROM pg_catalog.pg_attribute AS a
+      JOIN pg_catalog.pg_type AS y ON y.oid = a.atttypid
+      LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = a.attcollation
      WHERE a.attrelid = pg_catalog.format('%I.%I', $2::text, $4::text)::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped
 ), kind AS (
     SELECT EXISTS (SELECT FROM pg_catalog.pg_subscription_rel AS s WHERE s.srrelid = $1::pg_catalog.regclass) AS is_subscribed
@@ -16,7 +24,7 @@ WITH key AS (
            pg_catalog.format('INSERT INTO %I.%I SELECT %s FROM pgseam_new', $2::text, $4::text, news),
            pg_catalog.format('INSERT INTO %I.%I VALUES (%s)', $2::text, $4::text, new_names)),
           (2, 'update', 'REFERENCING OLD TABLE AS pgseam_old NEW TABLE AS pgseam_new',
-           pg_catalog.format('INSERT INTO %I.%I SELECT %s FROM pgseam_old UNION SELECT %s FROM pgseam_new', $2::text, $4::text, olds, news),
+           pg_catalog.format('INSERT INTO %I.%I SELECT %s FROM pgseam_old %s SELECT %s FROM pgseam_new', $2::text, $4::text, olds, union_word, news),
            pg_catalog.format('INSERT INTO %I.%I VALUES (%s), (%s)', $2::text, $4::text, old_names, new_names)),
           (3, 'delete', 'REFERENCING OLD TABLE AS pgseam_old',
            pg_catalog.format('INSERT INTO %I.%I SELECT %s FROM pgseam_old', $2::text, $4::text, olds),
