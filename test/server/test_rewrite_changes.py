@@ -126,7 +126,7 @@ def test_a_row_that_does_not_fit_stops_it(twins, pgseam, sql, row):
     there, schema, rows = leftovers(db), db.dump_schema(), data(db)
     done = pgseam.run("start", sql_file(pgseam, sql, "change"), expect=None)
     assert done.rc in (1, 3), done
-    assert re.search(r"4321|json|70000|\b5\b|division by zero|out of range", done.err), done
+    assert re.search(r"4321|no json|70000|\b5\b|division by zero|out of range", done.err), done
     assert data(db) == rows
     if migration_of(pgseam)["state"] not in (None, "rolled_back"):
         pgseam.run("rollback")
@@ -144,7 +144,7 @@ def test_a_row_that_comes_meanwhile_and_does_not_fit_stops_it(twins, pgseam):
     wait_until(lambda: rewrite_of(pgseam).get("verified"), what="the comparison")
     db.execute("UPDATE t SET doc = 'no json' WHERE id = 4321")
     done = running.wait(60)
-    assert done.rc == 1 and "json" in done.err, done
+    assert done.rc == 1 and ("4321" in done.err or "no json" in done.err), done
     assert db.scalar("SELECT doc FROM t WHERE id = 4321") == "no json"
     db.execute("UPDATE t SET doc = '{}' WHERE id = 4321")
     pgseam.run("resume", "--postpone-cut-over=off")

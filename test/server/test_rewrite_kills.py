@@ -95,7 +95,7 @@ def test_killed_rewrite_rolled_back(table, pgseam, capture, fault):
 
 
 @pytest.mark.parametrize("capture", CAPTURES)
-@pytest.mark.parametrize("fault", [f"{point}:1" for point in UNDO if point != "guard.committed"])
+@pytest.mark.parametrize("fault", [f"{point}:1" for point in UNDO])
 def test_killed_on_the_way_back_after_the_cut_over(table, pgseam, capture, fault):
     books = Books(table)
     pgseam.run("start", sql_file(pgseam), "--capture", capture)

@@ -216,7 +216,7 @@ def twin_tables(db):
 
 
 # A shadow that is published to somebody doubles rows, a table that left its publication loses them.
-@pytest.mark.parametrize("publication", ["FOR TABLE orders, order_lines, order_remarks, order_holds"])
+@pytest.mark.parametrize("publication", ["FOR ALL TABLES", "FOR TABLE orders, order_lines, order_remarks, order_holds"])
 @pytest.mark.parametrize("capture", CAPTURES)
 def test_a_live_subscriber_gets_each_change_once(cluster, pgseam, db, capture, publication):
     twin_tables(db)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from harness import Cluster, Load, Pgseam, init_orders
 from harness.rewrite import (
-    ROWS, Held, assert_cut_over_with, copied_chunks, cut_over, digests, has_cut_over, migration_of, postponed,
+    ROWS, Held, assert_calm, assert_cut_over_with, copied_chunks, cut_over, digests, has_cut_over, migration_of, postponed,
     rewrite_of, sql_file, type_of_key, wait_until,
 )
 
@@ -298,6 +298,27 @@ def test_a_snapshot_that_stays_stops_the_cut_over(held_orders, pgseam):
     chunks = copied_chunks(db)
     pgseam.run("resume")
     assert type_of_key(db) == "bigint" and copied_chunks(db) in (chunks, [])
+
+
+# Locks are awaited without queueing, and an attempt that fails costs a retry.
+@pytest.mark.parametrize("capture", CAPTURES)
+def test_a_reader_of_14_seconds_at_the_cut_over_stalls_nobody(held_orders, pgseam, capture):
+    db = held_orders
+    with Load(db, old=4, new=4, rate=2400, orders="int") as load:
+        with postponed(db, pgseam, capture) as running, db.connect() as reader:
+            reader.execute("BEGIN; SELECT count(*) FROM orders")
+            began = time.monotonic()
+            pgseam.run("cut-over")
+            while time.monotonic() < began + 14:
+                time.sleep(0.5)
+                assert not has_cut_over(db) and running.running()
+            reader.execute("COMMIT")
+            running.wait(60, expect=0)
+        time.sleep(0.3)
+        report = load.stop()
+    assert_calm(report)
+    found = rewrite_of(pgseam)
+    assert (found["restarts"], found["cut_over"]) == (0, True)
 
 
 # What is dirty is drained under the lock of each attempt, not of the first.

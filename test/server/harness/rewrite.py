@@ -83,6 +83,7 @@ COMMENT ON RULE orders_rule ON orders IS 'none';
 COMMENT ON POLICY orders_paid ON orders IS 'not theirs';
 COMMENT ON STATISTICS orders_statistics IS 'of two';
 COMMENT ON SEQUENCE orders_id_seq IS 'numbers';
+COMMENT ON TYPE orders IS 'one of them';
 ALTER TABLE orders OWNER TO {db}_writer;
 ANALYZE orders;
 """
