@@ -155,7 +155,7 @@ def test_a_row_that_comes_meanwhile_and_does_not_fit_stops_it(twins, pgseam):
 
 
 @pytest.mark.parametrize("capture", CAPTURES)
-@pytest.mark.parametrize("shape", ["identity", "bigint", "uuid", "text", "icu", "numeric", "timestamptz", "composite"])
+@pytest.mark.parametrize("shape", ["identity", "bigint", "uuid", "text", "icu", "nocase", "numeric", "timestamptz", "composite"])
 def test_rows_are_found_again_by_any_key(any_cluster, db, pgseam, shape, capture):
     init_orders(db, 20000, shape)
     db.execute("DROP VIEW order_view; CREATE VIEW order_view AS SELECT * FROM orders")
