@@ -26,22 +26,22 @@ check_publications(Run *run, GError **error)
     g_autoptr(DbResult) row = db_query(
         run->control,
         "SELECT (SELECT p.pubname FROM pg_catalog.pg_publication AS p WHERE p.puballtables ORDER BY 1 LIMIT 1) AS "
-        "name, pg_catalog.to_regclass('pgseam.rewrite_chunk') IS NOT NULL AS has_journal",
+        "name, pg_catalog.to_regclass('pgseam.rewrite_chunk') IS NOT NULL OR NOT EXISTS (SELECT FROM "
+        "pg_catalog.pg_replication_slots AS s WHERE s.plugin = 'pgoutput' AND s.database = "
+        "pg_catalog.current_database()) AS is_harmless",
         DB_NONE, error);
     gboolean rewrites = FALSE;
 
     for (guint i = 0; i < run->plan->steps->len; i++)
         rewrites |= ((const Step *)g_ptr_array_index(run->plan->steps, i))->kind == STEP_REWRITE_PREPARE;
-    if (row == NULL || db_text(row, 0, "name") == NULL || (!rewrites && db_bool(row, 0, "has_journal")))
+    if (row == NULL || db_text(row, 0, "name") == NULL || (!rewrites && db_bool(row, 0, "is_harmless")))
         return row != NULL;
     seam_error_set(
         error, SEAM_ERROR_REFUSED,
         "publication \"%s\" is FOR ALL TABLES: the tables that pgseam makes would go to its subscribers, which do "
         "not have them",
         db_text(row, 0, "name"));
-    seam_error_hint(error, "make it FOR TABLE or FOR TABLES IN SCHEMA (15 and newer) before%s",
-                    rewrites ? ""
-                             : "; or, if its subscribers can take that, make the tables of schema pgseam there, too");
+    seam_error_hint(error, "make it FOR TABLE with the tables by name, or FOR TABLES IN SCHEMA (15 and newer), before");
     return FALSE;
 }
 

@@ -8,6 +8,7 @@
 #include "rewrite/capture.h"
 #include "rewrite/dirty.h"
 #include "rewrite/shape.h"
+#include "rewrite/unfit.h"
 #include "rewrite/workers.h"
 #include "rewrite_queries.h"
 #include "run/fault.h"
@@ -29,6 +30,7 @@ typedef struct Range {
     const char *note; /* that it is done; $1 first, $2 end, $3 rows, $4 ms */
     const char *file; /* "SELECT filenode" of the source */
     gint64 filenode;  /* that it must be */
+    const Flow *flow; /* read only, like all texts: it stays until all workers are done */
     RunFence fence;
     gboolean is_relayed;
     gboolean is_moved; /* the source's file is another one: nothing was copied */
@@ -162,14 +164,17 @@ copy_once(const WorkerHands *hands, Range *range, GError **error)
 static gboolean
 copy_range(const WorkerHands *hands, gpointer data, GError **error)
 {
+    Range *range = data;
+
     for (;;) {
         g_autoptr(GError) why = NULL;
 
-        if (copy_once(hands, data, &why))
+        if (copy_once(hands, range, &why))
             return TRUE;
         db_abort(hands->second);
         db_abort(hands->first);
         if (!seam_error_has_sqlstate(why, "55P03") && !seam_error_has_sqlstate(why, "40P01")) {
+            unfit_tell(hands->second, range->flow, range->first, range->end, &why);
             g_propagate_error(error, g_steal_pointer(&why));
             return FALSE;
         }
@@ -230,6 +235,7 @@ next_range(gpointer data, gpointer *ret_job, GError **error)
     range->note = copy->note;
     range->file = copy->file;
     range->filenode = copy->rewrite->filenode;
+    range->flow = copy->flow;
     range->fence = run_fence(copy->rewrite->run);
     range->is_relayed = copy->is_relayed;
     *ret_job = range;

@@ -101,7 +101,7 @@ lock_tables(Exchange *exchange, GError **error)
     g_ptr_array_add(batch, g_strdup("SET LOCAL search_path = ''"));
     g_ptr_array_add(batch, g_strdup("SET LOCAL plan_cache_mode = force_generic_plan"));
     g_ptr_array_add(batch, g_strdup("SET LOCAL check_function_bodies = off"));
-    g_ptr_array_add(batch, sql_build("SET LOCAL lock_timeout = ?", sql_int(run_lock_timeout(rewrite->run, 2))));
+    g_ptr_array_add(batch, sql_build("SET LOCAL lock_timeout = ?", sql_int(run_lock_timeout(rewrite->run, 1))));
     g_ptr_array_add(batch,
                     sql_build("LOCK TABLE ?, ? IN ACCESS EXCLUSIVE MODE", sql_name(rewrite->schema, rewrite->table),
                               sql_name(rewrite->name, rewrite->table)));

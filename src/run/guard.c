@@ -387,7 +387,7 @@ do_strong(Attempt *attempt, GError **error)
     Run *run = attempt->run;
     int budget = run->options.lock_budget_ms;
 
-    if (!db_set_local_ms(run->work, "lock_timeout", run_lock_timeout(run, 3), error) ||
+    if (!db_set_local_ms(run->work, "lock_timeout", run_lock_timeout(run, attempt->entry != NULL ? 1 : 3), error) ||
         !db_set_local_ms(run->work, "statement_timeout", attempt->is_long ? 0 : budget, error))
         return FALSE;
     attempt->strong_since = g_get_monotonic_time();
@@ -547,60 +547,50 @@ apply(Attempt *attempt, GError **error)
 }
 
 static gboolean
-run_parts(Run *run, const GPtrArray *parts, GuardNote note, gboolean is_long, GError **error)
+run_parts(Run *run, const GPtrArray *parts, const Attempt *how, GError **error)
 {
     Attempt attempt;
     gboolean ok;
 
-    attempt_init(&attempt, run, ((const GuardPart *)g_ptr_array_index(parts, 0))->step, note);
+    attempt_init(&attempt, run, ((const GuardPart *)g_ptr_array_index(parts, 0))->step, how->note);
     attempt.parts = parts;
-    attempt.is_long = is_long;
+    attempt.is_long = how->is_long;
+    attempt.entry = how->entry;
     ok = apply(&attempt, error);
     attempt_clear(&attempt);
     return ok && fault_point(run, "guard.committed", error);
 }
 
 static gboolean
-guard_run(Run *run, const Step *step, GuardWork work, GuardNote note, gboolean is_long, GError **error)
+guard_run(Run *run, const Step *step, GuardWork work, const Attempt *how, GError **error)
 {
     g_autoptr(GPtrArray) parts = g_ptr_array_new();
     GuardPart part = {step, work};
 
     g_ptr_array_add(parts, &part);
-    return run_parts(run, parts, note, is_long, error);
+    return run_parts(run, parts, how, error);
 }
 
 gboolean
 guard_apply_entering(Run *run, const Step *step, const GuardEntry *entry, GError **error)
 {
-    g_autoptr(GPtrArray) parts = g_ptr_array_new();
-    GuardPart part = {step, entry->work};
-    Attempt attempt;
-    gboolean ok;
-
-    g_ptr_array_add(parts, &part);
-    attempt_init(&attempt, run, step, GUARD_NOTE_NOTHING);
-    attempt.parts = parts;
-    attempt.entry = entry;
-    ok = apply(&attempt, error);
-    attempt_clear(&attempt);
-    return ok && fault_point(run, "guard.committed", error);
+    return guard_run(run, step, entry->work, &(Attempt){.note = GUARD_NOTE_NOTHING, .entry = entry}, error);
 }
 
 gboolean
 guard_apply_joined(Run *run, const GPtrArray *parts, GError **error)
 {
-    return run_parts(run, parts, GUARD_NOTE_DONE, FALSE, error);
+    return run_parts(run, parts, &(Attempt){.note = GUARD_NOTE_DONE}, error);
 }
 
 gboolean
 guard_apply(Run *run, const Step *step, GuardWork work, GuardNote note, GError **error)
 {
-    return guard_run(run, step, work, note, FALSE, error);
+    return guard_run(run, step, work, &(Attempt){.note = note}, error);
 }
 
 gboolean
 guard_apply_long(Run *run, const Step *step, GuardWork work, GuardNote note, GError **error)
 {
-    return guard_run(run, step, work, note, TRUE, error);
+    return guard_run(run, step, work, &(Attempt){.note = note, .is_long = TRUE}, error);
 }
