@@ -65,7 +65,7 @@ take_from(Batch *batch, int most, gint64 first_block, GError **error)
         "SELECT ?, pg_catalog.sum(count(*)) OVER () AS pgseam_taken, "
         "pg_catalog.max(pg_catalog.max(pgseam_tid)) OVER () AS pgseam_last FROM taken GROUP BY ?",
         sql_raw(batch->flow->dirty), sql_raw(batch->flow->dirty), sql_literal(tid), sql_int(most), sql_raw(names),
-        sql_raw(columns), sql_raw(names));
+        sql_raw(columns), sql_raw(columns));
     g_autoptr(DbResult) rows = db_query(batch->conn, sql, DB_NONE, error);
 
     if (rows == NULL)
@@ -110,8 +110,8 @@ source_rows(const Flow *flow, int first)
 
         g_string_append_printf(match, "%ss.%s %s k.%s", i > 0 ? " AND " : "", column, key->equal, column);
     }
-    return sql_build("(SELECT s.* FROM ONLY ? AS s JOIN ? AS k ON ?) AS s", sql_raw(flow->source), sql_raw(keys),
-                     sql_raw(match->str));
+    return sql_build("(SELECT s.* FROM ONLY ? AS s JOIN (SELECT DISTINCT * FROM ? AS d) AS k ON ?) AS s",
+                     sql_raw(flow->source), sql_raw(keys), sql_raw(match->str));
 }
 
 static gboolean
@@ -449,7 +449,7 @@ one_batch(Batch *batch, int most, GError **error)
 /* A conflict may be one of the moment (a deferred constraint, a lock of autovacuum): a smaller batch, a few times, so
  * that in the end few keys are left to be named. */
 gboolean
-apply_batch(Rewrite *rewrite, const Flow *flow, int most, int *ret_taken, GError **error)
+apply_batch(Rewrite *rewrite, const Flow *flow, int most, int *ret_taken, gboolean *ret_full, GError **error)
 {
     *ret_taken = 0;
     for (int attempt = 1;; attempt++) {
@@ -463,6 +463,7 @@ apply_batch(Rewrite *rewrite, const Flow *flow, int most, int *ret_taken, GError
         if (one_batch(&batch, most, &why)) {
             rewrite->keys_applied += keys->n;
             *ret_taken = (int)batch.taken;
+            *ret_full = batch.taken >= most;
             return TRUE;
         }
         rewrite->dirty_block = 0;
@@ -523,11 +524,11 @@ apply_until(Rewrite *rewrite, const Flow *flow, int enough, gboolean is_throttle
     do {
         gint64 begun = g_get_monotonic_time();
 
-        if (!run_tick(run, error) || !tidy(rewrite, flow, error) || !apply_batch(rewrite, flow, most, &taken, error))
+        if (!run_tick(run, error) || !tidy(rewrite, flow, error) ||
+            !apply_batch(rewrite, flow, most, &taken, &is_full, error))
             return FALSE;
         spent_ms = (double)(g_get_monotonic_time() - begun) / 1000;
-        is_full = taken >= most;
-        if (is_full)
+        if (taken >= most)
             most = throttle_next_rows(most, spent_ms, BATCH_MS, MOST_KEYS);
         if (is_throttled && (!note_progress(rewrite, flow, error) ||
                              !throttle_wait(run, spent_ms, (double)rewrite->keys_applied, error)))

@@ -8,9 +8,10 @@
 
 #include "rewrite/rewrite.h"
 
-/* One batch of at most `most` entries. *ret_taken: how many there were; 0: nothing was dirty. Errors: a change that the
+/* One batch of at most `most` entries. *ret_taken: how many there were; *ret_full: there may be
+ * more, also where an error made the batch a smaller one. Errors: a change that the
  * target refuses is SEAM_ERROR_FAILED with the rows named. */
-gboolean apply_batch(Rewrite *rewrite, const Flow *flow, int most, int *ret_taken, GError **error);
+gboolean apply_batch(Rewrite *rewrite, const Flow *flow, int most, int *ret_taken, gboolean *ret_full, GError **error);
 
 /* Batches until a whole round finds at most `enough` entries, or is done with what there is in a few milliseconds; with
  * the throttle between them if `is_throttled`. */

@@ -59,7 +59,7 @@ keys_sql(const Flow *flow, int first)
         g_string_append_printf(arrays, "%spg_catalog.unnest($%d::pg_catalog.text[]::%s[])", i > 0 ? ", " : "",
                                first + (int)i, key->type);
     }
-    return sql_build("(SELECT DISTINCT * FROM ROWS FROM (?) AS k(?))", sql_raw(arrays->str), sql_raw(names));
+    return sql_build("(SELECT * FROM ROWS FROM (?) AS k(?))", sql_raw(arrays->str), sql_raw(names));
 }
 
 GPtrArray *

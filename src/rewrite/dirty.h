@@ -21,7 +21,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Keys, keys_free)
 /* Add rows whose first columns are the key columns, as text. */
 void keys_add_rows(Keys *keys, const DbResult *rows);
 
-/* SQL: "(SELECT DISTINCT * FROM ROWS FROM (unnest($1::text[]::int[]), ...) AS k(id, ...))": the rows of Keys given as
+/* SQL: "(SELECT * FROM ROWS FROM (unnest($1::text[]::int[]), ...) AS k(id, ...))": the rows of Keys given as
  * parameters from
  * `$first` on, with the key columns' names and types. The caller frees. */
 char *keys_sql(const Flow *flow, int first);

@@ -108,11 +108,30 @@ way_back(const Ends *ends, const char *name, const char *type)
     return is_computed ? NULL : sql_build("CAST(? AS ?)", sql_ident(name), sql_raw(type));
 }
 
+/* Changes of type that keep apart what is apart, and come back as it was. The others are looked at row by row. */
+static gboolean
+is_lossless(const char *from, const char *to)
+{
+    static const char *const pairs[][2] = {
+        {"smallint", "integer"}, {"smallint", "bigint"},
+        {"smallint", "numeric"}, {"integer", "bigint"},
+        {"integer", "numeric"},  {"bigint", "numeric"},
+        {"uuid", "text"},        {"date", "timestamp without time zone"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(pairs); i++) {
+        if (strcmp(from, pairs[i][0]) == 0 && strcmp(to, pairs[i][1]) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 static gboolean
 add_key(Flow *flow, const Ends *ends, const DbResult *rows, int i, GError **error)
 {
     const char *name = db_text(rows, i, "name");
     const FlowColumn *column = find_column(flow, name);
+    gboolean is_mapped;
     FlowKey *key;
 
     if (column == NULL || db_text(rows, i, "equal") == NULL || db_text(rows, i, "target_equal") == NULL) {
@@ -130,7 +149,8 @@ add_key(Flow *flow, const Ends *ends, const DbResult *rows, int i, GError **erro
     key->equal = g_strdup(db_text(rows, i, "equal"));
     key->target_equal = g_strdup(db_text(rows, i, "target_equal"));
     key->back = way_back(ends, name, key->type);
-    key->is_cast = !column->is_plain;
+    key->is_cast =
+        !column->is_plain && (mapped(ends, name, &is_mapped) != NULL || !is_lossless(key->type, key->target_type));
     g_ptr_array_add(flow->keys, key);
     if (!key->is_cast || key->back != NULL)
         return TRUE;

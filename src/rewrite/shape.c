@@ -135,6 +135,27 @@ create_ordered(Rewrite *rewrite, DbConn *conn, const char *tail, GError **error)
 }
 
 static gboolean
+find_shadow(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *name = rewrite_shadow_name(rewrite);
+    g_autoptr(DbResult) row = db_query(conn, "SELECT $1::pg_catalog.regclass::oid AS oid", DB_ARGS(name), error);
+
+    if (row != NULL)
+        rewrite->shadow_oid = db_int(row, 0, "oid");
+    return row != NULL;
+}
+
+static gboolean
+fit_sequences(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *source = shape_oid(rewrite->source_oid);
+    g_autofree char *shadow = shape_oid(rewrite->shadow_oid);
+    g_autoptr(DbResult) statements = db_query(conn, QUERY_SHAPE_SEQUENCES, DB_ARGS(source, shadow), error);
+
+    return statements != NULL && shape_run_all(conn, statements, error);
+}
+
+static gboolean
 create_table(Rewrite *rewrite, DbConn *conn, GError **error)
 {
     g_autofree char *oid = shape_oid(rewrite->source_oid);
@@ -145,7 +166,8 @@ create_table(Rewrite *rewrite, DbConn *conn, GError **error)
         return FALSE;
     if (is_ordered && !create_ordered(rewrite, conn, db_text(statements, 0, "tail"), error))
         return FALSE;
-    return run_from(conn, statements, is_ordered ? 1 : 0, error) && shape_alter(rewrite, conn, PARAM_ALTER, error);
+    return run_from(conn, statements, is_ordered ? 1 : 0, error) && find_shadow(rewrite, conn, error) &&
+           fit_sequences(rewrite, conn, error) && shape_alter(rewrite, conn, PARAM_ALTER, error);
 }
 
 /* The whole shape on the empty table, read, and taken back again: what cannot work fails before anything long begins.
@@ -155,17 +177,6 @@ try_shape(Rewrite *rewrite, DbConn *conn, SwapShape *ret, GError **error)
 {
     return db_run(conn, "SAVEPOINT shape", DB_NONE, error) && build_on_empty(rewrite, conn, error) &&
            swap_read_shape(rewrite, conn, ret, error) && db_run(conn, "ROLLBACK TO shape", DB_NONE, error);
-}
-
-static gboolean
-find_shadow(Rewrite *rewrite, DbConn *conn, GError **error)
-{
-    g_autofree char *name = rewrite_shadow_name(rewrite);
-    g_autoptr(DbResult) row = db_query(conn, "SELECT $1::pg_catalog.regclass::oid AS oid", DB_ARGS(name), error);
-
-    if (row != NULL)
-        rewrite->shadow_oid = db_int(row, 0, "oid");
-    return row != NULL;
 }
 
 static gboolean
@@ -203,8 +214,8 @@ create_all(Rewrite *rewrite, DbConn *conn, SwapShape *ret, GError **error)
     g_autofree char *schema = sql_build("CREATE SCHEMA ?", sql_ident(rewrite->name));
 
     return db_run(conn, schema, DB_NONE, error) && create_table(rewrite, conn, error) &&
-           find_shadow(rewrite, conn, error) && create_witness(rewrite, conn, error) &&
-           create_dirty(rewrite, conn, error) && try_shape(rewrite, conn, ret, error);
+           create_witness(rewrite, conn, error) && create_dirty(rewrite, conn, error) &&
+           try_shape(rewrite, conn, ret, error);
 }
 
 gboolean

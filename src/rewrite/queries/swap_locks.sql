@@ -10,6 +10,7 @@ SELECT n.nspname AS schema, c.relname AS name, c.relkind = 'S' AS is_sequence,
         SELECT d.objid, d.deptype = 'i' FROM pg_catalog.pg_depend AS d
          WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
            AND d.refobjid IN ($1::oid, $2::oid) AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')) AS w
-  JOIN pg_catalog.pg_class AS c ON c.oid = w.oid AND c.relkind <> 'i'
+  -- Before 15 a generated column depends on its table itself, as pg_class on pg_class.
+  JOIN pg_catalog.pg_class AS c ON c.oid = w.oid AND c.relkind <> 'i' AND c.oid NOT IN ($1::oid, $2::oid)
   JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
  ORDER BY 1, 2

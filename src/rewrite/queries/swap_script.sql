@@ -136,6 +136,9 @@ WITH x AS (
     UNION ALL
     SELECT s.t, pg_catalog.format('SEQUENCE %I.%I', x.nspname, ident.x_name), 'pg_catalog.pg_class'::pg_catalog.regclass, s.o, 0, false
       FROM x, ident CROSS JOIN LATERAL (VALUES ($1::oid, ident.x_oid), ($2::oid, ident.y_oid)) AS s(t, o) WHERE ident.deptype = 'i'
+    UNION ALL
+    SELECT s.t, pg_catalog.format('TYPE %s', x.name), 'pg_catalog.pg_type'::pg_catalog.regclass, s.o, 0, false
+      FROM x, y CROSS JOIN LATERAL (VALUES ($1::oid, x.reltype), ($2::oid, y.reltype)) AS s(t, o)
 ), comment AS (
     SELECT spoken.*, d.description FROM spoken LEFT JOIN pg_catalog.pg_description AS d
         ON d.classoid = spoken.classid AND d.objoid = spoken.objid AND d.objsubid = spoken.objsubid
@@ -170,13 +173,13 @@ SELECT s.place, s.sql, CASE WHEN s.place IN (700, 710, 10000001, 10000002) THEN 
      WHERE ident.deptype = 'i' AND ident.y_options IS DISTINCT FROM
            ROW(ident.seqincrement, ident.seqmin, ident.seqmax, ident.seqstart, ident.seqcache, ident.seqcycle)
     -- Whoever waits for the old sequence, having looked up its name, still takes values from it once we have committed: the new one goes on
-    -- behind what they could take.
+    -- behind what they could take, but by no more than half of what is left.
     UNION ALL SELECT 502, pg_catalog.format('SELECT pg_catalog.setval(%L::pg_catalog.regclass, CASE WHEN s.is_called THEN %s ELSE s.last_value END,'
                                             ' s.is_called) FROM %s AS s',
                                             pg_catalog.format('%I.%I', x.nspname, CASE ident.deptype WHEN 'i' THEN ident.x_name ELSE ident.y_name END),
                                             CASE WHEN ident.seqincrement > 0
-                                                 THEN pg_catalog.format('LEAST(s.last_value::numeric + %s, %s)::bigint', ident.margin, ident.seqmax)
-                                                 ELSE pg_catalog.format('GREATEST(s.last_value::numeric + %s, %s)::bigint', ident.margin, ident.seqmin) END,
+                                                 THEN pg_catalog.format('(s.last_value + LEAST(%s, pg_catalog.div(%s - s.last_value::numeric, 2)))::bigint', ident.margin, ident.seqmax)
+                                                 ELSE pg_catalog.format('(s.last_value + GREATEST(%s, pg_catalog.div(%s - s.last_value::numeric, 2)))::bigint', ident.margin, ident.seqmin) END,
                                             CASE ident.deptype WHEN 'i' THEN pg_catalog.format('%I.%I', y.nspname, ident.x_name) ELSE ident.name END),
                      ident.name
       FROM x, y, ident
