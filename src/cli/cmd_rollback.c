@@ -1,6 +1,14 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/driver.h"
+#include "steps/ops.h"
+
+/* Once begun, a rollback has to be finished: what would stop it half way is looked for before. */
+static gboolean
+begin_rollback(Run *run, StepOpsOf table, GError **error)
+{
+    return rewrite_check_undo(run, error) && runner_rollback(run, table, error);
+}
 
 static gboolean
 run_rollback(const CommonOptions *common, const RunOptions *options, char **args, GError **error)
@@ -20,7 +28,8 @@ run_rollback(const CommonOptions *common, const RunOptions *options, char **args
         return FALSE;
     if (migration->state == STATE_ROLLED_BACK)
         return driver_print_status(run.control, common, migration->name, error);
-    return driver_run(&run, common, "rollback", migration->stage, runner_rollback, error);
+    return driver_run(&run, common, "rollback", migration->stage,
+                      migration->stage == STAGE_ROLLBACK ? runner_rollback : begin_rollback, error);
 }
 
 const Command command_rollback = {

@@ -259,3 +259,21 @@ swap_note_shape(Rewrite *rewrite, DbConn *conn, GError **error)
     return swap_read_shape(rewrite, conn, &shape, error) && check_noted(rewrite, conn, &shape, error) &&
            swap_store_shape(rewrite, conn, &shape, error);
 }
+
+gboolean
+swap_check_unchanged(Rewrite *rewrite, DbConn *conn, GError **error)
+{
+    g_autofree char *migration = oid_text(rewrite->run->migration);
+    g_autofree char *name = sql_quote_name(rewrite->schema, rewrite->table);
+    g_autoptr(DbResult) row =
+        db_query(conn, "SELECT shape, shadow_shape FROM pgseam.rewrite WHERE migration_id = $1::bigint AND name = $2",
+                 DB_ARGS(migration, rewrite->name), error);
+    g_autoptr(GPtrArray) noted = row != NULL ? db_array(row, 0, rewrite->is_swapped ? "shadow_shape" : "shape") : NULL;
+    g_autoptr(GPtrArray) lines = NULL;
+    g_autoptr(GPtrArray) texts = NULL;
+
+    return noted != NULL &&
+           read_shape(rewrite, conn, rewrite->is_swapped ? rewrite->shadow_oid : rewrite->source_oid, &lines, &texts,
+                      error) &&
+           inventory_check_shape(noted, texts, name, error);
+}

@@ -63,4 +63,8 @@ gboolean swap_warm(Rewrite *rewrite, SwapDirection direction, GError **error);
  */
 gboolean swap_catalog(Rewrite *rewrite, SwapDirection direction, GError **error);
 
+/* Whether the table that the application uses still has the shape that is noted of it: SEAM_ERROR_DRIFT with the lines
+ * that differ. `conn` has an empty search_path. Only reads. */
+gboolean swap_check_unchanged(Rewrite *rewrite, DbConn *conn, GError **error);
+
 #endif

@@ -12,6 +12,10 @@ const StepOps *ops_of(StepKind kind);
  * left. The journal's tables are there. */
 gboolean rewrite_preflight(Run *run, GError **error);
 
+/* Before a rollback is begun: whether each cut-over could be taken back. SEAM_ERROR_REFUSED with what somebody has
+ * changed since; then the migration stays where it is, and can still be completed. */
+gboolean rewrite_check_undo(Run *run, GError **error);
+
 /* The families, one file each. */
 extern const StepOps step_table_create;
 extern const StepOps step_column_add;

@@ -294,6 +294,36 @@ undo_swap(Run *run, const Step *step, GError **error)
     return rewrite != NULL && rewrite_check(rewrite, error) && cut_back(rewrite, step, error);
 }
 
+static gboolean
+check_way_back(Run *run, const Step *step, GError **error)
+{
+    Rewrite *rewrite = look(run, step, error);
+
+    if (rewrite == NULL)
+        return FALSE;
+    return !rewrite->is_swapped || step_is(step, PARAM_ONE_WAY) ||
+           (rewrite_check(rewrite, error) && swap_check(rewrite, run->control, error) &&
+            swap_check_unchanged(rewrite, run->control, error));
+}
+
+gboolean
+rewrite_check_undo(Run *run, GError **error)
+{
+    gboolean ok = TRUE;
+
+    for (guint i = 0; i < run->plan->steps->len && ok; i++) {
+        const Step *step = g_ptr_array_index(run->plan->steps, i);
+
+        ok = step->kind != STEP_REWRITE_SWAP || check_way_back(run, step, error);
+    }
+    if (!ok && error != NULL && seam_error_is(*error, SEAM_ERROR_DRIFT)) {
+        seam_error_recode(error, SEAM_ERROR_REFUSED);
+        seam_error_hint(
+            error, "nothing was undone. Take that change back and roll back again, or go on with `pgseam complete`");
+    }
+    return ok;
+}
+
 /* Where the new shape had no index on the key, one was made for us. */
 static gboolean
 drop_key_index(Rewrite *rewrite, GError **error)
@@ -304,13 +334,34 @@ drop_key_index(Rewrite *rewrite, GError **error)
     return run_prepare_alone(rewrite->run, error) && db_run(rewrite->run->work, sql, DB_NONE, error);
 }
 
+/* The old table may go whatever the new one is called by now, but not if it is the only one left. */
+static gboolean
+check_new_table(Rewrite *rewrite, GError **error)
+{
+    g_autofree char *oid = shape_oid(rewrite->shadow_oid);
+    g_autofree char *old = rewrite_shadow_name(rewrite);
+    g_autoptr(DbResult) row = db_query(
+        rewrite->run->control, "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = $1::oid) AS is_there",
+        DB_ARGS(oid), error);
+
+    if (row == NULL)
+        return FALSE;
+    if (rewrite->is_dropped || rewrite->own_oid == 0 ||
+        (db_bool(row, 0, "is_there") && rewrite->own_oid == rewrite->source_oid))
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_DRIFT, "the table that took the place of %s.%s is gone: %s is not dropped",
+                   rewrite->schema, rewrite->table, old);
+    seam_error_hint(error, "take from %s what you need, or drop it, then `pgseam complete`", old);
+    return FALSE;
+}
+
 static gboolean
 run_drop(Run *run, const Step *step, GError **error)
 {
     Rewrite *rewrite = rewrite_of(run, step, error);
     gboolean ok;
 
-    if (rewrite == NULL || (!rewrite->is_dropped && !rewrite_check(rewrite, error)) ||
+    if (rewrite == NULL || !rewrite_reload(rewrite, error) || !check_new_table(rewrite, error) ||
         !capture_remove_reverse(rewrite, step, TRUE, error))
         return FALSE;
     ok = drop_key_index(rewrite, error);
