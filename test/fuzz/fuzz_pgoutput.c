@@ -47,12 +47,12 @@ touch(const PgoMessage *message)
 int
 LLVMFuzzerTestOneInput(const guint8 *data, gsize size)
 {
-    static volatile guint32 sink;
     g_auto(PgoMessage) message = {0};
 
     pgo_message_init(&message);
-    if (pgo_decode(&message, data, size, NULL))
-        sink += touch(&message);
+    /* The sum is used, or the compiler would leave the reading out. */
+    if (pgo_decode(&message, data, size, NULL) && touch(&message) == G_MAXUINT32)
+        g_debug("an unlikely sum");
     return 0;
 }
 
