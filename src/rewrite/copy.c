@@ -15,11 +15,13 @@
 #include "run/progress.h"
 #include "run/throttle.h"
 
-#define FIRST_BLOCKS  1024
-#define LEAST_BLOCKS  16
-#define MOST_BLOCKS   32768
-#define RANGE_MS      400
-#define MOST_RESTARTS 20
+#define FIRST_BLOCKS   1024
+#define LEAST_BLOCKS   16
+#define MOST_BLOCKS    32768
+#define RANGE_MS       400
+#define MOST_RESTARTS  20
+#define NAP_MS         200
+#define UNHURRIED_LOAD 80
 
 /* A range of blocks in a worker's hands. */
 typedef struct Range {
@@ -202,14 +204,24 @@ next_blocks(Copy *copy, gint64 *ret_first, gint64 *ret_end)
     return TRUE;
 }
 
-/* At the default load the copy does not rest: it hurts by its disk and CPU, which the gauges see, and not by locks. */
+/* At the default load the copy does not rest: it hurts by its disk and CPU, which the gauges see, and not by locks.
+ * Below it the load is read again while it rests, since a rest may be a long one. */
 static gboolean
 rest(Copy *copy, GError **error)
 {
     Run *run = copy->rewrite->run;
-    double ms = run->options.load_percent < 80 ? copy->took_ms / copy->jobs : 0;
+    gint64 begun = g_get_monotonic_time();
+    double left_ms;
 
-    return throttle_wait(run, ms, (double)copy->rewrite->rows_copied, error);
+    do {
+        int load = run->options.load_percent;
+        double rest_ms = load < UNHURRIED_LOAD ? copy->took_ms / copy->jobs * (100 - load) / load : 0;
+
+        left_ms = rest_ms - (double)(g_get_monotonic_time() - begun) / 1000;
+        if (left_ms >= 1 && (!run_sleep(run, (int)MIN(left_ms, NAP_MS), error) || !throttle_refresh(run, error)))
+            return FALSE;
+    } while (left_ms >= 1);
+    return throttle_wait(run, 0, (double)copy->rewrite->rows_copied, error);
 }
 
 static gboolean
