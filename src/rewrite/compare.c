@@ -7,7 +7,7 @@
  * rows. */
 #define ROWS_OF_FIRST   16
 #define LEAST_OF_FIRST  1024
-#define MOST_OF_FIRST   32768
+#define MOST_OF_FIRST   8192
 #define ROWS_OF_NEXT    4
 #define LEAST_OF_NEXT   32768
 #define MOST_OF_NEXT    (1 << 20)
