@@ -227,7 +227,7 @@ build_missing(Rewrite *rewrite, Build *build, GError **error)
 {
     int n = rewrite->run->options.copy_jobs;
     Workers *workers = workers_of(rewrite, n, error);
-    WorkersJob jobs = {next_index, build_index, index_done, build};
+    WorkersJob jobs = {next_index, build_index, index_done, build, g_free};
 
     if (workers == NULL || !workers_run(workers, n, &jobs, error)) {
         tell_duplicates(rewrite, error);

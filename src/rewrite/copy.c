@@ -74,6 +74,12 @@ range_free(Range *range)
     g_free(range);
 }
 
+static void
+range_drop(gpointer range)
+{
+    range_free(range);
+}
+
 gint64
 copy_next_blocks(gint64 blocks, double took_ms)
 {
@@ -375,7 +381,7 @@ static gboolean
 copy_ranges(Rewrite *rewrite, const Flow *flow, gboolean *ret_moved, GError **error)
 {
     g_auto(Copy) copy = {.rewrite = rewrite, .flow = flow, .done = g_array_new(FALSE, FALSE, sizeof(gint64))};
-    WorkersJob jobs = {next_range, copy_range, range_done, &copy};
+    WorkersJob jobs = {next_range, copy_range, range_done, &copy, range_drop};
     Workers *workers;
 
     if (!note_begin(rewrite, error) || !read_done(&copy, error))

@@ -177,7 +177,7 @@ cut_over(Rewrite *rewrite, const Step *step, GError **error)
         if (!wait_for_permission(rewrite, error) || !rewrite_note_phase(rewrite, "cut-over", error) ||
             !rewrite_reload(rewrite, error) || !rewrite_check(rewrite, error) ||
             !swap_check(rewrite, run->control, error) || !build_new_indexes(rewrite, error) ||
-            !exchange_guarded(rewrite, step, error) || !rewrite_reload(rewrite, error))
+            !get_close(run, step, error) || !exchange_guarded(rewrite, step, error) || !rewrite_reload(rewrite, error))
             return FALSE;
         progress_say(run->progress, "  %s.%s is the new table", rewrite->schema, rewrite->table);
     }

@@ -34,6 +34,7 @@ struct Workers {
     GAsyncQueue *results; /* Task */
     gint stop;            /* atomic */
     int busy;
+    GDestroyNotify drop; /* what becomes of a job that is not done(); NULL: nothing */
 };
 
 gboolean
@@ -216,6 +217,13 @@ hand_out(Workers *workers, int n, const WorkersJob *jobs, gboolean *is_over, GEr
     return TRUE;
 }
 
+static void
+drop_job(const Workers *workers, gpointer job)
+{
+    if (workers->drop != NULL && job != NULL)
+        workers->drop(job);
+}
+
 /* Wait a little for a result. *ret_job NULL: there was none. */
 static gboolean
 take_result(Workers *workers, gpointer *ret_job, GError **error)
@@ -229,6 +237,7 @@ take_result(Workers *workers, gpointer *ret_job, GError **error)
     workers->busy--;
     if (task->error != NULL) {
         g_propagate_error(error, g_steal_pointer(&task->error));
+        drop_job(workers, task->job);
         return FALSE;
     }
     *ret_job = task->job;
@@ -243,7 +252,8 @@ drain(Workers *workers)
 
     g_atomic_int_set(&workers->stop, TRUE);
     while (workers->busy > 0) {
-        take_result(workers, &job, NULL);
+        if (take_result(workers, &job, NULL))
+            drop_job(workers, job);
         workers->host.tick(workers->host.data, NULL);
     }
     g_atomic_int_set(&workers->stop, FALSE);
@@ -274,6 +284,7 @@ workers_run(Workers *workers, int n, const WorkersJob *jobs, GError **error)
 
     if (!workers_open(workers, MAX(n, 1), error))
         return FALSE;
+    workers->drop = jobs->drop;
     if (run_all(workers, MAX(n, 1), jobs, &why))
         return TRUE;
     drain(workers);

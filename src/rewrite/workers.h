@@ -28,6 +28,9 @@ typedef struct WorkersJob {
     /* In the runner's thread, after work() succeeded. */
     gboolean (*done)(gpointer data, gpointer job, GError **error);
     gpointer data;
+    /* In the runner's thread: frees a job that failed, or that was begun when another one failed. NULL: nothing to
+     * free. */
+    GDestroyNotify drop;
 } WorkersJob;
 
 /* The rewrite's workers with at least `n` threads, opened if need be; they belong to the rewrite. Errors: those of

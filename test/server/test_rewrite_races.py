@@ -15,6 +15,8 @@ from harness.rewrite import (
     rewrite_of, sql_file, type_of_key, wait_until,
 )
 
+CHILDLESS = " AND ".join(f"id NOT IN (SELECT order_id FROM {child} WHERE order_id IS NOT NULL)"
+                         for child in ("order_lines", "order_remarks", "order_holds"))
 CAPTURES = ["logical", "trigger"]
 
 
@@ -351,8 +353,9 @@ def test_writers_with_session_replication_role_replica(held_orders, pgseam, capt
         held_orders, pgseam, capture,
         role + "UPDATE orders SET note = 'applied' WHERE code % 7 = 0",
         role + "INSERT INTO orders (id, code, status) VALUES (-5, -5, 'applied')",
-        role + "DELETE FROM orders WHERE code % 100 = 51 AND payload IS NULL",
-        role + "UPDATE orders SET id = id + 3000000 WHERE code % 100 = 52",
+        # Nobody looks after the foreign keys now, and the cut-over proves them: so none that others refer to.
+        role + f"DELETE FROM orders WHERE code % 100 = 51 AND payload IS NULL AND {CHILDLESS}",
+        role + f"UPDATE orders SET id = id + 3000000 WHERE code % 100 = 52 AND {CHILDLESS}",
     )
 
 
