@@ -433,6 +433,21 @@ apply_locked(Rewrite *rewrite, const Flow *flow, DbConn *conn, int *ret_taken, G
     return TRUE;
 }
 
+gboolean
+apply_within(Rewrite *rewrite, const Flow *flow, int limit_ms, int *ret_taken, GError **error)
+{
+    DbConn *conn = rewrite_apply_session(rewrite, error);
+
+    if (conn == NULL || !run_begin_on(rewrite->run, conn, "REPEATABLE READ", error))
+        return FALSE;
+    if (db_set_local_ms(conn, "statement_timeout", limit_ms, error) &&
+        db_set_local_ms(conn, "lock_timeout", limit_ms, error) && apply_locked(rewrite, flow, conn, ret_taken, error) &&
+        db_commit(conn, error))
+        return TRUE;
+    db_abort(conn);
+    return FALSE;
+}
+
 static gboolean
 one_batch(Batch *batch, int most, GError **error)
 {

@@ -21,4 +21,8 @@ gboolean apply_until(Rewrite *rewrite, const Flow *flow, int enough, gboolean is
  * the source. If the transaction is rolled back the keys are dirty again. Errors: the server's, as they are. */
 gboolean apply_locked(Rewrite *rewrite, const Flow *flow, DbConn *conn, int *ret_taken, GError **error);
 
+/* The same in a transaction of its own, with no statement longer than `limit_ms`: for a session that has the lock and
+ * is not in the way of ours. */
+gboolean apply_within(Rewrite *rewrite, const Flow *flow, int limit_ms, int *ret_taken, GError **error);
+
 #endif

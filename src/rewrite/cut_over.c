@@ -19,8 +19,9 @@
 #define POSTPONED_MS 100
 #define CLOSE_ENOUGH 200 /* dirty keys with which the lock is taken */
 
-/* Under the lock, and on the session that has it, since another one of ours would wait for it: what is left, in a part
- * of the budget; too much of it means another attempt, and nothing is lost. */
+/* Under the lock: what is left, in a part of the budget; too much of it means another attempt, and nothing is lost. It
+ * is committed before the exchange, so that snapshots from then on see it; but under ACCESS EXCLUSIVE only the session
+ * that has the lock can do it, another one of ours would wait for it. */
 static gboolean
 drain(Rewrite *rewrite, gint64 deadline, GError **error)
 {
@@ -32,7 +33,9 @@ drain(Rewrite *rewrite, gint64 deadline, GError **error)
             seam_error_set(error, SEAM_ERROR_LOCK, "more rows have changed than can be applied under the lock");
             return FALSE;
         }
-        if (!apply_locked(rewrite, flow, rewrite->run->work, &taken, error))
+        if (rewrite->run->entered == LOCK_ACCESS_EXCLUSIVE
+                ? !apply_locked(rewrite, flow, rewrite->run->work, &taken, error)
+                : !apply_within(rewrite, flow, rewrite->run->options.lock_budget_ms / 2, &taken, error))
             return FALSE;
     }
     return flow != NULL;
@@ -86,6 +89,11 @@ exchange(Run *run, const Step *step, GError **error)
         return FALSE;
     if (!snapshots_pass(rewrite, begun + (gint64)run->options.lock_budget_ms * 1000 * 7 / 10, error))
         return FALSE;
+    /* What begins late is not finished within the budget: the application would have waited for nothing. */
+    if ((g_get_monotonic_time() - begun) / 1000 > run->options.lock_budget_ms * 3 / 4) {
+        seam_error_set(error, SEAM_ERROR_LOCK, "too little of the lock budget is left for the exchange");
+        return FALSE;
+    }
     if (rewrite->is_swapped)
         return swap_catalog(rewrite, SWAP_BACK, error) && note_swapped(rewrite, begun, error);
     return swap_catalog(rewrite, SWAP_FORWARD, error) &&

@@ -18,6 +18,7 @@
 #define BACKOFF_CAP_MS    5000
 #define STAGING_MARGIN_MS 1500
 #define SHORT_STAGINGS    3
+#define STRONG_EACH       4
 #define RETELL_MS         5000
 
 typedef struct Attempt {
@@ -361,11 +362,12 @@ stage(Attempt *attempt, GError **error)
 }
 
 /* From a weaker lock to a stronger one there is no way past those who read first and then write: they hold what we want
- * and wait for what we have. So every other attempt takes the strong lock at once. */
+ * and wait for what we have. So now and then an attempt takes the strong lock at once; seldom, since then readers wait,
+ * too, and whoever reads on with the snapshot that it has cannot be told from others. */
 static LockMode
 entry_mode(const Attempt *attempt)
 {
-    return attempt->entry != NULL && attempt->number % 2 == 1 ? attempt->entry->enter : LOCK_ACCESS_EXCLUSIVE;
+    return attempt->entry != NULL && attempt->number % STRONG_EACH != 0 ? attempt->entry->enter : LOCK_ACCESS_EXCLUSIVE;
 }
 
 /* Many short statements pass between two looks of the watcher: what took too long in all is given up. */
@@ -391,6 +393,7 @@ do_strong(Attempt *attempt, GError **error)
         !db_set_local_ms(run->work, "statement_timeout", attempt->is_long ? 0 : budget, error))
         return FALSE;
     attempt->strong_since = g_get_monotonic_time();
+    run->entered = entry_mode(attempt);
     if ((attempt->targets->len > 1 || attempt->entry != NULL) && !lock_all(attempt, entry_mode(attempt), error))
         return FALSE;
     for (guint i = 0; i < attempt->parts->len; i++) {

@@ -41,7 +41,7 @@ typedef struct GuardPart {
 gboolean guard_apply_joined(Run *run, const GPtrArray *parts, GError **error);
 
 /* Work that makes its own way from a weaker lock to a stronger one: each attempt takes the step's locks in no stronger
- * a mode than `enter`; the work takes the rest, within the budget (every other attempt takes all at once). `before`
+ * a mode than `enter`; the work takes the rest, within the budget (every fourth attempt takes all at once). `before`
  * runs without any lock right before each attempt: what shortens the work, and what has to be waited for. */
 typedef struct GuardEntry {
     GuardWork before;

@@ -40,6 +40,7 @@ typedef struct Run {
     GPtrArray *standbys; /* sessions on options.standbys: standby.h */
     Throttle *throttle;  /* what the gauges remember: throttle.h */
     Patience *patience;  /* who is in the way and since when: patience.h */
+    LockMode entered;    /* of guard_apply_entering(): the strongest mode that the attempt in hand began with */
     RunCompanion companion;
     gboolean is_pumping; /* a tick within the companion's own waits does not pump again */
 } Run;
