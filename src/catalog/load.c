@@ -300,7 +300,7 @@ load_sources(DbConn *conn, FactTable *table, const char *oid, GError **error)
 static gboolean
 load_table(DbConn *conn, Facts *facts, GArray *pending, gint64 oid, GError **error)
 {
-    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, oid);
+    g_autofree char *text = db_int_text(oid);
     g_autoptr(DbResult) row = ask(conn, QUERY_TABLE, text, error);
     FactTable *table = g_hash_table_lookup(facts->tables, &oid);
 
@@ -393,7 +393,7 @@ formatted_type(DbConn *conn, const DbResult *type, const char *text)
     if (null == NULL)
         return g_strdup(db_text(type, 0, "name"));
     db_column_type(null, 0, &oid, &modifier);
-    oid_text = g_strdup_printf("%" G_GINT64_FORMAT, oid);
+    oid_text = db_int_text(oid);
     modifier_text = g_strdup_printf("%d", modifier);
     row = db_query(conn,
                    "SELECT pg_catalog.format_type($1::pg_catalog.oid, $2::pg_catalog.int4), "

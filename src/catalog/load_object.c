@@ -279,8 +279,8 @@ fill_statements(DbConn *conn, FactObject *object, const char *const *address, GE
 static gboolean
 fill_object(DbConn *conn, FactObject *object, GError **error)
 {
-    g_autofree char *class_oid = g_strdup_printf("%" G_GINT64_FORMAT, object->class_oid);
-    g_autofree char *oid = g_strdup_printf("%" G_GINT64_FORMAT, object->oid);
+    g_autofree char *class_oid = db_int_text(object->class_oid);
+    g_autofree char *oid = db_int_text(object->oid);
     g_autofree char *column = g_strdup_printf("%d", object->column);
     const char *address[] = {class_oid, oid, column};
 
@@ -293,8 +293,8 @@ fill_object(DbConn *conn, FactObject *object, GError **error)
 static gboolean
 fill_used(DbConn *conn, FactObject *object, GError **error)
 {
-    g_autofree char *class_oid = g_strdup_printf("%" G_GINT64_FORMAT, object->class_oid);
-    g_autofree char *oid = g_strdup_printf("%" G_GINT64_FORMAT, object->oid);
+    g_autofree char *class_oid = db_int_text(object->class_oid);
+    g_autofree char *oid = db_int_text(object->oid);
     const char *address[] = {class_oid, oid, "0"};
 
     return fill_head(conn, object, address, error) && fill_partitions(conn, object, error);
@@ -351,7 +351,7 @@ fill_members(DbConn *conn, FactObject *object, const char *key, GError **error)
     g_autofree char *members = NULL;
     g_autoptr(GPtrArray) names = NULL;
     g_autoptr(GPtrArray) args = NULL;
-    g_autofree char *oid = g_strdup_printf("%" G_GINT64_FORMAT, object->oid);
+    g_autofree char *oid = db_int_text(object->oid);
     g_autoptr(DbResult) rows = NULL;
     guint flags;
 

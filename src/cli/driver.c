@@ -102,7 +102,7 @@ name_way_on(const Run *run, const char *state, GError **error)
 static void
 tell_slots(Run *run)
 {
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, run->migration);
+    g_autofree char *id = db_int_text(run->migration);
     g_autoptr(DbResult) rows =
         db_query(run->control,
                  "SELECT r.slot FROM pgseam.rewrite AS r JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = "

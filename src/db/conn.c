@@ -162,6 +162,18 @@ db_query(DbConn *conn, const char *sql, int n_values, const char *const *values,
     return NULL;
 }
 
+char *
+db_int_text(gint64 number)
+{
+    return g_strdup_printf("%" G_GINT64_FORMAT, number);
+}
+
+char *
+db_tid_text(gint64 block, gint64 offset)
+{
+    return g_strdup_printf("(%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT ")", block, offset);
+}
+
 gboolean
 db_run(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error)
 {

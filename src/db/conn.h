@@ -74,6 +74,10 @@ DbResult *db_query(DbConn *conn, const char *sql, int n_values, const char *cons
 /* The same where only success matters. */
 gboolean db_run(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error);
 
+/* A value as such a parameter: a number or an oid; the place of a row, as ctid has it. The caller frees. */
+char *db_int_text(gint64 number);
+char *db_tid_text(gint64 block, gint64 offset);
+
 /* db_query() for a statement that the session keeps prepared from its first use on; parsed once and, with
  * plan_cache_mode = force_generic_plan, planned once per search_path. `sql` must be a text that never goes away. */
 DbResult *db_query_kept(DbConn *conn, const char *sql, int n_values, const char *const *values, GError **error);

@@ -58,7 +58,7 @@ take_from(Batch *batch, int most, gint64 first_block, GError **error)
     Rewrite *rewrite = batch->rewrite;
     g_autofree char *columns = as_text(batch->flow, "taken.");
     g_autofree char *names = flow_key_list(batch->flow);
-    g_autofree char *tid = g_strdup_printf("(%" G_GINT64_FORMAT ",0)", first_block);
+    g_autofree char *tid = db_tid_text(first_block, 0);
     g_autofree char *sql = sql_build(
         "WITH taken AS (DELETE FROM ? WHERE ctid = ANY (ARRAY(SELECT ctid FROM ? WHERE ctid >= ?::pg_catalog.tid "
         "LIMIT ?)) RETURNING ctid AS pgseam_tid, ?) "

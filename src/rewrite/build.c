@@ -32,7 +32,7 @@ typedef struct Build {
 static DbResult *
 read_indexes(Rewrite *rewrite, DbConn *conn, GError **error)
 {
-    g_autofree char *oid = shape_oid(rewrite->source_oid);
+    g_autofree char *oid = db_int_text(rewrite->source_oid);
     g_autofree char *without = shape_names(rewrite, PARAM_WITHOUT);
 
     return db_query(conn, QUERY_SHAPE_INDEXES, DB_ARGS(oid, rewrite->name, without), error);
@@ -49,7 +49,7 @@ set_tablespace(DbConn *conn, const char *tablespace, GError **error)
 static gboolean
 finish(Rewrite *rewrite, DbConn *conn, GError **error)
 {
-    g_autofree char *oid = shape_oid(rewrite->source_oid);
+    g_autofree char *oid = db_int_text(rewrite->source_oid);
     g_autofree char *without = shape_names(rewrite, PARAM_WITHOUT);
     g_autoptr(DbResult) statements = db_query(conn, QUERY_SHAPE_FINISH, DB_ARGS(oid, rewrite->name, without), error);
 
@@ -120,7 +120,7 @@ build_on_empty(Rewrite *rewrite, DbConn *conn, GError **error)
 static GHashTable *
 read_present(Rewrite *rewrite, GError **error)
 {
-    g_autofree char *oid = shape_oid(rewrite->shadow_oid);
+    g_autofree char *oid = db_int_text(rewrite->shadow_oid);
     g_autoptr(DbResult) rows = db_query(rewrite->run->control,
                                         "SELECT c.relname AS name FROM pg_catalog.pg_index AS i JOIN "
                                         "pg_catalog.pg_class AS c ON c.oid = i.indexrelid WHERE i.indrelid = $1::oid",

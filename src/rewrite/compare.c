@@ -33,8 +33,8 @@ read_files(Compare *compare, gint64 files[COMPARE_SIDES], GError **error)
         "rows "
         "FROM (VALUES (1, $1::oid), (2, $2::oid)) AS v(n, oid) LEFT JOIN pg_catalog.pg_class AS c ON c.oid = v.oid "
         "ORDER BY v.n";
-    g_autofree char *source = g_strdup_printf("%" G_GINT64_FORMAT, compare->flow->source_oid);
-    g_autofree char *target = g_strdup_printf("%" G_GINT64_FORMAT, compare->flow->target_oid);
+    g_autofree char *source = db_int_text(compare->flow->source_oid);
+    g_autofree char *target = db_int_text(compare->flow->target_oid);
     g_autoptr(DbResult) rows =
         db_query(compare->host->conn, query, DB_ARGS(source, target, G_STRINGIFY(ROWS_OF_A_BLOCK)), error);
 

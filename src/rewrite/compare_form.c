@@ -57,7 +57,7 @@ type_free(gpointer data)
 GHashTable *
 compare_types(DbConn *conn, gint64 table_oid, GError **error)
 {
-    g_autofree char *oid = g_strdup_printf("%" G_GINT64_FORMAT, table_oid);
+    g_autofree char *oid = db_int_text(table_oid);
     g_autoptr(DbResult) rows = db_query(conn, QUERY_COMPARE_TYPES, DB_ARGS(oid), error);
     GHashTable *types;
 

@@ -220,8 +220,8 @@ static gboolean
 read_sizes(Pass *pass, GError **error)
 {
     const Compare *compare = pass->compare;
-    g_autofree char *source = g_strdup_printf("%" G_GINT64_FORMAT, compare->flow->source_oid);
-    g_autofree char *target = g_strdup_printf("%" G_GINT64_FORMAT, compare->flow->target_oid);
+    g_autofree char *source = db_int_text(compare->flow->source_oid);
+    g_autofree char *target = db_int_text(compare->flow->target_oid);
     g_autoptr(DbResult) row = db_query(
         compare->host->conn,
         "SELECT pg_catalog.pg_relation_size($1::oid) / b AS source, pg_catalog.pg_relation_size($2::oid) / b AS "

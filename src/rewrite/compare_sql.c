@@ -125,8 +125,8 @@ compare_sql_free(CompareSql *sql)
 static char *
 rows_in_blocks(const CompareSql *sql, CompareSide side, gint64 first, gint64 end)
 {
-    g_autofree char *from = g_strdup_printf("(%" G_GINT64_FORMAT ",0)", first);
-    g_autofree char *to = g_strdup_printf("(%" G_GINT64_FORMAT ",0)", end);
+    g_autofree char *from = db_tid_text(first, 0);
+    g_autofree char *to = db_tid_text(end, 0);
 
     return sql_build("SELECT pg_catalog.hash_record_extended(ROW(?), 0) AS pgseam_k, t.* FROM ONLY ? AS t WHERE t.ctid "
                      "OPERATOR(pg_catalog.>=) ?::pg_catalog.tid AND t.ctid OPERATOR(pg_catalog.<) ?::pg_catalog.tid "

@@ -94,8 +94,8 @@ static char *
 read_range(const Copy *copy, gint64 first, gint64 end)
 {
     const char *order = step_get(copy->rewrite->prepare, PARAM_ORDER_BY);
-    g_autofree char *low = g_strdup_printf("(%" G_GINT64_FORMAT ",0)", first);
-    g_autofree char *high = g_strdup_printf("(%" G_GINT64_FORMAT ",0)", end);
+    g_autofree char *low = db_tid_text(first, 0);
+    g_autofree char *high = db_tid_text(end, 0);
     g_autofree char *from = NULL;
 
     if (order != NULL)
@@ -141,9 +141,9 @@ check_file(DbConn *conn, Range *range, GError **error)
 static gboolean
 note_range(DbConn *conn, const Range *range, GError **error)
 {
-    g_autofree char *first = g_strdup_printf("%" G_GINT64_FORMAT, range->first);
-    g_autofree char *end = g_strdup_printf("%" G_GINT64_FORMAT, range->end);
-    g_autofree char *rows = g_strdup_printf("%" G_GINT64_FORMAT, range->rows);
+    g_autofree char *first = db_int_text(range->first);
+    g_autofree char *end = db_int_text(range->end);
+    g_autofree char *rows = db_int_text(range->rows);
     g_autofree char *ms = g_strdup_printf("%.0f", range->took_ms);
 
     return db_run(conn, range->note, DB_ARGS(first, end, rows, ms), error);
@@ -291,7 +291,7 @@ range_done(gpointer data, gpointer job, GError **error)
 static gboolean
 note_begin(Rewrite *rewrite, GError **error)
 {
-    g_autofree char *oid = shape_oid(rewrite->source_oid);
+    g_autofree char *oid = db_int_text(rewrite->source_oid);
     g_autofree char *assignments = NULL;
     g_autoptr(DbResult) row = NULL;
 
@@ -314,7 +314,7 @@ static gboolean
 read_done(Copy *copy, GError **error)
 {
     Rewrite *rewrite = copy->rewrite;
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
+    g_autofree char *id = db_int_text(rewrite->run->migration);
     g_autoptr(DbResult) rows = db_query(
         rewrite->run->control,
         "SELECT first_block, end_block, rows FROM pgseam.rewrite_chunk WHERE migration_id = $1::bigint AND name "

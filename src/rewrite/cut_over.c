@@ -59,7 +59,7 @@ sync_capture(Rewrite *rewrite, gint64 deadline, GError **error)
 static gboolean
 note_swapped(Rewrite *rewrite, gint64 begun, GError **error)
 {
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
+    g_autofree char *id = db_int_text(rewrite->run->migration);
     g_autofree char *name = rewrite_source_name(rewrite);
     g_autofree char *assignments = rewrite->is_swapped ? g_strdup("is_swapped = false, swap_ms = NULL")
                                                        : sql_build("is_swapped = true, swap_ms = ?",
@@ -251,7 +251,7 @@ prove(Rewrite *rewrite, const Step *step, const DbResult *rows, int i, GError **
 static DbResult *
 read_unproven(Rewrite *rewrite, GError **error)
 {
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
+    g_autofree char *id = db_int_text(rewrite->run->migration);
     g_autofree char *name = rewrite_source_name(rewrite);
 
     return db_query(rewrite->run->control, QUERY_UNPROVEN_KEYS, DB_ARGS(id, rewrite->name, name), error);

@@ -60,8 +60,8 @@ Dependants *
 dependants_read(DbConn *conn, gint64 oid, gint64 next, const GPtrArray *columns, GError **error)
 {
     g_autoptr(Dependants) dependants = NULL;
-    g_autofree char *oid_text = g_strdup_printf("%" G_GINT64_FORMAT, oid);
-    g_autofree char *next_text = next != 0 ? g_strdup_printf("%" G_GINT64_FORMAT, next) : NULL;
+    g_autofree char *oid_text = db_int_text(oid);
+    g_autofree char *next_text = next != 0 ? db_int_text(next) : NULL;
     g_autofree char *column_text = db_array_text(columns);
     g_autoptr(DbResult) rows =
         db_query_kept(conn, QUERY_SWAP_DEPENDANTS, DB_ARGS(oid_text, next_text, column_text), error);

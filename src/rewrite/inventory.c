@@ -73,7 +73,7 @@ GPtrArray *
 inventory_read(const Rewrite *rewrite, DbConn *conn, gint64 oid, const Dependants *dependants, GError **error)
 {
     g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(line_free);
-    g_autofree char *oid_text = g_strdup_printf("%" G_GINT64_FORMAT, oid);
+    g_autofree char *oid_text = db_int_text(oid);
     const char *slot = rewrite->slot != NULL ? rewrite->slot : "";
     g_autoptr(DbResult) rows =
         db_query_kept(conn, QUERY_SWAP_INVENTORY, DB_ARGS(oid_text, rewrite->name, rewrite->schema, slot), error);

@@ -70,7 +70,7 @@ rewrite_own_name(const Rewrite *rewrite, const char *name)
 gboolean
 rewrite_reload(Rewrite *rewrite, GError **error)
 {
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
+    g_autofree char *id = db_int_text(rewrite->run->migration);
     g_autofree char *live = rewrite_source_name(rewrite);
     g_autofree char *own = rewrite_shadow_name(rewrite);
     g_autoptr(DbResult) row =

@@ -49,12 +49,6 @@ shape_alter(Rewrite *rewrite, DbConn *conn, const char *param, GError **error)
 }
 
 char *
-shape_oid(gint64 oid)
-{
-    return g_strdup_printf("%" G_GINT64_FORMAT, oid);
-}
-
-char *
 shape_names(const Rewrite *rewrite, const char *param)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -106,7 +100,7 @@ shape_create_dirty(Rewrite *rewrite, DbConn *conn, const char *name, const DbRes
 static gboolean
 create_dirty(Rewrite *rewrite, DbConn *conn, GError **error)
 {
-    g_autofree char *oid = shape_oid(rewrite->source_oid);
+    g_autofree char *oid = db_int_text(rewrite->source_oid);
     g_autoptr(DbResult) keys = db_query(conn, QUERY_KEY_COLUMNS, DB_ARGS(oid), error);
 
     if (keys == NULL)
@@ -126,7 +120,7 @@ create_dirty(Rewrite *rewrite, DbConn *conn, GError **error)
 static gboolean
 create_ordered(Rewrite *rewrite, DbConn *conn, const char *tail, GError **error)
 {
-    g_autofree char *oid = shape_oid(rewrite->source_oid);
+    g_autofree char *oid = db_int_text(rewrite->source_oid);
     g_autofree char *order = shape_names(rewrite, PARAM_COLUMN_ORDER);
     g_autoptr(DbResult) statements =
         db_query(conn, QUERY_SHAPE_ORDERED, DB_ARGS(oid, rewrite->name, order, tail), error);
@@ -148,8 +142,8 @@ find_shadow(Rewrite *rewrite, DbConn *conn, GError **error)
 static gboolean
 fit_sequences(Rewrite *rewrite, DbConn *conn, GError **error)
 {
-    g_autofree char *source = shape_oid(rewrite->source_oid);
-    g_autofree char *shadow = shape_oid(rewrite->shadow_oid);
+    g_autofree char *source = db_int_text(rewrite->source_oid);
+    g_autofree char *shadow = db_int_text(rewrite->shadow_oid);
     g_autoptr(DbResult) statements = db_query(conn, QUERY_SHAPE_SEQUENCES, DB_ARGS(source, shadow), error);
 
     return statements != NULL && shape_run_all(conn, statements, error);
@@ -158,7 +152,7 @@ fit_sequences(Rewrite *rewrite, DbConn *conn, GError **error)
 static gboolean
 create_table(Rewrite *rewrite, DbConn *conn, GError **error)
 {
-    g_autofree char *oid = shape_oid(rewrite->source_oid);
+    g_autofree char *oid = db_int_text(rewrite->source_oid);
     gboolean is_ordered = step_get(rewrite->prepare, PARAM_COLUMN_ORDER) != NULL;
     g_autoptr(DbResult) statements = db_query(conn, QUERY_SHAPE_CREATE, DB_ARGS(oid, rewrite->name), error);
 
@@ -193,8 +187,8 @@ note_shadow(Rewrite *rewrite, DbConn *conn, GError **error)
 static gboolean
 create_witness(Rewrite *rewrite, DbConn *conn, GError **error)
 {
-    g_autofree char *source = shape_oid(rewrite->source_oid);
-    g_autofree char *shadow = shape_oid(rewrite->shadow_oid);
+    g_autofree char *source = db_int_text(rewrite->source_oid);
+    g_autofree char *shadow = db_int_text(rewrite->shadow_oid);
     g_autoptr(DbResult) row = db_query(conn,
                                        "SELECT pg_catalog.bool_or(c.relpersistence <> 'p') AS is_volatile FROM "
                                        "pg_catalog.pg_class AS c WHERE c.oid IN ($1::oid, $2::oid)",

@@ -26,8 +26,7 @@ gboolean shape_drop(Rewrite *rewrite, GError **error);
 /* Shared with build.c. */
 gboolean shape_run_all(DbConn *conn, const DbResult *statements, GError **error);
 gboolean shape_alter(Rewrite *rewrite, DbConn *conn, const char *param, GError **error);
-/* As text for a parameter: an oid; the names of a parameter of the plan's as an array. The caller frees. */
-char *shape_oid(gint64 oid);
+/* The names of a parameter of the plan's as an array, for a parameter of a query. The caller frees. */
 char *shape_names(const Rewrite *rewrite, const char *param);
 
 /* A table of dirty keys called `name` in the rewrite's schema: `keys` are rows of name, type, collation. */

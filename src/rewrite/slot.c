@@ -36,16 +36,10 @@ slot_name(const char *database_oid, gint64 migration, const char *rewrite, const
     return g_strdup_printf("pgseam_%s_%s_%.8s", database_oid, stem->str, hash);
 }
 
-static char *
-oid_text(gint64 oid)
-{
-    return g_strdup_printf("%" G_GINT64_FORMAT, oid);
-}
-
 static DbResult *
 read_facts(const Rewrite *rewrite, DbConn *conn, GError **error)
 {
-    g_autofree char *oid = oid_text(rewrite->source_oid);
+    g_autofree char *oid = db_int_text(rewrite->source_oid);
     g_autoptr(DbResult) facts = db_query(conn, QUERY_CAPTURE_FACTS, DB_ARGS(oid), error);
 
     if (facts != NULL && db_rows(facts) == 0) {
@@ -366,7 +360,7 @@ slot_state_clear(SlotState *state)
 gboolean
 slot_look(const Rewrite *rewrite, DbConn *conn, SlotState *ret, GError **error)
 {
-    g_autofree char *oid = oid_text(rewrite->source_oid);
+    g_autofree char *oid = db_int_text(rewrite->source_oid);
     g_autoptr(DbResult) row = db_query(conn, QUERY_SLOT_STATE, DB_ARGS(rewrite->slot, oid), error);
 
     if (row == NULL)

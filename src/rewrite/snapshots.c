@@ -39,7 +39,7 @@ snapshots_mark(Rewrite *rewrite, SnapshotMark *ret, GError **error)
 static gboolean
 look(Rewrite *rewrite, const SnapshotMark *mark, gboolean is_locked, char **ret_who, GError **error)
 {
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
+    g_autofree char *id = db_int_text(rewrite->run->migration);
     g_autoptr(DbResult) rows = db_query(rewrite->run->watch, QUERY_OLD_SNAPSHOTS,
                                         DB_ARGS(mark->time, mark->xid, id, is_locked ? "true" : "false"), error);
     g_autoptr(GString) out = g_string_new(NULL);

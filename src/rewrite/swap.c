@@ -10,12 +10,6 @@
 #include "rewrite/inventory.h"
 #include "rewrite_queries.h"
 
-static char *
-oid_text(gint64 oid)
-{
-    return g_strdup_printf("%" G_GINT64_FORMAT, oid);
-}
-
 /* The columns that the plan changes, for as long as there is no shadow to compare with. */
 static GPtrArray *
 planned_columns(const Rewrite *rewrite)
@@ -44,7 +38,7 @@ read_dependants(const Rewrite *rewrite, DbConn *conn, gboolean is_back, GError *
 static gboolean
 check_itself(const Rewrite *rewrite, DbConn *conn, const char *name, GError **error)
 {
-    g_autofree char *oid = oid_text(rewrite->is_swapped ? rewrite->shadow_oid : rewrite->source_oid);
+    g_autofree char *oid = db_int_text(rewrite->is_swapped ? rewrite->shadow_oid : rewrite->source_oid);
     g_autoptr(DbResult) rows = db_query(
         conn, QUERY_SWAP_REFUSALS,
         DB_ARGS(oid, rewrite->slot != NULL ? rewrite->slot : "", rewrite->shadow_oid != 0 ? "true" : "false"), error);
@@ -65,8 +59,8 @@ check_itself(const Rewrite *rewrite, DbConn *conn, const char *name, GError **er
 static gboolean
 check_keys(const Rewrite *rewrite, DbConn *conn, const char *name, GError **error)
 {
-    g_autofree char *source = oid_text(rewrite->source_oid);
-    g_autofree char *shadow = oid_text(rewrite->shadow_oid);
+    g_autofree char *source = db_int_text(rewrite->source_oid);
+    g_autofree char *shadow = db_int_text(rewrite->shadow_oid);
     g_autoptr(DbResult) rows = db_query(conn, QUERY_SWAP_KEYLESS, DB_ARGS(source, shadow), error);
 
     if (rows == NULL)
@@ -115,8 +109,8 @@ gboolean
 swap_add_locks(Rewrite *rewrite, DbConn *conn, SwapDirection direction, Step *step, GError **error)
 {
     gboolean is_back = direction == SWAP_BACK;
-    g_autofree char *outgoing = oid_text(is_back ? rewrite->shadow_oid : rewrite->source_oid);
-    g_autofree char *incoming = oid_text(is_back ? rewrite->source_oid : rewrite->shadow_oid);
+    g_autofree char *outgoing = db_int_text(is_back ? rewrite->shadow_oid : rewrite->source_oid);
+    g_autofree char *incoming = db_int_text(is_back ? rewrite->source_oid : rewrite->shadow_oid);
     g_autoptr(Dependants) dependants = read_dependants(rewrite, conn, is_back, error);
     g_autoptr(DbResult) rows = NULL;
 
@@ -141,8 +135,8 @@ swap_add_locks(Rewrite *rewrite, DbConn *conn, SwapDirection direction, Step *st
 static gboolean
 finish_shadow(const Rewrite *rewrite, DbConn *conn, GError **error)
 {
-    g_autofree char *source = oid_text(rewrite->source_oid);
-    g_autofree char *shadow = oid_text(rewrite->shadow_oid);
+    g_autofree char *source = db_int_text(rewrite->source_oid);
+    g_autofree char *shadow = db_int_text(rewrite->shadow_oid);
     g_autoptr(GPtrArray) statements = g_ptr_array_new();
     g_autoptr(DbResult) rows = db_query(conn, QUERY_SWAP_FINISH, DB_ARGS(source, shadow), error);
 
@@ -187,7 +181,7 @@ swap_read_shape(Rewrite *rewrite, DbConn *conn, SwapShape *ret, GError **error)
 gboolean
 swap_store_shape(Rewrite *rewrite, DbConn *conn, const SwapShape *shape, GError **error)
 {
-    g_autofree char *migration = oid_text(rewrite->run->migration);
+    g_autofree char *migration = db_int_text(rewrite->run->migration);
     g_autofree char *source = db_array_text(shape->source);
     g_autofree char *shadow = db_array_text(shape->shadow);
 
@@ -230,7 +224,7 @@ with_new_indexes(const GPtrArray *noted, const GPtrArray *now)
 static gboolean
 check_noted(Rewrite *rewrite, DbConn *conn, const SwapShape *now, GError **error)
 {
-    g_autofree char *migration = oid_text(rewrite->run->migration);
+    g_autofree char *migration = db_int_text(rewrite->run->migration);
     g_autofree char *name = sql_quote_name(rewrite->schema, rewrite->table);
     g_autofree char *shadow_name = sql_quote_name(rewrite->name, rewrite->table);
     g_autoptr(DbResult) row =
@@ -263,7 +257,7 @@ swap_note_shape(Rewrite *rewrite, DbConn *conn, GError **error)
 gboolean
 swap_check_unchanged(Rewrite *rewrite, DbConn *conn, GError **error)
 {
-    g_autofree char *migration = oid_text(rewrite->run->migration);
+    g_autofree char *migration = db_int_text(rewrite->run->migration);
     g_autofree char *name = sql_quote_name(rewrite->schema, rewrite->table);
     g_autoptr(DbResult) row =
         db_query(conn, "SELECT shape, shadow_shape FROM pgseam.rewrite WHERE migration_id = $1::bigint AND name = $2",

@@ -65,8 +65,8 @@ exchange_init(Exchange *exchange, Rewrite *rewrite, SwapDirection direction)
         .undo = g_ptr_array_new_with_free_func(g_free),
         .wordings = g_ptr_array_new_with_free_func(g_free),
     };
-    exchange->outgoing = g_strdup_printf("%" G_GINT64_FORMAT, exchange->outgoing_oid);
-    exchange->incoming = g_strdup_printf("%" G_GINT64_FORMAT, exchange->incoming_oid);
+    exchange->outgoing = db_int_text(exchange->outgoing_oid);
+    exchange->incoming = db_int_text(exchange->incoming_oid);
 }
 
 static void
@@ -158,7 +158,7 @@ read_journal(Exchange *exchange, GError **error)
     Rewrite *rewrite = exchange->rewrite;
     g_autoptr(GPtrArray) sequences = widened(rewrite);
     g_autofree char *names = db_array_text(sequences);
-    g_autofree char *migration = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
+    g_autofree char *migration = db_int_text(rewrite->run->migration);
     g_autoptr(DbResult) row =
         db_query_kept(exchange->conn, QUERY_SWAP_JOURNAL, DB_ARGS(migration, rewrite->name, names), error);
     g_autoptr(GPtrArray) unproven = NULL;
@@ -321,7 +321,7 @@ static gboolean
 note(const Exchange *exchange, GError **error)
 {
     const Rewrite *rewrite = exchange->rewrite;
-    g_autofree char *migration = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
+    g_autofree char *migration = db_int_text(rewrite->run->migration);
     g_autofree char *unproven = db_array_text(exchange->unproven);
     g_autofree char *undo = db_array_text(exchange->undo);
     g_autofree char *wordings = exchange->is_back ? NULL : db_array_text(exchange->wordings);

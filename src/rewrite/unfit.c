@@ -18,9 +18,7 @@ typedef struct Span {
 static char *
 tid_text(const Span *span, gint64 at)
 {
-    if (span->block < 0)
-        return g_strdup_printf("(%" G_GINT64_FORMAT ",0)", at);
-    return g_strdup_printf("(%" G_GINT64_FORMAT ",%" G_GINT64_FORMAT ")", span->block, at);
+    return span->block < 0 ? db_tid_text(at, 0) : db_tid_text(span->block, at);
 }
 
 /* Whether its rows go in, tried and taken back. */

@@ -141,7 +141,7 @@ journal_find(DbConn *conn, const char *name, GError **error)
 Plan *
 journal_plan(DbConn *conn, gint64 migration, GError **error)
 {
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, migration);
+    g_autofree char *id = db_int_text(migration);
     g_autoptr(DbResult) row =
         db_query(conn, "SELECT plan FROM pgseam.migration WHERE id = $1::bigint", DB_ARGS(id), error);
 
@@ -160,7 +160,7 @@ chunk_clear(Chunk *chunk)
 gboolean
 journal_get_chunk(DbConn *conn, gint64 migration, int step, Chunk *ret, GError **error)
 {
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, migration);
+    g_autofree char *id = db_int_text(migration);
     g_autofree char *number = g_strdup_printf("%d", step);
     g_autoptr(DbResult) row = db_query(conn, QUERY_CHUNK_GET, DB_ARGS(id, number), error);
 

@@ -297,7 +297,7 @@ contract(Run *run, StepOpsOf ops_of, GError **error)
 static gboolean
 forget_sweep(Run *run, const Step *step, GError **error)
 {
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, run->migration);
+    g_autofree char *id = db_int_text(run->migration);
     g_autofree char *number = g_strdup_printf("%d", step->id);
 
     if (run_begin(run, 60000, error) &&
@@ -362,7 +362,7 @@ runner_contract(Run *run, StepOpsOf ops_of, GError **error)
 static gboolean
 has_gone_one_way(Run *run, const Step *step, gboolean *ret_gone, GError **error)
 {
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, run->migration);
+    g_autofree char *id = db_int_text(run->migration);
     g_autoptr(DbResult) row = NULL;
 
     *ret_gone = FALSE;

@@ -226,7 +226,7 @@ take_stored(RunOptions *options, const char *name, const GPtrArray *values, GErr
 gboolean
 settings_load(DbConn *conn, gint64 migration, gboolean keep_given, RunOptions *options, GError **error)
 {
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, migration);
+    g_autofree char *id = db_int_text(migration);
     g_autoptr(DbResult) rows = db_query(conn, QUERY_SETTING_LIST, DB_ARGS(id), error);
     RunOptions loaded = *options;
 
@@ -257,7 +257,7 @@ store_one(DbConn *conn, gint64 migration, const RunOptions *options, SettingId i
     g_autoptr(GPtrArray) values = g_ptr_array_new_with_free_func(g_free);
     g_auto(GStrv) parts = g_strsplit(text != NULL ? text : "", id == SETTING_STANDBY ? "\n" : "\001", -1);
     g_autofree char *array = NULL;
-    g_autofree char *id_text = g_strdup_printf("%" G_GINT64_FORMAT, migration);
+    g_autofree char *id_text = db_int_text(migration);
     g_autofree char *event = g_strdup_printf("%s = %s", name, text != NULL ? text : "none");
 
     for (guint i = 0; parts[i] != NULL; i++)

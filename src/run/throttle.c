@@ -92,7 +92,7 @@ throttle_refresh(Run *run, GError **error)
 {
     Throttle *throttle = throttle_of(run);
     gint64 now = g_get_monotonic_time();
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, run->migration);
+    g_autofree char *id = db_int_text(run->migration);
     g_autoptr(DbResult) row = NULL;
 
     if (now < throttle->next_refresh)

@@ -28,7 +28,7 @@ list_of(gint64 number)
 {
     GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
 
-    g_ptr_array_add(list, g_strdup_printf("%" G_GINT64_FORMAT, number));
+    g_ptr_array_add(list, db_int_text(number));
     return list;
 }
 
@@ -65,7 +65,7 @@ static void
 set_values(Batch *batch, gint64 from, const char *to)
 {
     batch->values = g_ptr_array_new_with_free_func(g_free);
-    g_ptr_array_add(batch->values, g_strdup_printf("(%" G_GINT64_FORMAT ",0)", from));
+    g_ptr_array_add(batch->values, db_tid_text(from, 0));
     g_ptr_array_add(batch->values, g_strdup_printf("(%s,0)", to));
 }
 

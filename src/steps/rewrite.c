@@ -56,8 +56,8 @@ probe_prepare(Run *run, const Step *step, StepState *ret_state, GError **error)
 static gboolean
 note_intent(Rewrite *rewrite, GError **error)
 {
-    g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, rewrite->run->migration);
-    g_autofree char *oid = shape_oid(rewrite->live_oid);
+    g_autofree char *id = db_int_text(rewrite->run->migration);
+    g_autofree char *oid = db_int_text(rewrite->live_oid);
 
     return db_run(rewrite->run->control, QUERY_REWRITE_INSERT,
                   DB_ARGS(id, rewrite->name, rewrite->schema, rewrite->table, oid), error) &&
@@ -338,7 +338,7 @@ drop_key_index(Rewrite *rewrite, GError **error)
 static gboolean
 check_new_table(Rewrite *rewrite, GError **error)
 {
-    g_autofree char *oid = shape_oid(rewrite->shadow_oid);
+    g_autofree char *oid = db_int_text(rewrite->shadow_oid);
     g_autofree char *old = rewrite_shadow_name(rewrite);
     g_autoptr(DbResult) row = db_query(
         rewrite->run->control, "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = $1::oid) AS is_there",
