@@ -182,6 +182,28 @@ db_run(DbConn *conn, const char *sql, int n_values, const char *const *values, G
 }
 
 gboolean
+db_send(DbConn *conn, const char *sql, GError **error)
+{
+    if (PQsendQuery(conn->pg, sql))
+        return TRUE;
+    session_set_lost(conn, error);
+    return FALSE;
+}
+
+void
+db_stop(DbConn *conn)
+{
+    DbResult *result;
+
+    if (db_is_lost(conn) || PQtransactionStatus(conn->pg) == PQTRANS_IDLE)
+        return;
+    session_send_cancel(conn);
+    result = session_fetch(conn, NULL);
+    PQclear(result);
+    db_abort(conn);
+}
+
+gboolean
 db_commit(DbConn *conn, GError **error)
 {
     g_autoptr(DbResult) result = db_query(conn, "COMMIT", DB_NONE, error);

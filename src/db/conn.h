@@ -86,6 +86,12 @@ DbResult *db_query_kept(DbConn *conn, const char *sql, int n_values, const char 
  * first that fails ends it; the error's detail says which one that was. */
 gboolean db_run_batch(DbConn *conn, const GPtrArray *statements, GError **error);
 
+/* Send statements (without parameters) and do not wait: the session is busy until db_stop(). SEAM_ERROR_LOST. */
+gboolean db_send(DbConn *conn, const char *sql, GError **error);
+
+/* Cancel what was sent, take what came of it, and end its transaction; without effect on a session that is idle. */
+void db_stop(DbConn *conn);
+
 /* COMMIT, and make sure that it was one: a transaction that had failed answers COMMIT with ROLLBACK and no error. */
 gboolean db_commit(DbConn *conn, GError **error);
 

@@ -9,6 +9,7 @@
 #include "rewrite/snapshots.h"
 #include "rewrite/swap.h"
 #include "rewrite/trigger.h"
+#include "rewrite/writers.h"
 #include "rewrite_queries.h"
 #include "run/fault.h"
 #include "run/guard.h"
@@ -33,7 +34,7 @@ drain(Rewrite *rewrite, gint64 deadline, GError **error)
             seam_error_set(error, SEAM_ERROR_LOCK, "more rows have changed than can be applied under the lock");
             return FALSE;
         }
-        if (rewrite->run->entered == LOCK_ACCESS_EXCLUSIVE
+        if (rewrite->run->is_locked_first
                 ? !apply_locked(rewrite, flow, rewrite->run->work, &taken, error)
                 : !apply_within(rewrite, flow, rewrite->run->options.lock_budget_ms / 2, &taken, error))
             return FALSE;
@@ -73,22 +74,55 @@ note_swapped(Rewrite *rewrite, gint64 begun, GError **error)
            rewrite_note(rewrite, rewrite->run->work, assignments, error);
 }
 
-/* In the guard's transaction, which holds SHARE ROW EXCLUSIVE on the application's table: writers wait, readers do not.
- */
+/* So much of the lock budget later than the attempt began, in monotonic microseconds. */
+static gint64
+moment(const Rewrite *rewrite, int tenths)
+{
+    return rewrite->settled_since + (gint64)rewrite->run->options.lock_budget_ms * 100 * tenths;
+}
+
+/* In the guard's transaction, which holds what nobody feels: writers wait, readers do not. */
+static gboolean
+settle(Run *run, const Step *step, GError **error)
+{
+    Rewrite *rewrite = rewrite_of(run, step, error);
+
+    if (rewrite == NULL)
+        return FALSE;
+    rewrite->settled_since = g_get_monotonic_time();
+    return (run->is_locked_first || writers_hold_up(rewrite, moment(rewrite, 2), error)) &&
+           sync_capture(rewrite, moment(rewrite, 5), error) && drain(rewrite, moment(rewrite, 5), error) &&
+           fault_point(run, "rewrite.swap.drained", error) &&
+           (rewrite->is_swapped || rewrite_check_witness(rewrite, run->work, error)) &&
+           snapshots_pass(rewrite, moment(rewrite, 7), error) &&
+           (run->is_locked_first || writers_check(rewrite, error));
+}
+
+/* Whoever had read when the lock was asked for was let through to write (writers.h). */
+static gboolean
+is_still_settled(Rewrite *rewrite, GError **error)
+{
+    const Flow *flow = rewrite_flow(rewrite, error);
+    gint64 keys = 0;
+
+    if (flow == NULL || !sync_capture(rewrite, moment(rewrite, 7), error) ||
+        !dirty_count(rewrite, flow, 1, &keys, error))
+        return FALSE;
+    if (keys > 0)
+        seam_error_set(error, SEAM_ERROR_LOCK, "rows have changed while the lock was awaited");
+    return keys == 0;
+}
+
+/* The same transaction, with all locks. */
 static gboolean
 exchange(Run *run, const Step *step, GError **error)
 {
     Rewrite *rewrite = rewrite_of(run, step, error);
-    gint64 begun = g_get_monotonic_time();
-    gint64 deadline = begun + (gint64)run->options.lock_budget_ms * 1000 / 2;
+    gint64 begun;
 
-    if (rewrite == NULL || !sync_capture(rewrite, deadline, error) || !drain(rewrite, deadline, error) ||
-        !fault_point(run, "rewrite.swap.drained", error))
+    if (rewrite == NULL || (!run->is_locked_first && !is_still_settled(rewrite, error)))
         return FALSE;
-    if (!rewrite->is_swapped && !rewrite_check_witness(rewrite, run->work, error))
-        return FALSE;
-    if (!snapshots_pass(rewrite, begun + (gint64)run->options.lock_budget_ms * 1000 * 7 / 10, error))
-        return FALSE;
+    begun = rewrite->settled_since;
     /* What begins late is not finished within the budget: the application would have waited for nothing. */
     if ((g_get_monotonic_time() - begun) / 1000 > run->options.lock_budget_ms * 3 / 4) {
         seam_error_set(error, SEAM_ERROR_LOCK, "too little of the lock budget is left for the exchange");
@@ -101,6 +135,15 @@ exchange(Run *run, const Step *step, GError **error)
            note_swapped(rewrite, begun, error);
 }
 
+static void
+let_go(Run *run, const Step *step)
+{
+    Rewrite *rewrite = rewrite_of(run, step, NULL);
+
+    if (rewrite != NULL)
+        writers_let_go(rewrite);
+}
+
 /* Without any lock, before each attempt: nearly nothing is left to do, and nobody would see the table half full. */
 static gboolean
 get_close(Run *run, const Step *step, GError **error)
@@ -110,7 +153,7 @@ get_close(Run *run, const Step *step, GError **error)
     SnapshotMark mark = {NULL, NULL};
     gboolean ok;
 
-    if (flow == NULL || !apply_until(rewrite, flow, CLOSE_ENOUGH, FALSE, error))
+    if (flow == NULL || !writers_get_ready(rewrite, error) || !apply_until(rewrite, flow, CLOSE_ENOUGH, FALSE, error))
         return FALSE;
     ok = snapshots_mark(rewrite, &mark, error) && snapshots_wait(rewrite, &mark, error) &&
          swap_warm(rewrite, rewrite->is_swapped ? SWAP_BACK : SWAP_FORWARD, error) &&
@@ -123,7 +166,7 @@ get_close(Run *run, const Step *step, GError **error)
 static gboolean
 exchange_guarded(Rewrite *rewrite, const Step *step, GError **error)
 {
-    static const GuardEntry entry = {get_close, exchange, LOCK_SHARE_ROW_EXCLUSIVE};
+    static const GuardEntry entry = {get_close, settle, exchange, let_go};
     Run *run = rewrite->run;
     Step *locked = step_new(step->phase, step->kind, step->schema, step->table);
     gboolean ok;

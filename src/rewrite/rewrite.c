@@ -18,6 +18,7 @@ close_sessions(gpointer data)
         capture_ops(rewrite->capture_kind)->close(rewrite);
     g_clear_pointer(&rewrite->workers, workers_free);
     g_clear_pointer(&rewrite->apply, db_close);
+    g_clear_pointer(&rewrite->waiter, db_close);
     g_clear_pointer(&rewrite->forward, flow_free);
     g_clear_pointer(&rewrite->reverse, flow_free);
     g_free(rewrite->capture_kind);

@@ -46,14 +46,16 @@ typedef struct Rewrite {
     gint64 rows_copied;
     gint64 keys_applied;
     /* Sessions: opened when first used, registered with the lease. */
-    DbConn *apply; /* catch-up, dirty keys */
+    DbConn *apply;  /* catch-up, dirty keys */
+    DbConn *waiter; /* waits for locks at the cut-over: writers.h */
     Capture *capture;
     Workers *workers;
-    Flow *forward;      /* source -> shadow; read anew when the shadow gets its indexes */
-    Flow *reverse;      /* new -> old, once swapped; NULL before */
-    gint64 next_note;   /* monotonic microseconds: when progress is written down again */
-    gint64 next_tidy;   /* ... and when the dirty table is vacuumed again */
-    gint64 dirty_block; /* where the next batch looks for dirty keys first */
+    Flow *forward;        /* source -> shadow; read anew when the shadow gets its indexes */
+    Flow *reverse;        /* new -> old, once swapped; NULL before */
+    gint64 settled_since; /* monotonic microseconds: the attempt at the cut-over that is in hand */
+    gint64 next_note;     /* monotonic microseconds: when progress is written down again */
+    gint64 next_tidy;     /* ... and when the dirty table is vacuumed again */
+    gint64 dirty_block;   /* where the next batch looks for dirty keys first */
 } Rewrite;
 
 /* The rewrite that `step` belongs to, opened if need be. It belongs to the run. Errors: those of db_open(), db_query(),

@@ -56,8 +56,8 @@ gboolean swap_note_shape(Rewrite *rewrite, DbConn *conn, GError **error);
 gboolean swap_warm(Rewrite *rewrite, SwapDirection direction, GError **error);
 
 /*
- * In the open transaction on run->work, which holds SHARE ROW EXCLUSIVE on the application's table and nothing dirty is
- * left: take ACCESS EXCLUSIVE, exchange the tables, move all dependants, compare the inventory before and after;
+ * In the open transaction on run->work, which holds ACCESS EXCLUSIVE on the application's table and nothing dirty is
+ * left: lock the shadow, too, exchange the tables, move all dependants, compare the inventory before and after;
  * SEAM_ERROR_DRIFT if anything is missing. Foreign keys come back NOT VALID. The caller commits. Makes no decision
  * about rows.
  */

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/sqltext.h"
+#include "run/attempt.h"
 #include "run/blockers.h"
 #include "run/fault.h"
 #include "run/journal.h"
@@ -12,33 +13,12 @@
 #include "run/standby.h"
 #include "run/throttle.h"
 
-#define LOOK_MS           50
-#define WATCH_MS          10
-#define BACKOFF_MS        100
-#define BACKOFF_CAP_MS    5000
-#define STAGING_MARGIN_MS 1500
-#define SHORT_STAGINGS    3
-#define STRONG_EACH       4
-#define RETELL_MS         5000
-
-typedef struct Attempt {
-    Run *run;
-    const Step *step;
-    GPtrArray *targets;     /* LockTarget, each relation once, in the order of their names */
-    LockMode mode;          /* the strongest */
-    const GPtrArray *parts; /* GuardPart: what is done, in one transaction */
-    GuardNote note;
-    const GuardEntry *entry; /* NULL: the locks are taken as declared */
-    gboolean is_long;
-    gint64 deadline;     /* monotonic microseconds */
-    gint64 strong_since; /* monotonic microseconds; 0 while nothing is felt */
-    int victims;         /* most sessions seen queued behind us */
-    GPtrArray *blockers; /* as last seen */
-    char *unseen;        /* why a standby could not be asked for more; NULL: all were */
-    char *told;          /* what the status says of those in the way */
-    gint64 told_at;
-    int number;
-} Attempt;
+#define LOOK_MS        50
+#define WATCH_MS       10
+#define BACKOFF_MS     100
+#define BACKOFF_CAP_MS 5000
+#define STRONG_EACH    4
+#define RETELL_MS      5000
 
 gboolean
 guard_is_retryable(const GError *error)
@@ -218,28 +198,40 @@ wait_until_clear(Attempt *attempt, GError **error)
     }
 }
 
-/* The watcher: while the strong lock is awaited or held, count who queues behind us, and end the attempt at the budget.
- */
+static gboolean
+is_within_budget(gpointer data, GError **error)
+{
+    const Attempt *attempt = data;
+    int budget = attempt->run->options.lock_budget_ms;
+
+    if ((g_get_monotonic_time() - attempt->strong_since) / 1000 < budget)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_LOCK, "the lock budget of %d ms is spent", budget);
+    return FALSE;
+}
+
+/* The watcher: while the strong lock is awaited or held, count who queues behind us, and end the attempt at the budget,
+ * in the middle of the counting, too: on a busy server that takes its time. */
 static gboolean
 watch(gpointer data, GError **error)
 {
     Attempt *attempt = data;
     Run *run = attempt->run;
-    gint64 spent_ms = (g_get_monotonic_time() - attempt->strong_since) / 1000;
     gint64 longest_ms = 0;
     int waiting = 0;
+    gboolean ok;
 
     if (!run_tick(run, error))
         return FALSE;
     if (attempt->strong_since == 0 || attempt->is_long)
         return TRUE;
-    if (!blockers_queue(run->watch, attempt->targets, db_backend_pid(run->work), &waiting, &longest_ms, error))
+    if (!is_within_budget(attempt, error))
         return FALSE;
+    db_on_wait(run->watch, WATCH_MS, is_within_budget, attempt);
+    ok = blockers_queue(run->watch, attempt->targets, db_backend_pid(run->work), &waiting, &longest_ms, error);
+    db_on_wait(run->watch, 0, NULL, NULL);
     attempt->victims = MAX(attempt->victims, waiting);
-    if (spent_ms < run->options.lock_budget_ms)
-        return TRUE;
-    seam_error_set(error, SEAM_ERROR_LOCK, "the lock budget of %d ms is spent", run->options.lock_budget_ms);
-    return FALSE;
+    return ok && is_within_budget(attempt, error);
 }
 
 /* The mode in which a step declares to lock a relation that is ours to lock; LOCK_NONE otherwise. */
@@ -271,9 +263,8 @@ look_up(Attempt *attempt, const char *relation, gboolean *ret_is_there, GError *
     return TRUE;
 }
 
-/* One target in its declared mode, but in none stronger than `most`. */
-static gboolean
-lock_one(Attempt *attempt, const LockTarget *target, LockMode most, GError **error)
+gboolean
+attempt_lock(Attempt *attempt, const LockTarget *target, LockMode most, GError **error)
 {
     LockMode mode = MIN(declared_mode(attempt, target->relation), most);
     g_autofree char *sql = NULL;
@@ -291,95 +282,40 @@ lock_one(Attempt *attempt, const LockTarget *target, LockMode most, GError **err
 
 /* All targets in the order of their names. */
 static gboolean
-lock_all(Attempt *attempt, LockMode most, GError **error)
+lock_all(Attempt *attempt, GError **error)
 {
     for (guint i = 0; i < attempt->targets->len; i++) {
-        if (!lock_one(attempt, g_ptr_array_index(attempt->targets, i), most, error))
+        if (!attempt_lock(attempt, g_ptr_array_index(attempt->targets, i), LOCK_ACCESS_EXCLUSIVE, error))
             return FALSE;
     }
     return TRUE;
 }
 
-static gboolean
-is_vacuumed(const Attempt *attempt, const LockTarget *target)
-{
-    for (guint i = 0; attempt->blockers != NULL && i < attempt->blockers->len; i++) {
-        const Blocker *blocker = g_ptr_array_index(attempt->blockers, i);
-
-        if (blocker->kind == BLOCKER_AUTOVACUUM && g_strcmp0(blocker->relation, target->relation) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-/* The targets, the vacuumed ones first: where we have to wait for deadlock_timeout we hold nothing yet. */
-static GPtrArray *
-staging_order(const Attempt *attempt)
-{
-    GPtrArray *order = g_ptr_array_new();
-
-    for (int round = 0; round < 2; round++) {
-        for (guint i = 0; i < attempt->targets->len; i++) {
-            LockTarget *target = g_ptr_array_index(attempt->targets, i);
-
-            if (is_vacuumed(attempt, target) == (round == 0))
-                g_ptr_array_add(order, target);
-        }
-    }
-    return order;
-}
-
-/* PostgreSQL cancels an autovacuum for us after deadlock_timeout. That long only the first lock is awaited; the others,
- * with the first in hand since `since`, for the budget, all of them together. A second autovacuum costs one more
- * attempt, which begins with it. Only where one comes back faster than the other gives way, so that this never ends,
- * the others are awaited for long, too: the application does not feel this lock, only other DDL and VACUUM do. */
-static int
-staging_timeout(const Attempt *attempt, gint64 since)
-{
-    const Run *run = attempt->run;
-    int limit = run_lock_timeout(run, 5) + (attempt->number > SHORT_STAGINGS ? run->deadlock_ms : 0);
-
-    if (since == 0)
-        return run->deadlock_ms + STAGING_MARGIN_MS;
-    return MAX(1, limit - (int)((g_get_monotonic_time() - since) / 1000));
-}
-
-static gboolean
-stage(Attempt *attempt, GError **error)
-{
-    Run *run = attempt->run;
-    g_autoptr(GPtrArray) order = staging_order(attempt);
-    gint64 since = 0;
-
-    for (guint i = 0; i < order->len; i++) {
-        if (!db_set_local_ms(run->work, "lock_timeout", staging_timeout(attempt, since), error) ||
-            !lock_one(attempt, g_ptr_array_index(order, i), LOCK_SHARE_UPDATE_EXCLUSIVE, error))
-            return FALSE;
-        if (since == 0)
-            since = g_get_monotonic_time();
-    }
-    return TRUE;
-}
-
-/* From a weaker lock to a stronger one there is no way past those who read first and then write: they hold what we want
- * and wait for what we have. So now and then an attempt takes the strong lock at once; seldom, since then readers wait,
+/* While writers are held up there is no way past those who have read and write then: they hold what we want and wait
+ * for us. So now and then an attempt takes the locks first and settles under them; seldom, since then readers wait,
  * too, and whoever reads on with the snapshot that it has cannot be told from others. */
-static LockMode
-entry_mode(const Attempt *attempt)
+static gboolean
+enter(Attempt *attempt, GError **error)
 {
-    return attempt->entry != NULL && attempt->number % STRONG_EACH != 0 ? attempt->entry->enter : LOCK_ACCESS_EXCLUSIVE;
+    const GuardEntry *entry = attempt->entry;
+    Run *run = attempt->run;
+
+    run->is_locked_first = attempt->number % STRONG_EACH == 0;
+    if (run->is_locked_first)
+        return lock_all(attempt, error) && entry->settle(run, attempt->step, error);
+    return entry->settle(run, attempt->step, error) && lock_all(attempt, error);
 }
 
-/* Many short statements pass between two looks of the watcher: what took too long in all is given up. */
 static gboolean
-is_within_budget(const Attempt *attempt, GError **error)
+do_parts(Attempt *attempt, GError **error)
 {
-    int budget = attempt->run->options.lock_budget_ms;
+    for (guint i = 0; i < attempt->parts->len; i++) {
+        const GuardPart *part = g_ptr_array_index(attempt->parts, i);
 
-    if (attempt->entry == NULL || (g_get_monotonic_time() - attempt->strong_since) / 1000 < budget)
-        return TRUE;
-    seam_error_set(error, SEAM_ERROR_LOCK, "the lock budget of %d ms is spent", budget);
-    return FALSE;
+        if (!part->work(attempt->run, part->step, error))
+            return FALSE;
+    }
+    return TRUE;
 }
 
 /* From here on the application can feel us. One target: the statement takes its lock itself, one round trip less. */
@@ -393,16 +329,11 @@ do_strong(Attempt *attempt, GError **error)
         !db_set_local_ms(run->work, "statement_timeout", attempt->is_long ? 0 : budget, error))
         return FALSE;
     attempt->strong_since = g_get_monotonic_time();
-    run->entered = entry_mode(attempt);
-    if ((attempt->targets->len > 1 || attempt->entry != NULL) && !lock_all(attempt, entry_mode(attempt), error))
+    if (attempt->entry != NULL ? !enter(attempt, error) : attempt->targets->len > 1 && !lock_all(attempt, error))
         return FALSE;
-    for (guint i = 0; i < attempt->parts->len; i++) {
-        const GuardPart *part = g_ptr_array_index(attempt->parts, i);
-
-        if (!part->work(run, part->step, error))
-            return FALSE;
-    }
-    return is_within_budget(attempt, error) && fault_point(run, "guard.locked", error) && run_commit(run, error);
+    /* Many short statements pass between two looks of the watcher: what took too long in all is given up. */
+    return do_parts(attempt, error) && (attempt->entry == NULL || is_within_budget(attempt, error)) &&
+           fault_point(run, "guard.locked", error) && run_commit(run, error);
 }
 
 static gboolean
@@ -443,10 +374,12 @@ try_once(Attempt *attempt, GError **error)
     attempt->strong_since = 0;
     db_on_wait(run->work, WATCH_MS, watch, attempt);
     ok = run_begin(run, idle_ms, error) && note_parts(attempt, error) &&
-         (attempt->mode < LOCK_SHARE_UPDATE_EXCLUSIVE || stage(attempt, error)) && do_strong(attempt, error);
+         (attempt->mode < LOCK_SHARE_UPDATE_EXCLUSIVE || attempt_stage(attempt, error)) && do_strong(attempt, error);
     db_on_wait(run->work, 100, run_tick, run);
     if (!ok)
         db_abort(run->work);
+    if (attempt->entry != NULL)
+        attempt->entry->after(run, attempt->step);
     return ok;
 }
 

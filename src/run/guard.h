@@ -40,13 +40,21 @@ typedef struct GuardPart {
  * feels one lock instead of several. The locks are those of the first. Errors: as guard_apply(). */
 gboolean guard_apply_joined(Run *run, const GPtrArray *parts, GError **error);
 
-/* Work that makes its own way from a weaker lock to a stronger one: each attempt takes the step's locks in no stronger
- * a mode than `enter`; the work takes the rest, within the budget (every fourth attempt takes all at once). `before`
- * runs without any lock right before each attempt: what shortens the work, and what has to be waited for. */
+/*
+ * Work that settles something before it locks. `before` runs without any lock right before each attempt: what shortens
+ * the work, and what has to be waited for. `settle` runs with the staging locks only; then all locks are taken, and
+ * `work` checks that what was settled still is. `after` runs whatever came of the attempt, when its transaction has
+ * ended. Every fourth attempt takes all locks first (run->is_locked_first).
+ *
+ * There is no way from a lock that keeps writers away to a stronger one on the same table: a session that has read and
+ * writes while we wait for it is a deadlock, and PostgreSQL ends it at once, with an error for that session (ProcSleep
+ * in src/backend/storage/lmgr/proc.c, early_deadlock; measured: within 1 ms, whatever deadlock_timeout).
+ */
 typedef struct GuardEntry {
     GuardWork before;
+    GuardWork settle;
     GuardWork work;
-    LockMode enter;
+    void (*after)(Run *run, const Step *step);
 } GuardEntry;
 
 /* The note is left to the work. Errors: as guard_apply(). */

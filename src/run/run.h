@@ -36,11 +36,11 @@ typedef struct Run {
     gint64 next_heartbeat; /* monotonic microseconds */
     int deadlock_ms;       /* the server's deadlock_timeout */
     gboolean is_leased;
-    const Step *step;    /* the one in hand, for names of sessions and messages */
-    GPtrArray *standbys; /* sessions on options.standbys: standby.h */
-    Throttle *throttle;  /* what the gauges remember: throttle.h */
-    Patience *patience;  /* who is in the way and since when: patience.h */
-    LockMode entered;    /* of guard_apply_entering(): the strongest mode that the attempt in hand began with */
+    const Step *step;         /* the one in hand, for names of sessions and messages */
+    GPtrArray *standbys;      /* sessions on options.standbys: standby.h */
+    Throttle *throttle;       /* what the gauges remember: throttle.h */
+    Patience *patience;       /* who is in the way and since when: patience.h */
+    gboolean is_locked_first; /* of guard_apply_entering(): the attempt in hand took all locks before it settled */
     RunCompanion companion;
     gboolean is_pumping; /* a tick within the companion's own waits does not pump again */
 } Run;

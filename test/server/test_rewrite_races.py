@@ -4,12 +4,14 @@ The safeguard a test guards stands above it: without that the test fails.
 """
 
 import contextlib
+import random
 import threading
 import time
 
 import psycopg
 import pytest
 from harness import Cluster, Load, Pgseam, init_orders
+from harness.crowd import Crowd
 from harness.rewrite import (
     ROWS, Held, assert_calm, assert_cut_over_with, copied_chunks, cut_over, digests, has_cut_over, migration_of, postponed,
     rewrite_of, sql_file, type_of_key, wait_until,
@@ -421,3 +423,25 @@ def test_rows_that_come_by_copy(held_orders, pgseam, capture):
         "COPY (SELECT 7000000 + n, -n, -n, 'copied', 1 FROM generate_series(1, 5000) n) TO '/tmp/pgseam-rows-{0}'".format(capture),
         "COPY orders (id, code, seat, status, amount) FROM '/tmp/pgseam-rows-{0}'".format(capture),
     )
+
+
+# Whoever waits for a stronger lock on a table than the one it holds, and holds one that keeps writers away, makes a deadlock of each
+# session that has read and writes now; PostgreSQL ends that one at once, not after deadlock_timeout (ProcSleep in proc.c).
+def read_then_write(conn, number):
+    """Writes while the cut-over awaits its lock, if it can."""
+    with conn.transaction():
+        conn.execute("SELECT amount FROM orders WHERE code = %s", [number])
+        until = time.monotonic() + random.uniform(0.05, 0.2)
+        while time.monotonic() < until and not conn.execute(
+                "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted AND relation = 'orders'::regclass",
+                ).fetchone()[0]:
+            time.sleep(0.001)
+        conn.execute("UPDATE orders SET amount = amount + 1 WHERE code = %s", [number])
+
+
+@pytest.mark.parametrize("capture", CAPTURES)
+def test_readers_that_write_then_are_no_victims_of_the_cut_over(held_orders, pgseam, capture):
+    with Crowd(held_orders, [read_then_write], clients=1, numbers=ROWS, pause_s=0.05) as crowd:
+        for _ in range(12):
+            pgseam.run("repack", "orders", "--capture", capture, "--complete", timeout=120)
+    assert not crowd.errors, f"{len(crowd.errors)}: {crowd.errors[0]}"

@@ -8,7 +8,7 @@ import psycopg
 
 
 class Crowd:
-    """Runs `statements` (SQL with %(n)s for a random number up to `numbers`) on `clients` connections until the end of `with`."""
+    """Runs `statements` (SQL with %(n)s for a random number up to `numbers`, or a function of connection and number) on `clients` connections until the end of `with`."""
 
     def __init__(self, db, statements, clients=3, numbers=1000, pause_s=0.002):
         self.db, self.statements, self.numbers, self.pause_s = db, statements, numbers, pause_s
@@ -24,7 +24,11 @@ class Crowd:
                 statement = chance.choice(self.statements)
                 begun = time.monotonic()
                 try:
-                    conn.execute(statement, {"n": chance.randint(1, self.numbers)})
+                    number = chance.randint(1, self.numbers)
+                    if callable(statement):
+                        statement(conn, number)
+                    else:
+                        conn.execute(statement, {"n": number})
                     error = None
                 except psycopg.Error as why:
                     error = f"{why.sqlstate}: {why} in {statement}"
