@@ -46,6 +46,8 @@ column_free(FactColumn *column)
     g_free(column->sequence);
     g_free(column->sequence_type);
     g_clear_pointer(&column->options, g_ptr_array_unref);
+    g_free(column->comment);
+    g_free(column->type_default);
     g_free(column);
 }
 
@@ -95,6 +97,15 @@ name_free(FactName *name)
 }
 
 static void
+grant_free(FactGrant *grant)
+{
+    g_free(grant->column);
+    g_free(grant->grantee);
+    g_free(grant->privilege);
+    g_free(grant);
+}
+
+static void
 free_list(GPtrArray *list, GDestroyNotify free_item)
 {
     if (list != NULL) {
@@ -107,6 +118,8 @@ static void
 table_free(FactTable *table)
 {
     free_list(table->columns, (GDestroyNotify)column_free);
+    free_list(table->grants, (GDestroyNotify)grant_free);
+    g_free(table->comment);
     free_list(table->indexes, (GDestroyNotify)index_free);
     free_list(table->constraints, (GDestroyNotify)constraint_free);
     free_list(table->sources, (GDestroyNotify)name_free);
@@ -355,6 +368,18 @@ fingerprint_family(GPtrArray *lines, const FactTable *table)
         add_line(lines, table, "%s", table->is_populated ? "populated" : "not populated");
 }
 
+/* What the views of a version take over. */
+static void
+fingerprint_grants(GPtrArray *lines, const FactTable *table)
+{
+    for (guint i = 0; table->grants != NULL && i < table->grants->len; i++) {
+        const FactGrant *grant = g_ptr_array_index(table->grants, i);
+
+        add_line(lines, table, "%s may %s%s%s%s", grant->grantee, grant->privilege, grant->column != NULL ? " " : "",
+                 grant->column != NULL ? grant->column : "", grant->is_grantable ? " with grant option" : "");
+    }
+}
+
 static void
 fingerprint_table(GPtrArray *lines, const FactTable *table)
 {
@@ -392,6 +417,7 @@ fingerprint_table(GPtrArray *lines, const FactTable *table)
     }
     for (guint i = 0; i < table->triggers->len; i++)
         add_line(lines, table, "trigger %s", (const char *)g_ptr_array_index(table->triggers, i));
+    fingerprint_grants(lines, table);
 }
 
 static int

@@ -31,6 +31,10 @@ typedef struct FactColumn {
     char *storage;       /* SET STORAGE: "PLAIN", "MAIN", "EXTERNAL", "EXTENDED" */
     char *compression;   /* SET COMPRESSION; NULL: the server's default */
     GPtrArray *options;  /* SET (n_distinct = ...): "n_distinct=5" */
+    /* Only where a version is to be made (FactRequest.version): */
+    char *comment;         /* COMMENT ON COLUMN; NULL: none */
+    gboolean forbids_null; /* its type is a domain that forbids NULL and gives no default */
+    char *type_default;    /* what its type, a domain, gives where the column has no default; NULL: nothing */
 } FactColumn;
 
 typedef struct FactIndex {
@@ -76,6 +80,14 @@ typedef struct FactDependent {
     char *column;
     char *what; /* pg_describe_object(): "view shop.adults" */
 } FactDependent;
+
+/* A privilege on a table, or on one of its columns. */
+typedef struct FactGrant {
+    char *column;    /* NULL: the table */
+    char *grantee;   /* as GRANT takes it: quoted, or PUBLIC */
+    char *privilege; /* "SELECT" */
+    gboolean is_grantable;
+} FactGrant;
 
 typedef struct FactName {
     char *schema;
@@ -125,7 +137,17 @@ typedef struct FactTable {
     char replica_identity;     /* pg_class.relreplident: d, n, f, i */
     gboolean has_row_security;
     gboolean forces_row_security;
+    /* Only where a version is to be made (FactRequest.version): */
+    GPtrArray *grants; /* FactGrant: what others than the owner may do; NULL: not asked for */
+    char *comment;     /* COMMENT ON TABLE; NULL: none */
 } FactTable;
+
+/* The schema that a version would get. */
+typedef struct FactVersion {
+    gboolean is_asked;
+    gboolean is_taken;   /* a schema of the name exists */
+    gboolean may_create; /* the role may create schemas */
+} FactVersion;
 
 typedef struct FactType {
     gboolean exists;
@@ -153,6 +175,7 @@ typedef struct Facts {
     GHashTable *taken; /* set of quoted qualified names of relations that exist among the candidates */
     GHashTable *constraints; /* the same for constraints: schema of their table and name */
     GHashTable *objects;     /* fact_object_key() -> FactObject: those that exist */
+    FactVersion version;
 } Facts;
 
 Facts *facts_new(void);

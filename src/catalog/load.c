@@ -2,6 +2,7 @@
 
 #include "base/sqltext.h"
 #include "catalog/load_object.h"
+#include "catalog/load_version.h"
 #include "catalog_queries.h"
 
 #define ROWS_UNKNOWN       (-1)
@@ -18,6 +19,7 @@ fact_request_init(FactRequest *request)
     request->objects = g_ptr_array_new_with_free_func(g_free);
     request->candidates = g_ptr_array_new();
     request->schemas = g_ptr_array_new_with_free_func(g_free);
+    request->version = NULL;
 }
 
 void
@@ -31,6 +33,7 @@ fact_request_clear(FactRequest *request)
         g_free(candidate->name);
         g_free(candidate);
     }
+    g_free(request->version);
     g_ptr_array_unref(request->candidates);
     g_ptr_array_unref(request->schemas);
     g_ptr_array_unref(request->relations);
@@ -505,7 +508,8 @@ load_all(DbConn *conn, Facts *facts, const FactRequest *request, const char *sea
             return FALSE;
     }
     name_tables(facts);
-    return load_objects_fill(conn, facts, error) && load_taken(conn, facts, request->candidates, error);
+    return (request->version == NULL || load_version(conn, facts, request->version, error)) &&
+           load_objects_fill(conn, facts, error) && load_taken(conn, facts, request->candidates, error);
 }
 
 Facts *

@@ -23,6 +23,7 @@ typedef struct FactRequest {
     GPtrArray *objects;    /* fact_object_key() */
     GPtrArray *candidates; /* FactCandidate */
     GPtrArray *schemas;    /* names of schemas whose tables are all read */
+    char *version;         /* the version that is to be made: then grants and comments are read, too; NULL */
 } FactRequest;
 
 void fact_request_init(FactRequest *request);

@@ -11,8 +11,9 @@
 /* What all commands take. */
 typedef struct CommonOptions {
     char *dbname;
-    char *format; /* "text" or "json" */
+    char *format; /* "text" or "json"; "url" */
     gboolean is_json;
+    gboolean is_url;
     gboolean is_quiet;
 } CommonOptions;
 
@@ -26,6 +27,7 @@ typedef struct Command {
     GOptionEntry *options; /* own options; NULL: none */
     gboolean takes_run_options;
     gboolean takes_settings; /* without the rest of the run options */
+    gboolean takes_url;      /* --format url */
     gboolean is_hidden;
     gboolean (*run)(const CommonOptions *common, const RunOptions *run, char **args, GError **error);
 } Command;
@@ -43,6 +45,7 @@ extern const Command command_cut_over;
 extern const Command command_pause;
 extern const Command command_throttle;
 extern const Command command_locks;
+extern const Command command_version;
 extern const Command command_fault_points;
 
 /* Print on stdout. */

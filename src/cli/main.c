@@ -10,9 +10,9 @@
 #include "run/settings.h"
 
 static const Command *const commands[] = {
-    &command_plan,     &command_start,    &command_repack, &command_status,       &command_complete,
-    &command_verify,   &command_rollback, &command_resume, &command_cut_over,     &command_pause,
-    &command_throttle, &command_locks,    &command_clean,  &command_fault_points,
+    &command_plan,     &command_start,    &command_repack,  &command_status,   &command_complete,
+    &command_verify,   &command_rollback, &command_resume,  &command_cut_over, &command_pause,
+    &command_throttle, &command_locks,    &command_version, &command_clean,    &command_fault_points,
 };
 
 void
@@ -56,13 +56,14 @@ find_command(const char *name)
 }
 
 static gboolean
-check_common(CommonOptions *common, GError **error)
+check_common(const Command *command, CommonOptions *common, GError **error)
 {
     common->is_json = g_strcmp0(common->format, "json") == 0;
-    if (common->format == NULL || common->is_json || strcmp(common->format, "text") == 0)
+    common->is_url = command->takes_url && g_strcmp0(common->format, "url") == 0;
+    if (common->format == NULL || common->is_json || common->is_url || strcmp(common->format, "text") == 0)
         return TRUE;
     seam_error_set(error, SEAM_ERROR_USAGE, "unknown format \"%s\"", common->format);
-    seam_error_hint(error, "known: text, json");
+    seam_error_hint(error, "known: text, json%s", command->takes_url ? ", url" : "");
     return FALSE;
 }
 
@@ -205,7 +206,7 @@ parse(const Command *command, CommonOptions *common, RunOptions *run, char ***ar
     }
     run->target = common->dbname;
     run->is_quiet = common->is_quiet;
-    return check_common(common, error) && check_limits(run, error);
+    return check_common(command, common, error) && check_limits(run, error);
 }
 
 static int

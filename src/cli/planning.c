@@ -31,6 +31,7 @@ load_facts(DbConn *conn, const Script *script, const char *search_path, GError *
     append_all(request.types, wishes.types);
     append_all(request.schemas, wishes.schemas);
     append_all(request.objects, wishes.objects);
+    request.version = g_strdup(wishes.version);
     for (guint i = 0; i + 2 < wishes.candidates->len; i += 3)
         fact_request_add_candidate(&request, g_ptr_array_index(wishes.candidates, i),
                                    g_ptr_array_index(wishes.candidates, i + 1),

@@ -21,6 +21,7 @@ plan_free(Plan *plan)
     if (plan == NULL)
         return;
     g_free(plan->migration);
+    g_free(plan->version);
     g_free(plan->path);
     g_free(plan->source);
     g_free(plan->source_sha256);

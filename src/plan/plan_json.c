@@ -80,6 +80,8 @@ put_plan(JsonBuilder *builder, const Plan *plan)
     json_builder_begin_object(builder);
     document_put_int(builder, "pgseam_plan", PLAN_FORMAT);
     document_put_text(builder, "migration", plan->migration);
+    if (plan->version != NULL)
+        document_put_text(builder, "version", plan->version);
     document_put_text(builder, "file", plan->path);
     document_put_text(builder, "tool_version", plan->tool_version);
     document_put_int(builder, "server_version", plan->server_version);

@@ -240,6 +240,8 @@ get_plan(Reader *reader, JsonObject *object, Plan *plan)
     JsonArray *steps = get_array(reader, object, "steps");
 
     plan->migration = get_string(reader, object, "migration");
+    if (json_object_has_member(object, "version"))
+        plan->version = get_string(reader, object, "version");
     plan->path = get_string(reader, object, "file");
     plan->tool_version = get_string(reader, object, "tool_version");
     plan->server_version = (int)get_int(reader, object, "server_version");

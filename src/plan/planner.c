@@ -7,6 +7,7 @@
 #include "base/sqltext.h"
 #include "plan/objects.h"
 #include "plan/recipe_rewrite.h"
+#include "plan/version.h"
 
 typedef gboolean (*Recipe)(PlanContext *, GError **);
 
@@ -295,7 +296,8 @@ plan_all(PlanContext *ctx, GPtrArray *refusals)
             g_ptr_array_add(refusals, refusal_text(ctx, why));
     }
     g_clear_error(&why);
-    if (refusals->len == 0 && (!recipe_order(ctx, &why) || !rewrite_finish(ctx, &why) || !recipe_sweeps(ctx, &why)))
+    if (refusals->len == 0 && (!recipe_order(ctx, &why) || !rewrite_finish(ctx, &why) || !version_finish(ctx, &why) ||
+                               !recipe_sweeps(ctx, &why)))
         g_ptr_array_add(refusals, refusal_text(ctx, why));
 }
 

@@ -17,6 +17,7 @@ typedef struct Wishes {
     GPtrArray *objects;
     GPtrArray *candidates;
     GPtrArray *schemas; /* names of schemas whose tables are all wanted */
+    char *version;      /* the version that the file makes; NULL: none */
 } Wishes;
 
 /* Collect what to ask the catalog for. The caller clears. */

@@ -200,11 +200,12 @@ recipe_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, cons
                        cmd->column);
         return FALSE;
     }
-    step = context_step(ctx, is_set ? phase_of_default(ctx, target) : PHASE_CONTRACT,
+    step = context_step(ctx, is_set && ctx->script->version == NULL ? phase_of_default(ctx, target) : PHASE_CONTRACT,
                         is_set ? STEP_COLUMN_SET_DEFAULT : STEP_COLUMN_DROP_DEFAULT, target);
     step->sql = g_strdup(sql);
-    step->why = g_strdup(is_set ? "only rows inserted from now on get it, by both applications"
-                                : "the old application may still rely on it: waits behind the gate");
+    step->why = g_strdup(ctx->script->version != NULL ? "until then only the new version's view has it so"
+                         : is_set                     ? "only rows inserted from now on get it, by both applications"
+                                  : "the old application may still rely on it: waits behind the gate");
     step_set(step, PARAM_COLUMN, cmd->column);
     if (old != NULL)
         step_set(step, PARAM_OLD_DEFAULT, old);

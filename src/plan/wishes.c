@@ -6,6 +6,7 @@
 #include "base/names.h"
 #include "base/sqltext.h"
 #include "plan/naming.h"
+#include "plan/version.h"
 
 static void
 wish_relation(Wishes *wishes, const RelName *name)
@@ -181,6 +182,16 @@ wishes_of_stmt(Wishes *wishes, const Stmt *stmt)
     }
 }
 
+/* A version's view stands for the table under its new name, or with a column's. */
+static void
+wish_renamed(Wishes *wishes, const ObjectStmt *stmt)
+{
+    RelName name = {NULL, NULL};
+
+    if (version_renamed(stmt, &name))
+        wish_relation(wishes, &name);
+}
+
 void
 wishes_of_script(Wishes *wishes, const Script *script)
 {
@@ -190,10 +201,13 @@ wishes_of_script(Wishes *wishes, const Script *script)
     wishes->objects = g_ptr_array_new_with_free_func(g_free);
     wishes->candidates = g_ptr_array_new_with_free_func(g_free);
     wishes->schemas = g_ptr_array_new_with_free_func(g_free);
+    wishes->version = g_strdup(script->version);
     for (guint i = 0; i < script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(script->stmts, i);
 
         wishes_of_stmt(wishes, stmt);
+        if (script->version != NULL && stmt->kind == STMT_OBJECT)
+            wish_renamed(wishes, &stmt->object);
         for (guint k = 0; k < stmt->downs->len; k++) {
             const DmlStmt *down = &((const Stmt *)g_ptr_array_index(stmt->downs, k))->dml;
 
@@ -211,4 +225,5 @@ wishes_clear(Wishes *wishes)
     g_ptr_array_unref(wishes->objects);
     g_ptr_array_unref(wishes->candidates);
     g_ptr_array_unref(wishes->schemas);
+    g_free(wishes->version);
 }

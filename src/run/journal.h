@@ -28,6 +28,7 @@
 typedef enum MigrationState { MIGRATION_STATES(STATE_ENUM) N_STATES } MigrationState;
 
 const char *state_name(MigrationState state);
+MigrationState state_of_name(const char *name); /* as the journal has it */
 gboolean state_is_over(MigrationState state);
 
 /* What a migration is in the middle of; kept when it fails or is interrupted, so that resume knows the way. */

@@ -6,12 +6,12 @@
 #include "run/journal.h"
 #include "run_queries.h"
 
-static int
-index_of_state(const char *name)
+MigrationState
+state_of_name(const char *name)
 {
     for (int i = 0; i < N_STATES; i++) {
         if (strcmp(state_name((MigrationState)i), name) == 0)
-            return i;
+            return (MigrationState)i;
     }
     g_assert_not_reached();
 }
@@ -47,7 +47,7 @@ read_migration(const DbResult *rows, int i)
 
     migration->id = db_int(rows, i, "id");
     migration->name = g_strdup(db_text(rows, i, "name"));
-    migration->state = (MigrationState)index_of_state(db_text(rows, i, "state"));
+    migration->state = state_of_name(db_text(rows, i, "state"));
     migration->stage = (Stage)index_of_stage(db_text(rows, i, "stage"));
     migration->reason = g_strdup(db_text(rows, i, "reason"));
     migration->is_paused = db_bool(rows, i, "is_paused");

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/names.h"
 
 static const char *
 after_space(const char *text)
@@ -41,6 +42,68 @@ parse_allow(const char *text, Directive *ret, GError **error)
     return TRUE;
 }
 
+static gboolean
+is_plain_name(const char *text)
+{
+    if (!g_ascii_isalpha(text[0]) && text[0] != '_')
+        return FALSE;
+    for (const char *c = text; *c != '\0'; c++) {
+        if (!g_ascii_isalnum(*c) && *c != '_' && *c != '$')
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* `text` is a quoted identifier as a whole: without its quotes, or NULL. The caller frees. */
+static char *
+unquote(const char *text)
+{
+    gsize length = strlen(text);
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    if (length < 3 || text[0] != '"' || text[length - 1] != '"')
+        return NULL;
+    for (const char *c = text + 1; c < text + length - 1; c++) {
+        if (*c == '"' && (*++c != '"' || c == text + length - 1))
+            return NULL;
+        g_string_append_c(out, *c);
+    }
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+/* A name that has to be cut would be another one than the application sets. */
+static gboolean
+is_usable_version(const char *name)
+{
+    static const char *const reserved[] = {"public", "pgseam", "information_schema"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(reserved); i++) {
+        if (strcmp(name, reserved[i]) == 0)
+            return FALSE;
+    }
+    return !g_str_has_prefix(name, "pg_") && !g_str_has_prefix(name, "pgseam_") && strlen(name) <= NAME_MAX_BYTES;
+}
+
+/* A name as in SQL: folded to lower case unless it is quoted. */
+static gboolean
+parse_version(const char *rest, Directive *ret, GError **error)
+{
+    g_autofree char *text = g_strchomp(g_strdup(rest));
+    g_autofree char *name = is_plain_name(text) ? g_ascii_strdown(text, -1) : unquote(text);
+
+    if (name != NULL && is_usable_version(name)) {
+        ret->kind = DIRECTIVE_VERSION;
+        ret->version = g_steal_pointer(&name);
+        return TRUE;
+    }
+    seam_error_set(error, SEAM_ERROR_REFUSED, "this is no name for a version: %s", text);
+    seam_error_hint(error,
+                    "it becomes a schema: an identifier of at most %d bytes, in double quotes where it has other than "
+                    "letters, digits and _, and none of PostgreSQL's or pgseam's own (public, pg_..., pgseam...)",
+                    NAME_MAX_BYTES);
+    return FALSE;
+}
+
 gboolean
 directive_parse(const char *comment, Directive *ret, GError **error)
 {
@@ -66,8 +129,11 @@ directive_parse(const char *comment, Directive *ret, GError **error)
         ret->set = g_strchomp(g_strdup(rest));
         return TRUE;
     }
+    if (take_word(text, "version", &rest))
+        return parse_version(rest, ret, error);
     seam_error_set(error, SEAM_ERROR_REFUSED, "unknown directive: %s", text);
-    seam_error_hint(error, "known: allow RULE because REASON; up COLUMN = EXPRESSION; down COLUMN = EXPRESSION");
+    seam_error_hint(error, "known: allow RULE because REASON; up COLUMN = EXPRESSION; down COLUMN = EXPRESSION; "
+                           "version NAME");
     return FALSE;
 }
 
@@ -77,5 +143,6 @@ directive_clear(Directive *directive)
     g_free(directive->rule);
     g_free(directive->reason);
     g_free(directive->set);
+    g_free(directive->version);
     memset(directive, 0, sizeof(*directive));
 }

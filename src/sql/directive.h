@@ -4,6 +4,7 @@
  *   -- pgseam: allow RULE because REASON
  *   -- pgseam: up COLUMN = EXPRESSION
  *   -- pgseam: down COLUMN = EXPRESSION
+ *   -- pgseam: version NAME            (above the first statement, for the whole file)
  *
  * Law: a directive that is not understood is an error. Only "--" comments carry directives.
  */
@@ -12,14 +13,21 @@
 
 #include <glib.h>
 
-typedef enum DirectiveKind { DIRECTIVE_NONE, DIRECTIVE_ALLOW, DIRECTIVE_UP, DIRECTIVE_DOWN } DirectiveKind;
+typedef enum DirectiveKind {
+    DIRECTIVE_NONE,
+    DIRECTIVE_ALLOW,
+    DIRECTIVE_UP,
+    DIRECTIVE_DOWN,
+    DIRECTIVE_VERSION
+} DirectiveKind;
 
 typedef struct Directive {
     DirectiveKind kind;
-    char *rule;   /* ALLOW: the rule's id */
-    char *reason; /* ALLOW: what follows "because", never empty */
-    char *set;    /* UP: the assignment that fills a new column in the rows that are there; DOWN: the one that gives a
-                   * column of another type its old value back */
+    char *rule;    /* ALLOW: the rule's id */
+    char *reason;  /* ALLOW: what follows "because", never empty */
+    char *set;     /* UP: the assignment that fills a new column in the rows that are there; DOWN: the one that gives a
+                    * column of another type its old value back */
+    char *version; /* VERSION: the name, without its quotes */
 } Directive;
 
 /* Read one comment (with its leading "--"). DIRECTIVE_NONE for a comment that does not begin with "pgseam:". Returns

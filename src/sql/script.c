@@ -145,13 +145,29 @@ apply_to(Stmt *stmt, const Directive *directive, GError **error)
 }
 
 static gboolean
+set_version(Script *script, const Comment *comment, const char *name, GError **error)
+{
+    const Stmt *first = script->stmts->len > 0 ? g_ptr_array_index(script->stmts, 0) : NULL;
+
+    if (script->version != NULL || (first != NULL && first->offset < comment->start)) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "the directive \"version\" stands once, above the first statement");
+        seam_error_hint(error, "a migration makes one version; put the other into a migration of its own");
+        return FALSE;
+    }
+    script->version = g_strdup(name);
+    return TRUE;
+}
+
+static gboolean
 apply_directive(Script *script, const Comment *comment, GError **error)
 {
     g_autofree char *text = g_strndup(script->source + comment->start, (gsize)(comment->end - comment->start));
     Directive directive;
     gboolean ok = directive_parse(text, &directive, error);
 
-    if (ok && directive.kind != DIRECTIVE_NONE) {
+    if (ok && directive.kind == DIRECTIVE_VERSION) {
+        ok = set_version(script, comment, directive.version, error);
+    } else if (ok && directive.kind != DIRECTIVE_NONE) {
         Stmt *stmt = stmt_below(script, comment, error);
 
         ok = stmt != NULL && apply_to(stmt, &directive, error);
@@ -341,6 +357,7 @@ script_free(Script *script)
     g_free(script->path);
     g_free(script->name);
     g_free(script->source);
+    g_free(script->version);
     g_clear_pointer(&script->stmts, g_ptr_array_unref);
     g_free(script);
 }

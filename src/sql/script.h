@@ -10,6 +10,7 @@ typedef struct Script {
     char *path;       /* as given, for messages */
     char *name;       /* the migration's name: the file's stem */
     char *source;     /* the whole text, UTF-8 */
+    char *version;    /* of `-- pgseam: version NAME`: the schema of the new version's views; NULL: none */
     GPtrArray *stmts; /* Stmt, in file order */
 } Script;
 

@@ -15,17 +15,18 @@ BELOW = {
     "catalog/facts.h": ("base", "catalog/fact_object.h"),
     "catalog/fact_object.h": ("base",),
     "rules": ("base", "sql", "catalog/facts.h"),
-    "plan": ("base", "sql", "rules", "catalog/facts.h"),
+    "version": ("base",),
+    "plan": ("base", "sql", "rules", "version", "catalog/facts.h"),
     "run": ("base", "sql", "db", "catalog", "rules", "plan"),
     "rewrite": ("base", "db", "catalog", "rules", "plan", "run"),
     "steps": ("base", "sql", "db", "catalog", "rules", "plan", "run", "rewrite"),
-    "report": ("base", "plan", "run/journal.h"),
+    "report": ("base", "plan", "run/journal.h", "run/version_list.h"),
     "cli": ("base", "sql", "db", "catalog", "rules", "plan", "run", "rewrite", "steps", "report"),
 }
 # System headers that only one folder may see.
 ONLY_IN = {"pg_query": "sql", "libpq-fe.h": "db", "libpq/": "db"}
 # Folders that link without libpq.
-PURE = ("base", "sql", "rules", "plan")
+PURE = ("base", "sql", "rules", "version", "plan")
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 

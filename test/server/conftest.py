@@ -32,6 +32,8 @@ ONE_OF = {
     "test_clean_finds_what_a_crash_left_though_the_journal_is_gone": 2, "test_the_server_restarts_in_mid_copy": 2,
     "test_as_psql": 2, "test_complete_gives_what_psql_gives": 2, "test_rollback_leaves_nothing": 2, "test_it_does_what_psql_does": 2,
     "test_hit_in_every_step_it_ends_as_plain_sql_does": 2, "test_each_change_arrives": 2,
+    "test_new_version_answers_as_after_psql_at_the_gate_and_after": 2, "test_rollback_leaves_nothing_of_a_version": 3,
+    "test_tricky_file_is_refused_or_exactly_right": 2, "test_killed_version_goes_on": 2, "test_killed_version_goes_back": 2,
     "test_hit_at_start_it_can_be_rolled_back": 2, "test_lost_session_is_got_back_and_it_ends_as_plain_sql_does": 2,
 }
 ONE_OF_OTHER_VERSIONS = 4

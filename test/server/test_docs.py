@@ -75,6 +75,24 @@ def test_the_rewrite_pages_examples_run(shop, pgseam):
     assert shop.query("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pgseam_rewrite%'") == []
 
 
+def test_the_version_pages_examples_run(shop, pgseam):
+    page = (DOCS / "version.md").read_text()
+    block, = blocks(page, "sql")
+    name = re.match(r"-- file: (\S+)\n", block).group(1)
+    pgseam.file(name, block)
+    commands = [line[2:].split() for block in blocks(page, "") for line in block.splitlines() if line.startswith("$ pgseam")]
+    assert len(commands) == 5
+    for _, command, *words in commands:
+        done = pgseam.run(command, *words)
+        if command == "version" and not words:
+            assert "search_path = v2, public" in done.out
+            with shop.connect() as new:
+                new.execute("SET search_path = v2, public")
+                assert new.execute("SELECT count(address) FROM users").fetchone() == shop.query("SELECT count(email) FROM public.users")[0]
+    assert shop.scalar("SELECT count(address) FROM users") > 0
+    assert shop.query("SELECT FROM pg_namespace WHERE nspname = 'v2'") == []
+
+
 def type_of(db, table, column):
     return db.scalar("SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = %s::regclass AND attname = %s",
                      [table, column])

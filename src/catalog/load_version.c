@@ -1,0 +1,72 @@
+#include "catalog/load_version.h"
+
+#include "catalog_queries.h"
+#include "db/result.h"
+
+static gboolean
+load_grants(DbConn *conn, FactTable *table, const char *oid, GError **error)
+{
+    g_autoptr(DbResult) rows = db_query(conn, QUERY_GRANTS, DB_ARGS(oid), error);
+
+    table->grants = g_ptr_array_new();
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
+        FactGrant *grant = g_new0(FactGrant, 1);
+
+        grant->column = g_strdup(db_text(rows, i, "column_name"));
+        grant->grantee = g_strdup(db_text(rows, i, "grantee"));
+        grant->privilege = g_strdup(db_text(rows, i, "privilege"));
+        grant->is_grantable = db_bool(rows, i, "is_grantable");
+        g_ptr_array_add(table->grants, grant);
+    }
+    return rows != NULL;
+}
+
+static gboolean
+load_columns(DbConn *conn, FactTable *table, const char *oid, GError **error)
+{
+    g_autoptr(DbResult) rows = db_query(conn, QUERY_VERSION_COLUMNS, DB_ARGS(oid), error);
+
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
+        const char *name = db_text(rows, i, "column_name");
+        FactColumn *column = name != NULL ? (FactColumn *)facts_column(table, name) : NULL;
+
+        if (name == NULL)
+            table->comment = g_strdup(db_text(rows, i, "text"));
+        else if (column != NULL) {
+            column->comment = g_strdup(db_text(rows, i, "text"));
+            column->forbids_null = db_bool(rows, i, "forbids_null");
+            column->type_default = g_strdup(db_text(rows, i, "type_default"));
+        }
+    }
+    return rows != NULL;
+}
+
+static gboolean
+load_schema(DbConn *conn, FactVersion *version, const char *name, GError **error)
+{
+    g_autoptr(DbResult) row = db_query(conn, QUERY_VERSION_SCHEMA, DB_ARGS(name), error);
+
+    if (row == NULL)
+        return FALSE;
+    version->is_asked = TRUE;
+    version->is_taken = db_bool(row, 0, "is_taken");
+    version->may_create = db_bool(row, 0, "may_create");
+    return TRUE;
+}
+
+gboolean
+load_version(DbConn *conn, Facts *facts, const char *name, GError **error)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, facts->tables);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        FactTable *table = value;
+        g_autofree char *oid = db_int_text(table->oid);
+
+        if (!load_grants(conn, table, oid, error) || !load_columns(conn, table, oid, error))
+            return FALSE;
+    }
+    return load_schema(conn, &facts->version, name, error);
+}

@@ -1,0 +1,123 @@
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/driver.h"
+#include "report/version.h"
+#include "run/progress.h"
+#include "run/version_list.h"
+
+static const VersionEntry *
+find(const GPtrArray *versions, const char *name, GError **error)
+{
+    for (guint i = 0; i < versions->len; i++) {
+        const VersionEntry *version = g_ptr_array_index(versions, i);
+
+        if (name == NULL || strcmp(version->name, name) == 0)
+            return version;
+    }
+    seam_error_set(error, SEAM_ERROR_REFUSED, name != NULL ? "there is no version \"%s\"" : "no version is there%s",
+                   name != NULL ? name : "");
+    seam_error_hint(error, "`pgseam version` lists them; a file makes one with the line `-- pgseam: version NAME`");
+    return NULL;
+}
+
+/* As a migration of its own: under the guard, in the journal, to be resumed if it is killed. */
+static gboolean
+take_away(const RunOptions *options, Plan *plan, GError **error)
+{
+    g_auto(Run) run = {.options = *options, .plan = plan};
+
+    run.progress = progress_new(options->is_quiet);
+    return run_open(&run, plan->migration, error) && journal_ensure(run.control, error) &&
+           journal_begin(run.control, plan, &run.options, &run.migration, error) &&
+           driver_do(&run, "version", STAGE_EXPAND, runner_contract, error);
+}
+
+/* Nothing goes with it that is not ours. */
+static gboolean
+check_alone(const VersionEntry *version, GError **error)
+{
+    const char *what = version->others != NULL ? version->others : version->dependants;
+
+    if (what == NULL)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_REFUSED, "version \"%s\" cannot be dropped: %s %s", version->name,
+                   version->others != NULL ? "its schema also has" : "its views are used by", what);
+    seam_error_hint(error, "drop or move that first");
+    return FALSE;
+}
+
+static gboolean
+drop(DbConn *conn, const RunOptions *options, const VersionEntry *version, GError **error)
+{
+    if (version->state != STATE_COMPLETE) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s, which made version \"%s\", is %s", version->migration,
+                       version->name, state_name(version->state));
+        seam_error_hint(error, "`pgseam rollback %s` takes it away, `pgseam complete %s` keeps it", version->migration,
+                        version->migration);
+        return FALSE;
+    }
+    return check_alone(version, error) && take_away(options, version_drop_plan(conn, version), error);
+}
+
+static gboolean
+print(const CommonOptions *common, const GPtrArray *versions, GError **error)
+{
+    const VersionEntry *newest = common->is_url ? find(versions, NULL, error) : NULL;
+    g_autofree char *text = NULL;
+
+    if (common->is_url && newest == NULL)
+        return FALSE;
+    text = common->is_url    ? version_to_url(newest)
+           : common->is_json ? version_to_json(versions)
+                             : version_to_text(versions);
+    command_print(text);
+    return TRUE;
+}
+
+static gboolean
+run_version(const CommonOptions *common, const RunOptions *options, char **args, GError **error)
+{
+    g_autoptr(DbConn) conn = NULL;
+    g_autoptr(GPtrArray) versions = NULL;
+    g_autoptr(GPtrArray) left = NULL;
+    const VersionEntry *version;
+
+    if (args[0] != NULL && (strcmp(args[0], "drop") != 0 || args[1] == NULL)) {
+        seam_error_set(error, SEAM_ERROR_USAGE, "`pgseam version` takes nothing, or: drop NAME");
+        return FALSE;
+    }
+    conn = db_open(options->target, "pgseam/version", error);
+    versions = conn != NULL ? version_list(conn, error) : NULL;
+    if (versions == NULL)
+        return FALSE;
+    if (args[0] == NULL)
+        return print(common, versions, error);
+    version = find(versions, args[1], error);
+    if (version == NULL || !drop(conn, options, version, error))
+        return FALSE;
+    left = version_list(conn, error);
+    return left != NULL && (common->is_url || print(common, left, error));
+}
+
+const Command command_version = {
+    .name = "version",
+    .arguments = "[drop NAME]",
+    .summary = "show what an application sets to use the new version, or drop one",
+    .help = "A migration with the line `-- pgseam: version NAME` makes a schema of that name, with a view for each "
+            "table that it\n"
+            "changes: the new application sets its search_path and finds the tables in their new shape, while the old "
+            "one goes on\n"
+            "with the tables themselves. Shows the versions that are there, and how to choose one; --format url prints "
+            "the\n"
+            "parameter of a connection URI for the newest. `drop NAME` takes one away whose migration is complete: "
+            "first see that\n"
+            "no application uses it.\n\n"
+            "Example: psql \"postgresql:///shop?$(pgseam version -d shop --format url)\"",
+    .min_args = 0,
+    .max_args = 2,
+    .takes_run_options = TRUE,
+    .takes_url = TRUE,
+    .run = run_version,
+};

@@ -1,0 +1,356 @@
+/*
+ * The steps of a version: what it cannot be is refused, what it is becomes a schema with views.
+ */
+#include <string.h>
+
+#include "base/sqltext.h"
+#include "plan/version.h"
+#include "version/view.h"
+
+#define INVOKER_SERVER 150000
+#define MERGE_SERVER   170000
+
+/* The application would insert rows without a value for it. */
+static gboolean
+needs_value(const FactColumn *column)
+{
+    return (column->is_not_null || column->forbids_null) && column->default_expr == NULL && !column->is_identity &&
+           !column->is_generated;
+}
+
+static gboolean
+check_dropped(const VersionTable *table, GError **error)
+{
+    for (guint i = 0; i < table->columns->len; i++) {
+        const VersionColumn *column = g_ptr_array_index(table->columns, i);
+        const FactColumn *fact = column->fact;
+
+        if (!column->is_dropped || fact == NULL || !needs_value(fact))
+            continue;
+        context_refuse(error,
+                       "give it a default that the old application can live with, or allow NULL in it, in a migration "
+                       "before this one",
+                       "column \"%s\" is NOT NULL and has no default: until complete, what the new application inserts "
+                       "would have no value for it",
+                       fact->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_table(const PlanContext *ctx, const VersionTable *table, GError **error)
+{
+    const FactTable *fact = table->table;
+
+    if (fact->has_rules) {
+        context_refuse(error, "replace the rule by a trigger",
+                       "table %s has a rule: what an application writes through a view would become something else",
+                       fact->name);
+        return FALSE;
+    }
+    if (fact->has_row_security && ctx->facts->server_version < INVOKER_SERVER) {
+        context_refuse(
+            error, "update the server to 15 or newer, or do without a version",
+            "table %s has row-level security, and before PostgreSQL 15 a view reads with its owner's rights: "
+            "the policies would not hold",
+            fact->name);
+        return FALSE;
+    }
+    if (table->retyped != NULL) {
+        context_refuse(error, "change the type in a migration of its own, before this one or after it is complete",
+                       "the type of column \"%s\" cannot change together with a version: its views show the column",
+                       table->retyped);
+        return FALSE;
+    }
+    if (fact->is_partition) {
+        context_refuse(error, "make the version of the partitioned table", "table %s is a partition", fact->name);
+        return FALSE;
+    }
+    return check_dropped(table, error);
+}
+
+/* A view of each would have the same name. */
+static gboolean
+check_names(PlanContext *ctx, const GPtrArray *tables, GError **error)
+{
+    for (guint i = 0; i < tables->len; i++) {
+        const VersionTable *table = g_ptr_array_index(tables, i);
+
+        for (guint k = 0; k < i; k++) {
+            const VersionTable *other = g_ptr_array_index(tables, k);
+
+            if (strcmp(table->name, other->name) != 0)
+                continue;
+            ctx->offset = table->offset;
+            context_refuse(error, "make a version of each in a migration of its own",
+                           "tables %s.%s and %s.%s would both be \"%s\" in the version", other->table->schema,
+                           other->table->name, table->table->schema, table->table->name, table->name);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean
+check_schema(const PlanContext *ctx, GError **error)
+{
+    const FactVersion *version = &ctx->facts->version;
+
+    if (version->is_taken) {
+        context_refuse(error,
+                       "choose another name; `pgseam version drop` takes away a version that nobody uses any more",
+                       "the version cannot be called \"%s\": a schema of that name exists", ctx->script->version);
+        return FALSE;
+    }
+    if (!version->may_create) {
+        context_refuse(error, "GRANT CREATE ON DATABASE ... TO the role, or connect as one that may",
+                       "role \"%s\" may not create a schema in database \"%s\"", ctx->facts->role,
+                       ctx->facts->database);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* "NULL", "(NULL)", "NULL::text" */
+static gboolean
+is_null(const char *expr)
+{
+    g_autoptr(GRegex) null = g_regex_new("^[\\s(]*NULL\\b", G_REGEX_CASELESS, 0, NULL);
+
+    return expr != NULL && g_regex_match(null, expr, 0, NULL);
+}
+
+static ViewColumn *
+view_column(const VersionColumn *column)
+{
+    const FactColumn *fact = column->fact;
+    ViewColumn *out = g_new0(ViewColumn, 1);
+
+    out->name = column->name;
+    out->base = fact != NULL ? fact->name : column->added->name;
+    out->type = fact != NULL ? fact->type : column->added->type;
+    out->comment = fact != NULL ? fact->comment : NULL;
+    if (is_null(column->default_text) || (column->drops_default && (fact == NULL || fact->type_default == NULL))) {
+        out->has_no_default = TRUE;
+        return out;
+    }
+    out->default_text = column->drops_default ? fact->type_default : column->default_text;
+    if (out->default_text == NULL && fact != NULL && !fact->is_generated)
+        out->default_text = fact->default_expr;
+    if (out->default_text == NULL && fact == NULL)
+        out->default_text = column->added->default_value.text;
+    return out;
+}
+
+/* NULL where the new application does not see the column. */
+static const char *
+new_name(const VersionTable *table, const char *old)
+{
+    for (guint i = 0; i < table->columns->len; i++) {
+        const VersionColumn *column = g_ptr_array_index(table->columns, i);
+
+        if (column->fact != NULL && strcmp(column->fact->name, old) == 0)
+            return column->is_dropped ? NULL : column->name;
+    }
+    return NULL;
+}
+
+static ViewGrant *
+view_grant(const VersionTable *table, const FactGrant *grant)
+{
+    const char *column = grant->column != NULL ? new_name(table, grant->column) : NULL;
+    ViewGrant *out;
+
+    if (grant->column != NULL && column == NULL)
+        return NULL;
+    out = g_new0(ViewGrant, 1);
+    *out = (ViewGrant){column, grant->grantee, grant->privilege, grant->is_grantable};
+    return out;
+}
+
+static gboolean
+has_column_grants(const FactTable *table)
+{
+    for (guint i = 0; table->grants != NULL && i < table->grants->len; i++) {
+        if (((const FactGrant *)g_ptr_array_index(table->grants, i))->column != NULL)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Whoever may read some columns only could not use a view that reads all of them in his name. Its owner's rights with
+ * the same privileges on the view come to the same, but for policies. */
+static gboolean
+is_invoker(const PlanContext *ctx, const FactTable *table)
+{
+    return ctx->facts->server_version >= INVOKER_SERVER && (table->has_row_security || !has_column_grants(table));
+}
+
+static void
+fill_view(VersionView *view, const PlanContext *ctx, const VersionTable *table)
+{
+    *view = (VersionView){.schema = ctx->script->version,
+                          .name = table->name,
+                          .base_schema = table->table->schema,
+                          .base_table = table->table->name,
+                          .is_invoker = is_invoker(ctx, table->table),
+                          .comment = table->table->comment,
+                          .columns = g_ptr_array_new_with_free_func(g_free),
+                          .grants = g_ptr_array_new_with_free_func(g_free)};
+    for (guint i = 0; i < table->columns->len; i++) {
+        const VersionColumn *column = g_ptr_array_index(table->columns, i);
+
+        if (!column->is_dropped)
+            g_ptr_array_add(view->columns, view_column(column));
+    }
+    for (guint i = 0; table->table->grants != NULL && i < table->table->grants->len; i++) {
+        ViewGrant *grant = view_grant(table, g_ptr_array_index(table->table->grants, i));
+
+        if (grant != NULL)
+            g_ptr_array_add(view->grants, grant);
+    }
+}
+
+static Step *
+begin_step(PlanContext *ctx, const Stmt *stmt, const char *schema, const char *name)
+{
+    Step *step = step_new(PHASE_BACKFILL, STEP_DDL_RUN, schema, name);
+
+    step->line = stmt->line;
+    g_ptr_array_add(ctx->phases[PHASE_BACKFILL], step);
+    g_hash_table_insert(ctx->stmts, step, (gpointer)stmt);
+    return step;
+}
+
+/* The first statement is the step's, the others follow in its transaction. */
+static void
+set_statements(Step *step, const GPtrArray *statements)
+{
+    for (guint i = 0; i < statements->len; i++) {
+        char *sql = g_strdup(g_ptr_array_index(statements, i));
+
+        if (i == 0)
+            step->sql = sql;
+        else
+            step_append(step, PARAM_MORE, sql);
+    }
+}
+
+static void
+plan_view(PlanContext *ctx, const VersionTable *table)
+{
+    Step *step = begin_step(ctx, table->stmt, table->table->schema, table->table->name);
+    VersionView view;
+    g_autoptr(GPtrArray) statements = NULL;
+    g_autofree char *name = sql_quote_name(ctx->script->version, table->name);
+    g_autofree char *verify = sql_build("SELECT pg_catalog.to_regclass(?) IS NOT NULL", sql_literal(name));
+
+    fill_view(&view, ctx, table);
+    statements = view_create_sql(&view);
+    set_statements(step, statements);
+    step->why = g_strdup("the table as the new application sees it; the old one goes on with the table itself");
+    step_append(step, PARAM_UNDO, sql_build("DROP VIEW ?", sql_name(ctx->script->version, table->name)));
+    step_set(step, PARAM_VERIFY, verify);
+    step_add_lock(step, table->table->schema, table->table->name, LOCK_ACCESS_SHARE, HOLD_INSTANT, FALSE);
+    step_add_undo_lock(step, ctx->script->version, table->name, LOCK_ACCESS_EXCLUSIVE, FALSE);
+    g_ptr_array_unref(view.columns);
+    g_ptr_array_unref(view.grants);
+}
+
+/* Who may do anything with one of the tables may look into the schema. */
+static void
+add_usage(GPtrArray *statements, const PlanContext *ctx, const VersionTable *table)
+{
+    for (guint i = 0; table->table->grants != NULL && i < table->table->grants->len; i++) {
+        const FactGrant *grant = g_ptr_array_index(table->table->grants, i);
+        char *sql;
+
+        if (!view_takes_privilege(grant->privilege))
+            continue;
+        sql = sql_build("GRANT USAGE ON SCHEMA ? TO ?", sql_ident(ctx->script->version), sql_raw(grant->grantee));
+        if (g_ptr_array_find_with_equal_func(statements, sql, g_str_equal, NULL))
+            g_free(sql);
+        else
+            g_ptr_array_add(statements, sql);
+    }
+}
+
+static void
+plan_schema(PlanContext *ctx, const GPtrArray *tables)
+{
+    const VersionTable *first = g_ptr_array_index(tables, 0);
+    Step *step = begin_step(ctx, first->stmt, NULL, NULL);
+    g_autoptr(GPtrArray) statements = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *quoted = sql_quote_ident(ctx->script->version);
+    g_autofree char *comment = g_strdup_printf("version of the application: migration %s", ctx->plan->migration);
+    g_autofree char *verify = sql_build("SELECT pg_catalog.to_regnamespace(?) IS NOT NULL", sql_literal(quoted));
+
+    g_ptr_array_add(statements, sql_build("CREATE SCHEMA ?", sql_ident(ctx->script->version)));
+    g_ptr_array_add(statements,
+                    sql_build("COMMENT ON SCHEMA ? IS ?", sql_ident(ctx->script->version), sql_literal(comment)));
+    for (guint i = 0; i < tables->len; i++)
+        add_usage(statements, ctx, g_ptr_array_index(tables, i));
+    set_statements(step, statements);
+    step->why = g_strdup("the schema of the new version");
+    step_append(step, PARAM_UNDO, sql_build("DROP SCHEMA ?", sql_ident(ctx->script->version)));
+    step_set(step, PARAM_VERIFY, verify);
+}
+
+static void
+note_version(PlanContext *ctx, const GPtrArray *tables)
+{
+    g_autoptr(GString) names = g_string_new(NULL);
+    g_autofree char *version = sql_quote_ident(ctx->script->version);
+
+    for (guint i = 0; i < tables->len; i++) {
+        const VersionTable *table = g_ptr_array_index(tables, i);
+        g_autofree char *name = sql_quote_name(ctx->script->version, table->name);
+
+        g_string_append_printf(names, "%s%s", i > 0 ? ", " : "", name);
+    }
+    plan_note(ctx->plan, "version %s: the new application sets search_path = %s, %s; the old one changes nothing",
+              version, version, ctx->facts->search_path);
+    plan_note(
+        ctx->plan,
+        "a view (%s) takes no COPY ... FROM, TRUNCATE, ON CONFLICT ON CONSTRAINT (ON CONFLICT with columns works), "
+        "WHERE CURRENT OF, %spg_get_serial_sequence() or REFERENCES; use the table's own name for these",
+        names->str, ctx->facts->server_version < MERGE_SERVER ? "MERGE, " : "");
+}
+
+gboolean
+version_finish(PlanContext *ctx, GError **error)
+{
+    g_autoptr(GPtrArray) tables = ctx->script->version != NULL ? version_tables(ctx) : NULL;
+
+    if (tables == NULL)
+        return TRUE;
+    for (guint i = tables->len; i > 0; i--) {
+        if (!((const VersionTable *)g_ptr_array_index(tables, i - 1))->is_visible)
+            g_ptr_array_remove_index(tables, i - 1);
+    }
+    ctx->plan->version = g_strdup(ctx->script->version);
+    ctx->offset = 0;
+    if (tables->len == 0) {
+        context_refuse(
+            error, "leave the directive out: both applications can use the tables as they are",
+            "nothing in this file makes a table look different to the application: version \"%s\" would have "
+            "no view",
+            ctx->script->version);
+        return FALSE;
+    }
+    if (!check_schema(ctx, error) || !check_names(ctx, tables, error))
+        return FALSE;
+    for (guint i = 0; i < tables->len; i++) {
+        const VersionTable *table = g_ptr_array_index(tables, i);
+
+        ctx->offset = table->offset;
+        if (!check_table(ctx, table, error))
+            return FALSE;
+    }
+    plan_schema(ctx, tables);
+    for (guint i = 0; i < tables->len; i++)
+        plan_view(ctx, g_ptr_array_index(tables, i));
+    note_version(ctx, tables);
+    return TRUE;
+}

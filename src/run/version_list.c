@@ -1,0 +1,94 @@
+#include "run/version_list.h"
+
+#include "base/names.h"
+#include "base/sqltext.h"
+#include "db/array.h"
+#include "run_queries.h"
+
+static void
+entry_free(gpointer data)
+{
+    VersionEntry *entry = data;
+
+    g_free(entry->name);
+    g_free(entry->migration);
+    g_free(entry->search_path);
+    g_free(entry->others);
+    g_free(entry->dependants);
+    g_ptr_array_unref(entry->views);
+    g_free(entry);
+}
+
+GPtrArray *
+version_list(DbConn *conn, GError **error)
+{
+    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(entry_free);
+    g_autoptr(DbResult) rows = NULL;
+    gboolean exists = FALSE;
+
+    if (!journal_exists(conn, &exists, error))
+        return NULL;
+    rows = exists ? db_query(conn, QUERY_VERSION_LIST, DB_NONE, error) : NULL;
+    if (exists && rows == NULL)
+        return NULL;
+    for (int i = 0; exists && i < db_rows(rows); i++) {
+        VersionEntry *entry = g_new0(VersionEntry, 1);
+
+        entry->name = g_strdup(db_text(rows, i, "name"));
+        entry->migration = g_strdup(db_text(rows, i, "migration"));
+        entry->search_path = g_strdup(db_text(rows, i, "search_path"));
+        entry->views = db_array(rows, i, "views");
+        entry->others = g_strdup(db_text(rows, i, "others"));
+        entry->dependants = g_strdup(db_text(rows, i, "dependants"));
+        entry->state = state_of_name(db_text(rows, i, "state"));
+        g_ptr_array_add(list, entry);
+    }
+    return g_steal_pointer(&list);
+}
+
+static Step *
+drop_step(const VersionEntry *version)
+{
+    Step *step = step_new(PHASE_CONTRACT, STEP_DDL_FINAL, NULL, NULL);
+    char *schema = sql_build("DROP SCHEMA ?", sql_ident(version->name));
+
+    step->id = 1;
+    step->why = g_strdup_printf("version %s is not used any more", version->name);
+    for (guint i = 0; i < version->views->len; i++) {
+        const char *view = g_ptr_array_index(version->views, i);
+        char *sql = sql_build("DROP VIEW ?", sql_name(version->name, view));
+
+        step_add_lock(step, version->name, view, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, FALSE);
+        if (step->sql == NULL)
+            step->sql = sql;
+        else
+            step_append(step, PARAM_MORE, sql);
+    }
+    if (step->sql == NULL)
+        step->sql = schema;
+    else
+        step_append(step, PARAM_MORE, schema);
+    return step;
+}
+
+Plan *
+version_drop_plan(DbConn *conn, const VersionEntry *version)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+    g_autofree char *stamp = g_date_time_format(now, "%Y%m%d_%H%M%S");
+    g_autofree char *stem = g_strdup_printf("version_drop_%s_%s", version->name, stamp);
+    const DbSettings *settings = db_settings(conn);
+    Plan *plan = plan_new();
+
+    plan->migration = name_bounded("drop", stem);
+    plan->path = g_strdup("pgseam version drop");
+    plan->source = g_strdup("");
+    plan->source_sha256 = plan_source_hash("");
+    plan->tool_version = g_strdup(PGSEAM_VERSION);
+    plan->server_version = db_server_version(conn);
+    plan->search_path = g_strdup("");
+    plan->time_zone = g_strdup(settings->time_zone);
+    plan->date_style = g_strdup(settings->date_style);
+    g_ptr_array_add(plan->steps, drop_step(version));
+    return plan;
+}

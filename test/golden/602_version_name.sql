@@ -1,0 +1,2 @@
+-- pgseam: version pgseam_2
+ALTER TABLE users RENAME COLUMN email TO address;

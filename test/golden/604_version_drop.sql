@@ -1,0 +1,2 @@
+-- pgseam: version v2
+ALTER TABLE pair DROP COLUMN a;
