@@ -228,6 +228,9 @@ append_arg(GString *out, const SqlArg *arg)
         case SQL_ARG_IDENT:
             append_ident(out, arg->text);
             break;
+        case SQL_ARG_QUOTED:
+            append_quoted(out, arg->text, '"');
+            break;
         case SQL_ARG_NAME:
             append_name(out, arg->schema, arg->text);
             break;

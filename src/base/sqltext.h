@@ -10,7 +10,14 @@
 
 #include <glib.h>
 
-typedef enum SqlArgKind { SQL_ARG_IDENT, SQL_ARG_NAME, SQL_ARG_LITERAL, SQL_ARG_INT, SQL_ARG_RAW } SqlArgKind;
+typedef enum SqlArgKind {
+    SQL_ARG_IDENT,
+    SQL_ARG_NAME,
+    SQL_ARG_LITERAL,
+    SQL_ARG_INT,
+    SQL_ARG_RAW,
+    SQL_ARG_QUOTED
+} SqlArgKind;
 
 typedef struct SqlArg {
     SqlArgKind kind;
@@ -21,6 +28,8 @@ typedef struct SqlArg {
 
 /* One identifier, quoted where needed. */
 #define sql_ident(name) ((SqlArg){.kind = SQL_ARG_IDENT, .text = (name)})
+/* One identifier, quoted always: in plpgsql, which has keywords of its own. */
+#define sql_quoted(name) ((SqlArg){.kind = SQL_ARG_QUOTED, .text = (name)})
 /* A qualified name; a NULL schema leaves it unqualified. */
 #define sql_name(schema_, name_) ((SqlArg){.kind = SQL_ARG_NAME, .schema = (schema_), .text = (name_)})
 /* A string literal; NULL becomes the keyword NULL. Right under standard_conforming_strings = on, which each session

@@ -11,6 +11,7 @@ static const struct {
     TryPart run;
 } parts[] = {
     {"swap", try_swap},
+    {"sync", try_sync},
     {"verify", try_verify},
     {"workers", try_workers},
 };

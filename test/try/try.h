@@ -10,6 +10,7 @@
 typedef gboolean (*TryPart)(const char *dsn, char **args, GError **error);
 
 gboolean try_swap(const char *dsn, char **args, GError **error);
+gboolean try_sync(const char *dsn, char **args, GError **error);
 gboolean try_verify(const char *dsn, char **args, GError **error);
 gboolean try_workers(const char *dsn, char **args, GError **error);
 

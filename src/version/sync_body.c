@@ -1,0 +1,509 @@
+#include "version/sync_body.h"
+
+#include "base/names.h"
+#include "base/sqltext.h"
+
+typedef struct Body {
+    const SyncTable *table;
+    SyncMoment moment;
+    GString *text;
+    guint depth;
+} Body;
+
+const char *
+sync_direction(const SyncTable *table, const SyncColumn *column)
+{
+    for (guint i = 0; i < table->groups->len; i++) {
+        const SyncGroup *group = g_ptr_array_index(table->groups, i);
+
+        if (g_ptr_array_find(group->old_columns, column, NULL))
+            return "down";
+    }
+    return "up";
+}
+
+/* The stem is quoted, so that a.b of one schema and of another never become one name. */
+char *
+sync_function_name(const SyncTable *table, const SyncColumn *column, const char *purpose)
+{
+    g_autofree char *stem = column == NULL
+                                ? sql_build("?", sql_name(table->schema, table->table))
+                                : sql_build("?.?", sql_name(table->schema, table->table), sql_ident(column->name));
+
+    return name_bounded(purpose, stem);
+}
+
+/* row.a, row.b */
+static char *
+list_of(const GPtrArray *names, const char *row)
+{
+    GString *out = g_string_new(NULL);
+
+    for (guint i = 0; i < names->len; i++) {
+        g_autofree char *one = sql_build("?.?", sql_raw(row), sql_quoted(g_ptr_array_index(names, i)));
+
+        g_string_append_printf(out, "%s%s", i > 0 ? ", " : "", one);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static char *
+row_of(const GPtrArray *names, const char *row)
+{
+    g_autofree char *list = list_of(names, row);
+
+    return sql_build("ROW(?)", sql_raw(list));
+}
+
+/* Names (char *, not copied) of columns; the caller unrefs. */
+static GPtrArray *
+names_of(const GPtrArray *columns)
+{
+    GPtrArray *names = g_ptr_array_new();
+
+    for (guint i = 0; i < columns->len; i++)
+        g_ptr_array_add(names, ((SyncColumn *)g_ptr_array_index(columns, i))->name);
+    return names;
+}
+
+char *
+sync_row(const GPtrArray *columns, const char *row)
+{
+    g_autoptr(GPtrArray) names = names_of(columns);
+
+    return row_of(names, row);
+}
+
+GPtrArray *
+sync_made(const GPtrArray *columns)
+{
+    GPtrArray *made = g_ptr_array_new();
+
+    for (guint i = 0; i < columns->len; i++) {
+        SyncColumn *column = g_ptr_array_index(columns, i);
+
+        if (column->expression != NULL)
+            g_ptr_array_add(made, column);
+    }
+    return made;
+}
+
+char *
+sync_call(const SyncTable *table, const SyncColumn *column, const char *row)
+{
+    g_autofree char *name = sync_function_name(table, column, sync_direction(table, column));
+    GString *arguments = g_string_new(NULL);
+    char *call = NULL;
+
+    for (guint i = 0; i < column->inputs->len; i++) {
+        const SyncInput *input = g_ptr_array_index(column->inputs, i);
+        g_autofree char *one = row == NULL ? sql_build("?", sql_quoted(input->name))
+                                           : sql_build("?.?", sql_raw(row), sql_quoted(input->name));
+
+        g_string_append_printf(arguments, "%s%s", i > 0 ? ", " : "", one);
+    }
+    call = sql_build("?(?)", sql_name(table->own_schema, name), sql_raw(arguments->str));
+    g_string_free(arguments, TRUE);
+    return call;
+}
+
+/* One line of the body; frees `line`. */
+static void
+put(Body *body, char *line)
+{
+    for (guint i = 0; i < body->depth; i++)
+        g_string_append(body->text, "    ");
+    g_string_append(body->text, line);
+    g_string_append_c(body->text, '\n');
+    g_free(line);
+}
+
+#define put_sql(body, ...) put(body, sql_build(__VA_ARGS__))
+
+/* ELSE, ELSIF, END IF, and the bodies between them. */
+static void
+put_branch(Body *body, char *line)
+{
+    body->depth--;
+    put(body, line);
+    body->depth++;
+}
+
+static void
+put_end(Body *body)
+{
+    body->depth--;
+    put(body, g_strdup("END IF;"));
+}
+
+static void
+put_if(Body *body, char *line)
+{
+    put(body, line);
+    body->depth++;
+}
+
+/* Do two rows of these columns differ? `columns` is not empty. */
+static char *
+differs(const GPtrArray *columns, const char *one, const char *other)
+{
+    g_autofree char *left = sync_row(columns, one);
+    g_autofree char *right = sync_row(columns, other);
+
+    return sql_build("pg_catalog.record_image_ne(?, ?)", sql_raw(left), sql_raw(right));
+}
+
+/* record.column := what its expression gives. Assignment brings it to the column's type, and refuses what does not fit.
+ */
+static void
+put_made(Body *body, const GPtrArray *columns, const char *record)
+{
+    g_autoptr(GPtrArray) made = sync_made(columns);
+
+    for (guint i = 0; i < made->len; i++) {
+        const SyncColumn *column = g_ptr_array_index(made, i);
+        g_autofree char *call = sync_call(body->table, column, "NEW");
+
+        put_sql(body, "?.? := ?;", sql_raw(record), sql_quoted(column->name), sql_raw(call));
+    }
+    if (made->len == 0)
+        put(body, g_strdup("NULL;"));
+}
+
+/* `verdict` := do these columns hold what their expressions give? Compared as stored: a column may round. */
+static void
+put_verdict(Body *body, const char *verdict, const GPtrArray *columns)
+{
+    g_autoptr(GPtrArray) made = sync_made(columns);
+    g_autofree char *test = NULL;
+
+    put(body, g_strdup("want := NEW;"));
+    put_made(body, made, "want");
+    test = differs(made, "want", "NEW");
+    put_sql(body, "? := NOT ?;", sql_raw(verdict), sql_raw(test));
+}
+
+/* in_step := do the two sides agree, by `down` or by `up`? */
+static void
+put_in_step(Body *body, const SyncGroup *group)
+{
+    g_autoptr(GPtrArray) downs = sync_made(group->old_columns);
+    g_autoptr(GPtrArray) ups = sync_made(group->new_columns);
+
+    put(body, g_strdup("in_step := FALSE;"));
+    if (downs->len > 0)
+        put_verdict(body, "in_step", downs);
+    if (ups->len == 0)
+        return;
+    if (downs->len > 0)
+        put_if(body, g_strdup("IF NOT in_step THEN"));
+    put_verdict(body, "in_step", ups);
+    if (downs->len > 0)
+        put_end(body);
+}
+
+/* An UPDATE of the new columns alone. What agrees by `up` already, so also what the backfill writes, leaves the old
+ * ones as they are. `note` is run where they are not. */
+static void
+put_new_update(Body *body, const SyncGroup *group, const char *note)
+{
+    g_autoptr(GPtrArray) ups = sync_made(group->new_columns);
+
+    put(body, g_strdup("in_step := FALSE;"));
+    if (ups->len > 0)
+        put_verdict(body, "in_step", ups);
+    put_if(body, g_strdup("IF NOT in_step THEN"));
+    put_made(body, group->old_columns, "NEW");
+    if (note != NULL)
+        put(body, g_strdup(note));
+    put_end(body);
+}
+
+/* Names of what the expressions of `columns` use, but for those that are known. */
+static void
+add_inputs(GPtrArray *names, GHashTable *known, const GPtrArray *columns)
+{
+    for (guint i = 0; i < columns->len; i++) {
+        const SyncColumn *column = g_ptr_array_index(columns, i);
+
+        for (guint k = 0; k < column->inputs->len; k++) {
+            char *name = ((SyncInput *)g_ptr_array_index(column->inputs, k))->name;
+
+            if (g_hash_table_add(known, name))
+                g_ptr_array_add(names, name);
+        }
+    }
+}
+
+/* Did columns change that the group is made from, but that belong to neither of its sides? NULL: there are none. */
+static char *
+shared_changed(const SyncGroup *group)
+{
+    g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autoptr(GPtrArray) old_names = names_of(group->old_columns);
+    g_autoptr(GPtrArray) new_names = names_of(group->new_columns);
+    g_autoptr(GPtrArray) shared = g_ptr_array_new();
+    g_autofree char *after = NULL;
+    g_autofree char *before = NULL;
+
+    for (guint i = 0; i < old_names->len; i++)
+        g_hash_table_add(known, g_ptr_array_index(old_names, i));
+    for (guint i = 0; i < new_names->len; i++)
+        g_hash_table_add(known, g_ptr_array_index(new_names, i));
+    add_inputs(shared, known, group->old_columns);
+    add_inputs(shared, known, group->new_columns);
+    if (shared->len == 0)
+        return NULL;
+    after = row_of(shared, "NEW");
+    before = row_of(shared, "OLD");
+    return sql_build("pg_catalog.record_image_ne(?, ?)", sql_raw(after), sql_raw(before));
+}
+
+/* Is this a row that the new version wrote? By the marker that its view gave, or by the bit that `first` left. */
+static char *
+new_wrote(guint bit)
+{
+    return sql_build("(side OPERATOR(pg_catalog.&) ?) OPERATOR(pg_catalog.<>) 0", sql_int(bit));
+}
+
+/* An INSERT of the old version, or of a row that has both sides: one that moves between partitions or is replicated. */
+static void
+put_pair_insert(Body *body, const SyncGroup *group)
+{
+    g_autoptr(GPtrArray) downs = sync_made(group->old_columns);
+    g_autoptr(GPtrArray) names = names_of(group->new_columns);
+    g_autofree char *list = list_of(names, "NEW");
+
+    put(body, g_strdup("in_step := FALSE;"));
+    put_if(body, sql_build("IF pg_catalog.num_nonnulls(?) OPERATOR(pg_catalog.>) 0 THEN", sql_raw(list)));
+    if (downs->len > 0)
+        put_verdict(body, "in_step", downs);
+    else
+        put(body, g_strdup("in_step := TRUE;"));
+    put_end(body);
+    put_if(body, g_strdup("IF NOT in_step THEN"));
+    put_made(body, group->new_columns, "NEW");
+    put_end(body);
+}
+
+static void
+put_pair_update(Body *body, const SyncGroup *group)
+{
+    g_autofree char *old_changed = differs(group->old_columns, "NEW", "OLD");
+    g_autofree char *new_changed = differs(group->new_columns, "NEW", "OLD");
+    g_autofree char *shared = shared_changed(group);
+    g_autoptr(GPtrArray) ups = sync_made(group->new_columns);
+
+    put_branch(body, sql_build("ELSIF ? THEN", sql_raw(old_changed)));
+    put(body, g_strdup("in_step := FALSE;"));
+    put_if(body, sql_build("IF ? THEN", sql_raw(new_changed)));
+    put_in_step(body, group);
+    put_end(body);
+    put_if(body, g_strdup("IF NOT in_step THEN"));
+    put_made(body, group->new_columns, "NEW");
+    put_end(body);
+    put_branch(body, sql_build("ELSIF ? THEN", sql_raw(new_changed)));
+    put_new_update(body, group, NULL);
+    if (shared == NULL)
+        return;
+    put_branch(body, sql_build("ELSIF ? THEN", sql_raw(shared)));
+    put_in_step(body, group);
+    put_if(body, g_strdup("IF NOT in_step THEN"));
+    put_made(body, ups->len > 0 ? group->new_columns : group->old_columns, "NEW");
+    put_end(body);
+}
+
+static void
+put_pair(Body *body, const SyncGroup *group, guint bit)
+{
+    g_autofree char *is_new = new_wrote(bit);
+    g_autoptr(GPtrArray) downs = sync_made(group->old_columns);
+
+    if (body->moment == SYNC_LAST) {
+        put_if(body, sql_build("IF ? THEN", sql_raw(is_new)));
+        /* `first` filled the old side; what differs now was changed by the user's triggers. */
+        if (downs->len > 0) {
+            put_verdict(body, "in_step", downs);
+            put_if(body, g_strdup("IF NOT in_step THEN"));
+            put_made(body, group->new_columns, "NEW");
+            put_end(body);
+        } else {
+            put(body, g_strdup("NULL;"));
+        }
+    } else {
+        put_if(body, sql_build("IF is_insert AND ? THEN", sql_raw(is_new)));
+        put_made(body, group->old_columns, "NEW");
+    }
+    put_branch(body, g_strdup("ELSIF is_insert THEN"));
+    put_pair_insert(body, group);
+    put_pair_update(body, group);
+    put_end(body);
+}
+
+static void
+put_pair_first(Body *body, const SyncGroup *group, guint bit)
+{
+    g_autofree char *is_new = new_wrote(bit);
+    g_autofree char *old_changed = differs(group->old_columns, "NEW", "OLD");
+    g_autofree char *new_changed = differs(group->new_columns, "NEW", "OLD");
+    g_autofree char *note = sql_build("side := side OPERATOR(pg_catalog.|) ?;", sql_int(bit));
+
+    put_if(body, g_strdup("IF is_insert THEN"));
+    put_if(body, sql_build("IF ? THEN", sql_raw(is_new)));
+    put_made(body, group->old_columns, "NEW");
+    put_end(body);
+    put_branch(body, sql_build("ELSIF NOT ? AND ? THEN", sql_raw(old_changed), sql_raw(new_changed)));
+    put_new_update(body, group, note);
+    put_end(body);
+}
+
+/* Does the statement name the new version's view? Not known where it names it with its schema. By name, not by OID: the
+ * view is made after the trigger; and in a way that needs no right on its schema. */
+static char *
+by_new_view(const SyncTable *table)
+{
+    g_autofree char *view = sql_build("?", sql_quoted(table->view));
+
+    return sql_build("EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n "
+                     "ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
+                     "WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(?) "
+                     "AND n.nspname OPERATOR(pg_catalog.=) ?)",
+                     sql_literal(view), sql_literal(table->view_schema));
+}
+
+/* A column that is NULL gets a value. num_nulls, because IS NULL is another thing for composite types. */
+static void
+put_fill(Body *body, const GPtrArray *columns)
+{
+    for (guint i = 0; i < columns->len; i++) {
+        SyncColumn *column = g_ptr_array_index(columns, i);
+        g_autoptr(GPtrArray) one = g_ptr_array_new();
+
+        g_ptr_array_add(one, column);
+        put_if(body,
+               sql_build("IF pg_catalog.num_nulls(NEW.?) OPERATOR(pg_catalog.>) 0 THEN", sql_quoted(column->name)));
+        put_made(body, one, "NEW");
+        put_end(body);
+    }
+}
+
+static void
+put_add(Body *body, const SyncGroup *group, guint bit)
+{
+    g_autofree char *is_new = new_wrote(bit);
+    g_autofree char *changed = differs(group->new_columns, "NEW", "OLD");
+    g_autofree char *shared = shared_changed(group);
+    g_autofree char *by_view = by_new_view(body->table);
+
+    put_if(body, g_strdup("IF is_insert THEN"));
+    put_if(body, sql_build("IF NOT ? THEN", sql_raw(is_new)));
+    put_fill(body, group->new_columns);
+    put_end(body);
+    if (shared != NULL) {
+        put_branch(body, sql_build("ELSIF ? AND NOT ? THEN", sql_raw(shared), sql_raw(changed)));
+        put_if(body, sql_build("IF NOT ? THEN", sql_raw(by_view)));
+        put_made(body, group->new_columns, "NEW");
+        put_end(body);
+    }
+    put_end(body);
+}
+
+/* `first` decides, so that the user's triggers see the old shape filled; `last` makes it again from what they left of
+ * the shared columns. */
+static void
+put_drop(Body *body, const SyncGroup *group, guint bit)
+{
+    g_autofree char *is_new = new_wrote(bit);
+    g_autofree char *changed = differs(group->old_columns, "NEW", "OLD");
+    g_autofree char *shared = shared_changed(group);
+    g_autofree char *by_view = by_new_view(body->table);
+
+    put_if(body, sql_build("IF ? THEN", sql_raw(is_new)));
+    put_made(body, group->old_columns, "NEW");
+    if (shared != NULL && body->moment != SYNC_LAST) {
+        put_branch(body, sql_build("ELSIF NOT is_insert AND ? AND NOT ? THEN", sql_raw(shared), sql_raw(changed)));
+        put_if(body, sql_build("IF ? THEN", sql_raw(by_view)));
+        put_made(body, group->old_columns, "NEW");
+        put_sql(body, "side := side OPERATOR(pg_catalog.|) ?;", sql_int(bit));
+        put_end(body);
+    }
+    put_end(body);
+}
+
+static void
+put_group(Body *body, const SyncGroup *group, guint bit)
+{
+    switch (group->kind) {
+        case SYNC_PAIR:
+            if (body->moment == SYNC_FIRST)
+                put_pair_first(body, group, bit);
+            else
+                put_pair(body, group, bit);
+            break;
+        case SYNC_ADD:
+            if (body->moment != SYNC_FIRST)
+                put_add(body, group, bit);
+            break;
+        case SYNC_DROP:
+            put_drop(body, group, bit);
+            break;
+        case SYNC_FILL:
+            if (body->moment != SYNC_FIRST)
+                put_fill(body, group->new_columns);
+            break;
+    }
+}
+
+/* The new version's default for the marker counts at INSERT only; what an UPDATE finds there `first` has left. */
+static void
+put_declarations(Body *body)
+{
+    const char *marker = body->table->marker;
+
+    put(body, g_strdup("DECLARE"));
+    body->depth++;
+    put(body, g_strdup("is_insert boolean := TG_OP OPERATOR(pg_catalog.=) 'INSERT';"));
+    put(body, g_strdup("in_step boolean;"));
+    put(body, g_strdup("want record;"));
+    if (!sync_needs_marker(body->table))
+        put(body, g_strdup("side integer := 0;"));
+    else if (body->moment == SYNC_LAST)
+        put_sql(body, "side integer := COALESCE(NEW.?, 0);", sql_quoted(marker));
+    else
+        put_sql(body, "side integer := CASE WHEN is_insert THEN COALESCE(NEW.?, 0) ELSE 0 END;", sql_quoted(marker));
+    body->depth--;
+}
+
+static void
+put_marker(Body *body)
+{
+    const char *marker = body->table->marker;
+
+    if (!sync_needs_marker(body->table))
+        return;
+    if (body->moment == SYNC_FIRST) {
+        put(body, g_strdup("IF NOT is_insert AND side OPERATOR(pg_catalog.<>) 0 THEN"));
+        put_sql(body, "    NEW.? := side;", sql_quoted(marker));
+    } else {
+        put_sql(body, "IF NEW.? IS NOT NULL THEN", sql_quoted(marker));
+        put_sql(body, "    NEW.? := NULL;", sql_quoted(marker));
+    }
+    put(body, g_strdup("END IF;"));
+}
+
+char *
+sync_body(const SyncTable *table, SyncMoment moment)
+{
+    Body body = {table, moment, g_string_new("\n"), 0};
+
+    put_declarations(&body);
+    put(&body, g_strdup("BEGIN"));
+    body.depth++;
+    for (guint i = 0; i < table->groups->len; i++)
+        put_group(&body, g_ptr_array_index(table->groups, i), 1U << i);
+    put_marker(&body);
+    put(&body, g_strdup("RETURN NEW;"));
+    body.depth--;
+    put(&body, g_strdup("END"));
+    return g_string_free(body.text, FALSE);
+}
