@@ -48,6 +48,7 @@ sync_table_new(const char *schema, const char *table, const char *own_schema, co
     made->marker = g_strdup(marker);
     made->first_trigger = g_strdup(SYNC_FIRST_TRIGGER);
     made->last_trigger = g_strdup(SYNC_LAST_TRIGGER);
+    made->partition_keys = g_ptr_array_new_with_free_func(g_free);
     made->groups = g_ptr_array_new_with_free_func(group_free);
     return made;
 }
@@ -125,6 +126,7 @@ sync_table_free(SyncTable *table)
     g_free(table->view);
     g_free(table->first_trigger);
     g_free(table->last_trigger);
+    g_ptr_array_unref(table->partition_keys);
     g_ptr_array_unref(table->groups);
     g_free(table);
 }

@@ -53,6 +53,9 @@ typedef struct SyncColumn {
     char *type;        /* with its modifier; qualified, as above */
     char *expression;  /* SQL over the names of `inputs`, the user's text; NULL: nothing makes it (one way only) */
     GPtrArray *inputs; /* SyncInput *: columns of the other side, or columns that both versions have */
+    /* A new column that has CHECK (name IS NOT NULL) NOT VALID already: each UPDATE is checked, so one that comes
+     * before the backfill must fill the column. FALSE unless the caller sets it. */
+    gboolean is_not_null;
 } SyncColumn;
 
 typedef enum SyncKind {
@@ -76,6 +79,7 @@ typedef struct SyncTable {
     char *view_schema, *view;           /* of the new version, which may not exist yet: for SYNC_ADD and SYNC_DROP */
     char *first_trigger, *last_trigger; /* as above, unless changed */
     gboolean has_user_triggers;         /* enabled BEFORE ROW triggers for INSERT or UPDATE */
+    GPtrArray *partition_keys;          /* char *: columns in the partition keys of all levels; none unless added */
     GPtrArray *groups;                  /* SyncGroup * */
 } SyncTable;
 
@@ -114,8 +118,8 @@ char *sync_verify_triggers_sql(const SyncTable *table);
  * change would reach one side only. */
 char *sync_intruders_sql(const SyncTable *table);
 
-/* A query with one row, one bigint: rows whose two sides disagree both ways, or that are not filled yet (SYNC_ADD,
- * SYNC_FILL). `where` is SQL over alias t, or NULL: all rows. */
+/* A query with one row, one bigint: rows whose two sides disagree both ways, or, where only one way is given, that are
+ * NULL in a column which must not be (is_not_null, SYNC_FILL). `where` is SQL over alias t, or NULL: all rows. */
 char *sync_mismatch_sql(const SyncTable *table, const char *where);
 /* A query that shows at most `limit` of them as text: key, columns, old_side, new_side. `keys`: names (char *) of the
  * columns that tell rows apart. */

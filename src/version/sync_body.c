@@ -1,6 +1,5 @@
 #include "version/sync_body.h"
 
-#include "base/names.h"
 #include "base/sqltext.h"
 
 typedef struct Body {
@@ -9,103 +8,6 @@ typedef struct Body {
     GString *text;
     guint depth;
 } Body;
-
-const char *
-sync_direction(const SyncTable *table, const SyncColumn *column)
-{
-    for (guint i = 0; i < table->groups->len; i++) {
-        const SyncGroup *group = g_ptr_array_index(table->groups, i);
-
-        if (g_ptr_array_find(group->old_columns, column, NULL))
-            return "down";
-    }
-    return "up";
-}
-
-/* The stem is quoted, so that a.b of one schema and of another never become one name. */
-char *
-sync_function_name(const SyncTable *table, const SyncColumn *column, const char *purpose)
-{
-    g_autofree char *stem = column == NULL
-                                ? sql_build("?", sql_name(table->schema, table->table))
-                                : sql_build("?.?", sql_name(table->schema, table->table), sql_ident(column->name));
-
-    return name_bounded(purpose, stem);
-}
-
-/* row.a, row.b */
-static char *
-list_of(const GPtrArray *names, const char *row)
-{
-    GString *out = g_string_new(NULL);
-
-    for (guint i = 0; i < names->len; i++) {
-        g_autofree char *one = sql_build("?.?", sql_raw(row), sql_quoted(g_ptr_array_index(names, i)));
-
-        g_string_append_printf(out, "%s%s", i > 0 ? ", " : "", one);
-    }
-    return g_string_free(out, FALSE);
-}
-
-static char *
-row_of(const GPtrArray *names, const char *row)
-{
-    g_autofree char *list = list_of(names, row);
-
-    return sql_build("ROW(?)", sql_raw(list));
-}
-
-/* Names (char *, not copied) of columns; the caller unrefs. */
-static GPtrArray *
-names_of(const GPtrArray *columns)
-{
-    GPtrArray *names = g_ptr_array_new();
-
-    for (guint i = 0; i < columns->len; i++)
-        g_ptr_array_add(names, ((SyncColumn *)g_ptr_array_index(columns, i))->name);
-    return names;
-}
-
-char *
-sync_row(const GPtrArray *columns, const char *row)
-{
-    g_autoptr(GPtrArray) names = names_of(columns);
-
-    return row_of(names, row);
-}
-
-GPtrArray *
-sync_made(const GPtrArray *columns)
-{
-    GPtrArray *made = g_ptr_array_new();
-
-    for (guint i = 0; i < columns->len; i++) {
-        SyncColumn *column = g_ptr_array_index(columns, i);
-
-        if (column->expression != NULL)
-            g_ptr_array_add(made, column);
-    }
-    return made;
-}
-
-char *
-sync_call(const SyncTable *table, const SyncColumn *column, const char *row)
-{
-    g_autofree char *name = sync_function_name(table, column, sync_direction(table, column));
-    GString *arguments = g_string_new(NULL);
-    char *call = NULL;
-
-    for (guint i = 0; i < column->inputs->len; i++) {
-        const SyncInput *input = g_ptr_array_index(column->inputs, i);
-        g_autofree char *one = row == NULL ? sql_build("?", sql_quoted(input->name))
-                                           : sql_build("?.?", sql_raw(row), sql_quoted(input->name));
-
-        g_string_append_printf(arguments, "%s%s", i > 0 ? ", " : "", one);
-    }
-    call = sql_build("?(?)", sql_name(table->own_schema, name), sql_raw(arguments->str));
-    g_string_free(arguments, TRUE);
-    return call;
-}
 
 /* One line of the body; frees `line`. */
 static void
@@ -240,8 +142,8 @@ static char *
 shared_changed(const SyncGroup *group)
 {
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
-    g_autoptr(GPtrArray) old_names = names_of(group->old_columns);
-    g_autoptr(GPtrArray) new_names = names_of(group->new_columns);
+    g_autoptr(GPtrArray) old_names = sync_names(group->old_columns);
+    g_autoptr(GPtrArray) new_names = sync_names(group->new_columns);
     g_autoptr(GPtrArray) shared = g_ptr_array_new();
     g_autofree char *after = NULL;
     g_autofree char *before = NULL;
@@ -254,8 +156,8 @@ shared_changed(const SyncGroup *group)
     add_inputs(shared, known, group->new_columns);
     if (shared->len == 0)
         return NULL;
-    after = row_of(shared, "NEW");
-    before = row_of(shared, "OLD");
+    after = sync_name_row(shared, "NEW");
+    before = sync_name_row(shared, "OLD");
     return sql_build("pg_catalog.record_image_ne(?, ?)", sql_raw(after), sql_raw(before));
 }
 
@@ -271,8 +173,7 @@ static void
 put_pair_insert(Body *body, const SyncGroup *group)
 {
     g_autoptr(GPtrArray) downs = sync_made(group->old_columns);
-    g_autoptr(GPtrArray) names = names_of(group->new_columns);
-    g_autofree char *list = list_of(names, "NEW");
+    g_autofree char *list = sync_list(group->new_columns, "NEW");
 
     put(body, g_strdup("in_step := FALSE;"));
     put_if(body, sql_build("IF pg_catalog.num_nonnulls(?) OPERATOR(pg_catalog.>) 0 THEN", sql_raw(list)));
@@ -286,12 +187,52 @@ put_pair_insert(Body *body, const SyncGroup *group)
     put_end(body);
 }
 
+/* Is one of the columns that must not be NULL not filled yet? NULL: there are none. */
+static char *
+is_unfilled(const SyncGroup *group)
+{
+    g_autoptr(GPtrArray) must = g_ptr_array_new();
+    g_autofree char *list = NULL;
+
+    for (guint i = 0; i < group->new_columns->len; i++) {
+        const SyncColumn *column = g_ptr_array_index(group->new_columns, i);
+
+        if (column->is_not_null)
+            g_ptr_array_add(must, column->name);
+    }
+    if (must->len == 0)
+        return NULL;
+    list = sync_name_list(must, "NEW");
+    return sql_build("pg_catalog.num_nulls(?) OPERATOR(pg_catalog.>) 0", sql_raw(list));
+}
+
+/* The INSERT of a row that moves here from another partition: as the UPDATE left it, but for the user's triggers, which
+ * fire once more. */
+static void
+put_pair_moved(Body *body, const SyncGroup *group)
+{
+    g_autoptr(GPtrArray) downs = sync_made(group->old_columns);
+
+    if (body->table->partition_keys->len == 0)
+        return;
+    put_branch(body, g_strdup("ELSIF is_moved THEN"));
+    if (body->moment == SYNC_LAST && downs->len > 0) {
+        put_in_step(body, group);
+        put_if(body, g_strdup("IF NOT in_step THEN"));
+        put_made(body, group->new_columns, "NEW");
+        put_end(body);
+    } else {
+        put(body, g_strdup("NULL;"));
+    }
+}
+
 static void
 put_pair_update(Body *body, const SyncGroup *group)
 {
     g_autofree char *old_changed = differs(group->old_columns, "NEW", "OLD");
     g_autofree char *new_changed = differs(group->new_columns, "NEW", "OLD");
     g_autofree char *shared = shared_changed(group);
+    g_autofree char *unfilled = is_unfilled(group);
     g_autoptr(GPtrArray) ups = sync_made(group->new_columns);
 
     put_branch(body, sql_build("ELSIF ? THEN", sql_raw(old_changed)));
@@ -304,6 +245,10 @@ put_pair_update(Body *body, const SyncGroup *group)
     put_end(body);
     put_branch(body, sql_build("ELSIF ? THEN", sql_raw(new_changed)));
     put_new_update(body, group, NULL);
+    if (unfilled != NULL) {
+        put_branch(body, sql_build("ELSIF ? THEN", sql_raw(unfilled)));
+        put_made(body, group->new_columns, "NEW");
+    }
     if (shared == NULL)
         return;
     put_branch(body, sql_build("ELSIF ? THEN", sql_raw(shared)));
@@ -334,6 +279,7 @@ put_pair(Body *body, const SyncGroup *group, guint bit)
         put_if(body, sql_build("IF is_insert AND ? THEN", sql_raw(is_new)));
         put_made(body, group->old_columns, "NEW");
     }
+    put_pair_moved(body, group);
     put_branch(body, g_strdup("ELSIF is_insert THEN"));
     put_pair_insert(body, group);
     put_pair_update(body, group);
@@ -393,12 +339,18 @@ put_add(Body *body, const SyncGroup *group, guint bit)
     g_autofree char *is_new = new_wrote(bit);
     g_autofree char *changed = differs(group->new_columns, "NEW", "OLD");
     g_autofree char *shared = shared_changed(group);
+    g_autofree char *unfilled = is_unfilled(group);
     g_autofree char *by_view = by_new_view(body->table);
+    gboolean may_move = body->table->partition_keys->len > 0;
 
     put_if(body, g_strdup("IF is_insert THEN"));
-    put_if(body, sql_build("IF NOT ? THEN", sql_raw(is_new)));
+    put_if(body, sql_build("IF NOT ?? THEN", sql_raw(is_new), sql_raw(may_move ? " AND NOT is_moved" : "")));
     put_fill(body, group->new_columns);
     put_end(body);
+    if (unfilled != NULL) {
+        put_branch(body, sql_build("ELSIF ? AND NOT ? THEN", sql_raw(unfilled), sql_raw(changed)));
+        put_fill(body, group->new_columns);
+    }
     if (shared != NULL) {
         put_branch(body, sql_build("ELSIF ? AND NOT ? THEN", sql_raw(shared), sql_raw(changed)));
         put_if(body, sql_build("IF NOT ? THEN", sql_raw(by_view)));
@@ -471,6 +423,9 @@ put_declarations(Body *body)
         put_sql(body, "side integer := COALESCE(NEW.?, 0);", sql_quoted(marker));
     else
         put_sql(body, "side integer := CASE WHEN is_insert THEN COALESCE(NEW.?, 0) ELSE 0 END;", sql_quoted(marker));
+    if (sync_needs_marker(body->table) && body->table->partition_keys->len > 0)
+        put_sql(body, "is_moved boolean := is_insert AND NEW.? IS NOT NULL AND side OPERATOR(pg_catalog.=) 0;",
+                sql_quoted(marker));
     body->depth--;
 }
 
@@ -478,6 +433,9 @@ static void
 put_marker(Body *body)
 {
     const char *marker = body->table->marker;
+    const GPtrArray *keys = body->table->partition_keys;
+    g_autofree char *after = sync_name_row(keys, "NEW");
+    g_autofree char *before = sync_name_row(keys, "OLD");
 
     if (!sync_needs_marker(body->table))
         return;
@@ -488,6 +446,11 @@ put_marker(Body *body)
         put_sql(body, "IF NEW.? IS NOT NULL THEN", sql_quoted(marker));
         put_sql(body, "    NEW.? := NULL;", sql_quoted(marker));
     }
+    put(body, g_strdup("END IF;"));
+    if (body->moment == SYNC_FIRST || keys->len == 0)
+        return;
+    put_sql(body, "IF NOT is_insert AND pg_catalog.record_image_ne(?, ?) THEN", sql_raw(after), sql_raw(before));
+    put_sql(body, "    NEW.? := 0;", sql_quoted(marker));
     put(body, g_strdup("END IF;"));
 }
 

@@ -22,7 +22,14 @@ char *sync_function_name(const SyncTable *table, const SyncColumn *column, const
 /* "up" or "down". */
 const char *sync_direction(const SyncTable *table, const SyncColumn *column);
 
-/* ROW(row.a, row.b) of `columns`. The caller frees. */
+/* Names (char *, not copied) of columns; the caller unrefs. */
+GPtrArray *sync_names(const GPtrArray *columns);
+
+/* "row.a, row.b" and ROW(..) of names. The caller frees. */
+char *sync_name_list(const GPtrArray *names, const char *row);
+char *sync_name_row(const GPtrArray *names, const char *row);
+/* The same of columns. */
+char *sync_list(const GPtrArray *columns, const char *row);
 char *sync_row(const GPtrArray *columns, const char *row);
 
 /* A statement that writes down, as a comment, what the functions are now: an exchanged one is found. The caller frees.

@@ -124,21 +124,24 @@ differs_from_made(const SyncTable *table, const GPtrArray *columns)
     return sql_build("pg_catalog.record_image_ne(?, ROW(?))", sql_raw(row), sql_raw(list->str));
 }
 
-/* Not filled: a column is NULL though its expression gives a value. */
+/* The condition of a group that has one way only: what must not be NULL is. Another NULL may be what somebody wrote.
+ * NULL: it has none. */
 static char *
-is_unfilled(const SyncTable *table, const GPtrArray *columns)
+unfilled(const SyncGroup *group)
 {
-    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(GPtrArray) must = g_ptr_array_new();
+    g_autofree char *row = NULL;
 
-    for (guint i = 0; i < columns->len; i++) {
-        const SyncColumn *column = g_ptr_array_index(columns, i);
-        g_autofree char *call = sync_call(table, column, "t");
-        g_autofree char *one = sql_build("(pg_catalog.num_nulls(t.?) > 0 AND pg_catalog.num_nulls(?) = 0)",
-                                         sql_quoted(column->name), sql_raw(call));
+    for (guint i = 0; i < group->new_columns->len; i++) {
+        SyncColumn *column = g_ptr_array_index(group->new_columns, i);
 
-        g_string_append_printf(out, "%s%s", i > 0 ? " OR " : "", one);
+        if (group->kind == SYNC_FILL || column->is_not_null)
+            g_ptr_array_add(must, column);
     }
-    return sql_build("(?)", sql_raw(out->str));
+    if (must->len == 0)
+        return NULL;
+    row = sync_list(must, "t");
+    return sql_build("pg_catalog.num_nulls(?) > 0", sql_raw(row));
 }
 
 /* The condition of a group's mismatch; NULL: it has none. */
@@ -150,10 +153,8 @@ group_mismatch(const SyncTable *table, const SyncGroup *group)
     g_autofree char *up = NULL;
     g_autofree char *down = NULL;
 
-    if (ups->len == 0)
-        return NULL;
-    if (downs->len == 0)
-        return is_unfilled(table, ups);
+    if (ups->len == 0 || downs->len == 0)
+        return unfilled(group);
     up = differs_from_made(table, ups);
     down = differs_from_made(table, downs);
     return sql_build("(? AND ?)", sql_raw(up), sql_raw(down));

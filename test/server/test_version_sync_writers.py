@@ -6,7 +6,7 @@ import threading
 
 import psycopg
 import pytest
-from harness.synced import Synced, cents_table, column, names_pair, names_table, pair
+from harness.synced import Synced, cents_table, column, group, names_pair, names_table, pair
 
 CONFLICTS = int(os.environ.get("PGSEAM_CONFLICTS", "6000"))
 
@@ -125,7 +125,7 @@ def test_a_trigger_made_later_is_seen(db, name, user_triggers, is_in_the_way):
 
 EVIL = """
 CREATE SCHEMA evil;
-CREATE FUNCTION evil.eq(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+CREATE FUNCTION evil.eq(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';
 CREATE FUNCTION evil.ne(int, int) RETURNS boolean LANGUAGE sql AS 'SELECT false';
 CREATE FUNCTION evil.both(smallint, int) RETURNS int LANGUAGE sql AS 'SELECT 0';
 CREATE FUNCTION evil.both(int, int) RETURNS int LANGUAGE sql AS 'SELECT 0';
@@ -223,9 +223,10 @@ def test_a_statement_whose_expression_fails_changes_nothing(db, user_triggers):
     synced.assert_in_step()
 
 
+@pytest.mark.parametrize("keys", [(), ("n",)])
 @pytest.mark.parametrize("user_triggers", [False, True])
-def test_partitions(any_cluster, db, user_triggers):
-    synced = cents_table(db, user_triggers=user_triggers, ddl="CREATE TABLE t (id int, cents bigint, n int, PRIMARY KEY (id, n)) PARTITION BY LIST (n);"
+def test_partitions(any_cluster, db, user_triggers, keys):
+    synced = cents_table(db, user_triggers=user_triggers, partition_keys=keys, ddl="CREATE TABLE t (id int, cents bigint, n int, PRIMARY KEY (id, n)) PARTITION BY LIST (n);"
                          "CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); CREATE TABLE t2 PARTITION OF t FOR VALUES IN (2)")
     assert synced.verified() == (True, True)
     db.execute("CREATE TABLE t3 PARTITION OF t FOR VALUES IN (3)")
@@ -237,6 +238,44 @@ def test_partitions(any_cluster, db, user_triggers):
         (1, 101, "1.005", 2), (2, 200, "2.004", 1), (3, 300, "3.000", 3), (4, 400, "4.000", 3)]
     with db.connect() as conn:
         conn.execute("SET session_replication_role = replica; UPDATE t SET cents = 5 WHERE id = 4; INSERT INTO t VALUES (9, 900, 2)")
+    synced.assert_in_step()
+
+
+@pytest.mark.parametrize("user_triggers", [False, True])
+def test_a_row_that_moves_is_as_the_update_left_it(any_cluster, db, user_triggers):
+    # NULL is what the new side wrote, though `up` would give a value.
+    synced = Synced(db, "CREATE TABLE t (id int, a text, n int) PARTITION BY LIST (n);"
+                    "CREATE TABLE t1 PARTITION OF t FOR VALUES IN (1); CREATE TABLE t2 PARTITION OF t FOR VALUES IN (2, 3)",
+                    [pair([column("a", "lower(b)", "b")], [column("b", "coalesce(a, 'none')", "a")]), group("add", new=[column("c", "5")])],
+                    hidden={"b": "text", "c": "int"}, shown={name: name for name in ("id", "b", "c", "n")},
+                    user_triggers=user_triggers, partition_keys=["n"])
+    db.execute("INSERT INTO v2.t (id, b, n) VALUES (1, NULL, 1), (2, 'X', 1); UPDATE v2.t SET n = 2")
+    assert db.query("SELECT id, a, b, c, n FROM t ORDER BY id") == [(1, None, None, None, 2), (2, "x", "X", None, 2)]
+    db.execute("UPDATE v2.t SET n = 3; UPDATE v2.t SET n = 3")
+    assert db.scalar("SELECT count(*) FROM t WHERE pgseam_side IS NOT NULL") == 0
+    if user_triggers:
+        db.execute("CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.a := NEW.a || NEW.n; RETURN NEW; END';"
+                   "CREATE TRIGGER m BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); UPDATE v2.t SET n = 1 WHERE id = 2")
+        assert db.query("SELECT a, b FROM t WHERE id = 2") == [("x1", "x1")]
+    db.execute("INSERT INTO t (id, a, n) VALUES (3, NULL, 1)")
+    assert db.query("SELECT b, c FROM t WHERE id = 3") == [("none", 5)]
+    synced.assert_in_step()
+
+
+@pytest.mark.parametrize("user_triggers", [False, True])
+def test_a_row_that_the_backfill_has_not_reached_can_be_updated(db, user_triggers):
+    # The CHECK of a column that must not be NULL is there before the values are.
+    synced = Synced(db, "CREATE TABLE t (id int PRIMARY KEY, a int, r int, n int); INSERT INTO t VALUES (1, 5, 1, 1), (2, 6, 1, 1)",
+                    [pair([column("a", "b::int", "b")], [column("b", "(a * r)::text", "a", "r", not_null=True)]),
+                     group("add", new=[column("c", "n + 1", "n", not_null=True)])],
+                    hidden={"b": "text, ADD CHECK (b IS NOT NULL) NOT VALID", "c": "int, ADD CHECK (c IS NOT NULL) NOT VALID"},
+                    shown={"id": "id", "b": "b", "c": "c"}, user_triggers=user_triggers)
+    assert synced.mismatches() == 2
+    db.execute("UPDATE t SET id = 10 WHERE id = 1; UPDATE t SET a = 7, n = 2 WHERE id = 2")
+    assert db.query("SELECT b, c FROM v2.t ORDER BY id") == [("7", 3), ("5", 2)]
+    for statement in ("UPDATE v2.t SET b = NULL", "UPDATE v2.t SET c = NULL", "INSERT INTO v2.t VALUES (3, NULL, 1)"):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            db.execute(statement)
     synced.assert_in_step()
 
 

@@ -1,8 +1,8 @@
 /*
  * pgseam-try sync - JSON: the SQL of a sync trigger, as one JSON object; needs no server. JSON describes the table:
- * {"schema", "table", "own_schema", "marker", "view_schema", "view", "user_triggers": bool, "first", "last": names,
+ * {"schema", "table", "own_schema", "marker", "view_schema", "view", "user_triggers": bool, "partition_keys": [name],
  *  "groups": [{"kind": "pair"|"add"|"drop"|"fill", "old": [column], "new": [column]}], "keys": [name], "where"},
- * a column is {"name", "type", "expression", "inputs": [{"name", "type", "collation"}]}.
+ * a column is {"name", "type", "expression", "not_null": bool, "inputs": [{"name", "type", "collation"}]}.
  */
 #include <json-glib/json-glib.h>
 #include <stdio.h>
@@ -50,6 +50,7 @@ read_columns(SyncGroup *group, JsonArray *columns,
         SyncColumn *column =
             add(group, text_of(object, "name"), text_of(object, "type"), text_of(object, "expression"));
 
+        column->is_not_null = json_object_get_boolean_member_with_default(object, "not_null", FALSE);
         for (guint k = 0; k < length_of(inputs); k++) {
             JsonObject *input = json_array_get_object_element(inputs, k);
 
@@ -64,9 +65,12 @@ read_table(JsonObject *object)
     SyncTable *table = sync_table_new(text_of(object, "schema"), text_of(object, "table"),
                                       text_of(object, "own_schema"), text_of(object, "marker"));
     JsonArray *groups = array_of(object, "groups");
+    JsonArray *keys = array_of(object, "partition_keys");
 
     sync_table_set_view(table, text_of(object, "view_schema"), text_of(object, "view"));
     table->has_user_triggers = json_object_get_boolean_member_with_default(object, "user_triggers", FALSE);
+    for (guint i = 0; i < length_of(keys); i++)
+        g_ptr_array_add(table->partition_keys, g_strdup(json_array_get_string_element(keys, i)));
     for (guint i = 0; i < length_of(groups); i++) {
         JsonObject *row = json_array_get_object_element(groups, i);
         SyncGroup *group = sync_table_add(table, kind_of(row));

@@ -13,9 +13,9 @@ def quote(*names):
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
-def column(name, expression, *inputs):
+def column(name, expression, *inputs, not_null=False):
     """A column of a group: what makes it (None: nothing), from which columns."""
-    return name, expression, inputs
+    return name, expression, inputs, not_null
 
 
 def group(kind, old=(), new=()):
@@ -27,8 +27,9 @@ class Synced:
     view: its column -> the table's."""
 
     def __init__(self, db, ddl, groups, *, hidden=None, shown=None, schema="public", table="t", view="t", new_schema="v2",
-                 user_triggers=False, keys=("id",)):
+                 user_triggers=False, keys=("id",), partition_keys=()):
         self.db, self.groups, self.keys, self.user_triggers = db, groups, keys, user_triggers
+        self.partition_keys = partition_keys
         self.schema, self.table, self.view, self.new_schema = schema, table, view, new_schema
         self.old_name = quote(schema, table)
         self.new_name = quote(new_schema, view)
@@ -52,13 +53,14 @@ class Synced:
             " WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped", [self.old_name]).fetchall()
         types = {name: {"type": kind, "collation": collation} for name, kind, collation in rows}
 
-        def described(name, expression, inputs):
-            return {"name": name, "type": types[name]["type"], "expression": expression,
+        def described(name, expression, inputs, not_null):
+            return {"name": name, "type": types[name]["type"], "expression": expression, "not_null": not_null,
                     "inputs": [{"name": one, **types[one]} for one in inputs]}
 
         lines, status = tried("sync", "-", json.dumps({
             "schema": self.schema, "table": self.table, "own_schema": OWN, "marker": MARKER, "view_schema": self.new_schema,
             "view": self.view, "user_triggers": self.user_triggers, "keys": list(self.keys),
+            "partition_keys": list(self.partition_keys),
             "groups": [{"kind": one["kind"], "old": [described(*col) for col in one["old"]],
                         "new": [described(*col) for col in one["new"]]} for one in self.groups]}))
         assert status == 0, lines
@@ -79,7 +81,7 @@ class Synced:
 
     def assert_in_step(self):
         assert self.db.query(self.made["show"]) == [] and self.mismatches() == 0
-        assert self.db.scalar(f"SELECT count(*) FROM {self.old_name} WHERE {MARKER} IS NOT NULL") == 0
+        assert self.db.scalar(f"SELECT count(*) FROM {self.old_name} WHERE {MARKER} <> 0") == 0
 
     def verified(self):
         return self.db.scalar(self.made["verify_functions"]), self.db.scalar(self.made["verify_triggers"])
