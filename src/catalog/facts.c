@@ -120,6 +120,9 @@ table_free(FactTable *table)
     free_list(table->columns, (GDestroyNotify)column_free);
     free_list(table->grants, (GDestroyNotify)grant_free);
     g_free(table->comment);
+    g_free(table->publications);
+    g_clear_pointer(&table->before_triggers, g_ptr_array_unref);
+    g_clear_pointer(&table->update_of, g_ptr_array_unref);
     free_list(table->indexes, (GDestroyNotify)index_free);
     free_list(table->constraints, (GDestroyNotify)constraint_free);
     free_list(table->sources, (GDestroyNotify)name_free);

@@ -1,6 +1,7 @@
 #include "catalog/load_version.h"
 
 #include "catalog_queries.h"
+#include "db/array.h"
 #include "db/result.h"
 
 static gboolean
@@ -42,6 +43,19 @@ load_columns(DbConn *conn, FactTable *table, const char *oid, GError **error)
 }
 
 static gboolean
+load_writers(DbConn *conn, FactTable *table, const char *oid, GError **error)
+{
+    g_autoptr(DbResult) row = db_query(conn, QUERY_VERSION_TABLE, DB_ARGS(oid), error);
+
+    if (row == NULL)
+        return FALSE;
+    table->before_triggers = db_array(row, 0, "before_triggers");
+    table->update_of = db_array(row, 0, "update_of");
+    table->publications = g_strdup(db_text(row, 0, "publications"));
+    return TRUE;
+}
+
+static gboolean
 load_schema(DbConn *conn, FactVersion *version, const char *name, GError **error)
 {
     g_autoptr(DbResult) row = db_query(conn, QUERY_VERSION_SCHEMA, DB_ARGS(name), error);
@@ -65,7 +79,8 @@ load_version(DbConn *conn, Facts *facts, const char *name, GError **error)
         FactTable *table = value;
         g_autofree char *oid = db_int_text(table->oid);
 
-        if (!load_grants(conn, table, oid, error) || !load_columns(conn, table, oid, error))
+        if (!load_grants(conn, table, oid, error) || !load_columns(conn, table, oid, error) ||
+            !load_writers(conn, table, oid, error))
             return FALSE;
     }
     return load_schema(conn, &facts->version, name, error);

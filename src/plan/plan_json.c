@@ -48,6 +48,8 @@ put_locks(JsonBuilder *builder, const GPtrArray *locks)
         document_put_bool(builder, "owned", lock->is_owned);
         if (lock->for_undo)
             document_put_bool(builder, "undo", TRUE);
+        if (lock->is_view)
+            document_put_bool(builder, "view", TRUE);
         json_builder_end_object(builder);
     }
     json_builder_end_array(builder);

@@ -123,6 +123,8 @@ get_locks(Reader *reader, JsonObject *object, Step *step)
             reader->missing = "locks";
         else if (json_object_has_member(item, "undo") && get_bool(reader, item, "undo"))
             step_add_undo_lock(step, schema, table, lock_mode_of_name(mode), get_bool(reader, item, "owned"));
+        else if (json_object_has_member(item, "view") && get_bool(reader, item, "view"))
+            step_add_view_lock(step, schema, table, lock_mode_of_name(mode));
         else
             step_add_lock(step, schema, table, lock_mode_of_name(mode), lock_hold_of_name(hold),
                           get_bool(reader, item, "owned"));

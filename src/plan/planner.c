@@ -91,10 +91,24 @@ changes_type(const Stmt *stmt, const char *column)
     return FALSE;
 }
 
+/* TRUE if the statement drops the column. */
 static gboolean
-check_down(const Stmt *stmt, GError **error)
+drops(const Stmt *stmt, const char *column)
+{
+    for (guint i = 0; stmt->kind == STMT_ALTER_TABLE && i < stmt->alter_table.cmds->len; i++) {
+        const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, i);
+
+        if (cmd->kind == ALTER_DROP_COLUMN && strcmp(cmd->column, column) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+static gboolean
+check_down(const PlanContext *ctx, const Stmt *stmt, GError **error)
 {
     static const char hint[] = "write the data change as an UPDATE of its own";
+    gboolean has_version = ctx->script->version != NULL;
 
     if (stmt->one_way != NULL && !changes_type(stmt, NULL)) {
         context_refuse(error, hint,
@@ -106,12 +120,13 @@ check_down(const Stmt *stmt, GError **error)
         const DmlStmt *down = &((const Stmt *)g_ptr_array_index(stmt->downs, i))->dml;
         const char *column = ((const Assignment *)g_ptr_array_index(down->assignments, 0))->column;
 
-        if (changes_type(stmt, column))
+        if (changes_type(stmt, column) || (has_version && drops(stmt, column)))
             continue;
         context_refuse(error, hint,
-                       "the directive \"down\" stands above the ALTER COLUMN TYPE that it is about; this %s does not "
-                       "change the type of column \"%s\"",
-                       stmt->what, column);
+                       "the directive \"down\" stands above the ALTER COLUMN TYPE that it is about%s; this %s does not "
+                       "change the type of column \"%s\"%s",
+                       has_version ? ", or above the DROP COLUMN" : "", stmt->what, column,
+                       has_version ? ", nor drop it" : "");
         return FALSE;
     }
     return TRUE;
@@ -120,13 +135,17 @@ check_down(const Stmt *stmt, GError **error)
 /* The directive "up" says what fills a column that is added, "down" how a change of type is taken back; elsewhere they
  * would be read by nobody. */
 static gboolean
-check_directives(const Stmt *stmt, GError **error)
+check_directives(const PlanContext *ctx, const Stmt *stmt, GError **error)
 {
     const GPtrArray *cmds = stmt->kind == STMT_ALTER_TABLE ? stmt->alter_table.cmds : NULL;
 
-    if (!check_down(stmt, error))
+    if (!check_down(ctx, stmt, error))
         return FALSE;
-
+    if (ctx->script->version != NULL && stmt->ups->len > 0 && cmds != NULL && cmds->len == 1 &&
+        changes_type(stmt, ((const Assignment *)g_ptr_array_index(
+                                ((const Stmt *)g_ptr_array_index(stmt->ups, 0))->dml.assignments, 0))
+                               ->column))
+        return TRUE;
     if (stmt->up == NULL ||
         (cmds != NULL && cmds->len == 1 && ((const AlterCmd *)g_ptr_array_index(cmds, 0))->kind == ALTER_ADD_COLUMN))
         return TRUE;
@@ -147,7 +166,7 @@ plan_stmt(PlanContext *ctx, const Stmt *stmt, GError **error)
     ctx->is_consented = FALSE;
     for (int i = 0; i < N_PHASES; i++)
         lengths[i] = ctx->phases[i]->len;
-    if (!check_directives(stmt, error))
+    if (!check_directives(ctx, stmt, error))
         return FALSE;
     if (recipes[stmt->kind](ctx, &why)) {
         if (stmt->consent != NULL && !ctx->is_consented)

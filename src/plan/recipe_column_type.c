@@ -6,6 +6,7 @@
 
 #include "base/sqltext.h"
 #include "plan/recipe_column.h"
+#include "plan/version.h"
 #include "rules/type_change.h"
 
 static gboolean
@@ -266,7 +267,8 @@ recipe_column_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
     if (!context_check_column(ctx, target, cmd->column, error))
         return FALSE;
     if (target->table != NULL && facts_column(target->table, cmd->column) != NULL)
-        return change_type(ctx, target, cmd, sql, error);
+        return ctx->script->version != NULL ? check_type(ctx, cmd, error) && version_retype(ctx, target, cmd, error)
+                                            : change_type(ctx, target, cmd, sql, error);
     if (target->table != NULL) {
         context_refuse(error, "write the type into the ADD COLUMN", "column \"%s\" is added in this same file",
                        cmd->column);

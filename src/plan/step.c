@@ -106,6 +106,13 @@ step_add_lock(Step *step, const char *schema, const char *table, LockMode mode, 
 }
 
 void
+step_add_view_lock(Step *step, const char *schema, const char *view, LockMode mode)
+{
+    step_add_lock(step, schema, view, mode, HOLD_INSTANT, TRUE);
+    ((StepLock *)g_ptr_array_index(step->locks, step->locks->len - 1))->is_view = TRUE;
+}
+
+void
 step_add_undo_lock(Step *step, const char *schema, const char *table, LockMode mode, gboolean is_owned)
 {
     StepLock *lock;

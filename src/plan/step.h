@@ -41,6 +41,7 @@ typedef enum TxMode { TX_WITH_JOURNAL, TX_FORBIDDEN, TX_BATCHED } TxMode;
     X(STEP_OPAQUE_RUN, "opaque.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, by consent")             \
     X(STEP_DDL_RUN, "ddl.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, under the guard")              \
     X(STEP_DDL_FINAL, "ddl.final", TX_WITH_JOURNAL, TRUE, "run the statement as it stands; cannot be undone")          \
+    X(STEP_VERSION_VERIFY, "version.verify", TX_BATCHED, FALSE, "compare what both versions read, row by row")         \
     X(STEP_REWRITE_PREPARE, "rewrite.prepare", TX_BATCHED, FALSE, "make the shadow table in its final shape")          \
     X(STEP_REWRITE_CAPTURE, "rewrite.capture", TX_BATCHED, FALSE, "capture the keys of rows that change")              \
     X(STEP_REWRITE_COPY, "rewrite.copy", TX_BATCHED, FALSE, "copy the rows")                                           \
@@ -74,6 +75,7 @@ typedef struct StepLock {
     LockHold hold;
     gboolean is_owned; /* LOCK TABLE is ours to take; else only the statement itself can */
     gboolean for_undo; /* taken only when the step is taken back, beside the others */
+    gboolean is_view;  /* locked before all tables, as whoever uses it does */
 } StepLock;
 
 /* Parameters that kinds use, by name in Step.params. */
@@ -147,6 +149,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Step, step_free)
 gboolean step_is_of(const Step *step, const char *schema, const char *table);
 
 void step_add_lock(Step *step, const char *schema, const char *table, LockMode mode, LockHold hold, gboolean is_owned);
+/* A lock on a view, which takes those on what it reads along (LOCK TABLE, manual): ours to take. */
+void step_add_view_lock(Step *step, const char *schema, const char *view, LockMode mode);
 /* A lock that only undo takes. */
 void step_add_undo_lock(Step *step, const char *schema, const char *table, LockMode mode, gboolean is_owned);
 /* The same, or a stronger mode for a relation that has a lock already. */

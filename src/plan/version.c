@@ -5,11 +5,23 @@
 
 #include <string.h>
 
+#include "base/names.h"
+
+static void
+column_free(gpointer data)
+{
+    VersionColumn *column = data;
+
+    g_free(column->hidden);
+    g_free(column);
+}
+
 static void
 table_free(gpointer data)
 {
     VersionTable *table = data;
 
+    sync_table_free(table->sync);
     g_ptr_array_unref(table->columns);
     g_free(table);
 }
@@ -27,7 +39,7 @@ begin_table(GPtrArray *tables, const FactTable *fact)
     table = g_new0(VersionTable, 1);
     table->table = fact;
     table->name = fact->name;
-    table->columns = g_ptr_array_new_with_free_func(g_free);
+    table->columns = g_ptr_array_new_with_free_func(column_free);
     for (guint i = 0; i < fact->columns->len; i++) {
         VersionColumn *column = g_new0(VersionColumn, 1);
 
@@ -39,9 +51,8 @@ begin_table(GPtrArray *tables, const FactTable *fact)
     return table;
 }
 
-/* The column that has the name by now. */
-static VersionColumn *
-find_column(const VersionTable *table, const char *name)
+VersionColumn *
+version_new_column(const VersionTable *table, const char *name)
 {
     for (guint i = 0; i < table->columns->len; i++) {
         VersionColumn *column = g_ptr_array_index(table->columns, i);
@@ -50,6 +61,26 @@ find_column(const VersionTable *table, const char *name)
             return column;
     }
     return NULL;
+}
+
+VersionColumn *
+version_old_column(const VersionTable *table, const char *name)
+{
+    for (guint i = 0; i < table->columns->len; i++) {
+        VersionColumn *column = g_ptr_array_index(table->columns, i);
+
+        if (column->fact != NULL && strcmp(column->fact->name, name) == 0)
+            return column;
+    }
+    return NULL;
+}
+
+const char *
+version_base_name(const VersionColumn *column)
+{
+    if (column->hidden != NULL)
+        return column->hidden;
+    return column->fact != NULL ? column->fact->name : column->added->name;
 }
 
 static void
@@ -62,32 +93,61 @@ note_visible(VersionTable *table, const Stmt *stmt, int offset)
     table->offset = offset;
 }
 
+static const Expr *
+value_of(const Assignment *assignment)
+{
+    return assignment != NULL ? &assignment->value : NULL;
+}
+
+static void
+take_added(VersionTable *table, const Stmt *stmt, const AlterCmd *cmd)
+{
+    VersionColumn *column;
+
+    if (version_new_column(table, cmd->definition.name) != NULL)
+        return;
+    column = g_new0(VersionColumn, 1);
+    column->added = &cmd->definition;
+    column->name = cmd->definition.name;
+    column->up = value_of(stmt_up(stmt, column->name));
+    column->stmt = stmt;
+    column->offset = stmt->offset + cmd->offset;
+    g_ptr_array_add(table->columns, column);
+}
+
+static void
+take_type(VersionColumn *column, const Stmt *stmt, const AlterCmd *cmd)
+{
+    column->retyped = &cmd->definition;
+    column->hidden = name_bounded("new", column->fact != NULL ? column->fact->name : column->name);
+    column->up = cmd->default_value.text != NULL ? &cmd->default_value : value_of(stmt_up(stmt, column->name));
+    column->down = value_of(stmt_down(stmt, column->name));
+}
+
 /* DROP COLUMN IF EXISTS may name none. */
 static void
 take_alter(VersionTable *table, const Stmt *stmt, const AlterCmd *cmd)
 {
-    VersionColumn *column = cmd->column != NULL ? find_column(table, cmd->column) : NULL;
+    VersionColumn *column = cmd->column != NULL ? version_new_column(table, cmd->column) : NULL;
 
-    if (cmd->kind == ALTER_ADD_COLUMN && find_column(table, cmd->definition.name) == NULL) {
-        column = g_new0(VersionColumn, 1);
-        column->added = &cmd->definition;
-        column->name = cmd->definition.name;
-        g_ptr_array_add(table->columns, column);
+    if (cmd->kind == ALTER_ADD_COLUMN)
+        take_added(table, stmt, cmd);
+    if (cmd->kind == ALTER_ADD_COLUMN || column == NULL)
         return;
-    }
-    if (column == NULL)
-        return;
-    if (cmd->kind == ALTER_COLUMN_TYPE)
-        table->retyped = cmd->column;
-    if (cmd->kind == ALTER_DROP_COLUMN)
+    if (cmd->kind == ALTER_DROP_COLUMN) {
         column->is_dropped = TRUE;
+        column->down = value_of(stmt_down(stmt, cmd->column));
+    } else if (cmd->kind == ALTER_COLUMN_TYPE && column->fact != NULL)
+        take_type(column, stmt, cmd);
     else if (cmd->kind == ALTER_SET_DEFAULT)
         column->default_text = cmd->default_value.text;
     else if (cmd->kind == ALTER_DROP_DEFAULT)
         column->drops_default = TRUE;
     else
         return;
-    note_visible(table, stmt, stmt->offset + cmd->offset);
+    column->stmt = stmt;
+    column->offset = stmt->offset + cmd->offset;
+    note_visible(table, stmt, column->offset);
 }
 
 static gboolean
@@ -100,7 +160,7 @@ static void
 take_renamed(VersionTable *table, const Stmt *stmt)
 {
     const ObjectStmt *object = &stmt->object;
-    VersionColumn *column = object->part != NULL ? find_column(table, object->part) : NULL;
+    VersionColumn *column = object->part != NULL ? version_new_column(table, object->part) : NULL;
 
     if (object->part == NULL)
         table->name = object->name;

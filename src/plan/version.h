@@ -9,6 +9,7 @@
 #define PGSEAM_PLAN_VERSION_H
 
 #include "plan/recipe.h"
+#include "version/sync.h"
 
 /* A column as the new application sees it. */
 typedef struct VersionColumn {
@@ -18,6 +19,12 @@ typedef struct VersionColumn {
     const char *default_text; /* that the file gives it; NULL: the table's own */
     gboolean drops_default;
     gboolean is_dropped;
+    const ColumnDef *retyped; /* ALTER COLUMN TYPE; NULL: the type stays */
+    char *hidden;             /* ... the column that holds the new type until complete */
+    const Expr *up;           /* what makes the new side of it (USING, directive "up"); NULL: nothing, or a cast */
+    const Expr *down;         /* ... and the old side, over the new shape (directive "down") */
+    const Stmt *stmt;         /* that drops it, adds it or changes its type ... */
+    int offset;               /* ... and where in the file */
 } VersionColumn;
 
 /* A table that the file changes. */
@@ -27,7 +34,7 @@ typedef struct VersionTable {
     gboolean is_visible; /* the new application needs another shape than the old one: a view */
     const Stmt *stmt;    /* the first that makes it so, and where ... */
     int offset;          /* ... in the file */
-    const char *retyped; /* a column whose type the file changes; NULL: none */
+    SyncTable *sync;     /* what keeps both sides of its columns in step; NULL: nothing needs to be */
     GPtrArray *columns;  /* VersionColumn, in the table's order; added ones at the end */
 } VersionTable;
 
@@ -37,6 +44,24 @@ GPtrArray *version_tables(const PlanContext *ctx);
 /* The relation of RENAME COLUMN and of RENAME TO of a table: TRUE with its name, whose strings belong to the statement.
  */
 gboolean version_renamed(const ObjectStmt *stmt, RelName *ret);
+
+/* The column of that name in the old shape, or in the new one (as far as the walk is); NULL. */
+VersionColumn *version_old_column(const VersionTable *table, const char *name);
+VersionColumn *version_new_column(const VersionTable *table, const char *name);
+
+/* What the column is called in the table until complete, when it belongs to the new shape. */
+const char *version_base_name(const VersionColumn *column);
+
+/* The directives "up" and "down" of a table's columns as a sync trigger in table->sync: which columns of both sides
+ * belong together, what each expression reads. Refused: what could not be kept in step. */
+gboolean version_sync(PlanContext *ctx, VersionTable *table, GError **error);
+
+/* ALTER COLUMN TYPE in a file with a version: a hidden column of the new type, filled in batches, which takes the
+ * column's place at complete. Adds its steps; refused where more than the values hangs on the column. */
+gboolean version_retype(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error);
+
+/* The schema that holds what a migration's versions need for themselves: functions, inner views. The caller frees. */
+char *version_own_schema(const PlanContext *ctx);
 
 /* After all statements: refuse what a view could not stand for, and plan schema and views as the last thing before the
  * gate. Nothing to do for a file without a version. */

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "base/sqltext.h"
-#include "plan/version.h"
-#include "version/view.h"
+#include "plan/version_plan.h"
 
 #define INVOKER_SERVER 150000
 #define MERGE_SERVER   170000
@@ -25,14 +24,15 @@ check_dropped(const VersionTable *table, GError **error)
         const VersionColumn *column = g_ptr_array_index(table->columns, i);
         const FactColumn *fact = column->fact;
 
-        if (!column->is_dropped || fact == NULL || !needs_value(fact))
+        if (!column->is_dropped || fact == NULL || column->down != NULL || !needs_value(fact))
             continue;
-        context_refuse(error,
-                       "give it a default that the old application can live with, or allow NULL in it, in a migration "
-                       "before this one",
-                       "column \"%s\" is NOT NULL and has no default: until complete, what the new application inserts "
-                       "would have no value for it",
-                       fact->name);
+        context_refuse(
+            error,
+            "say how the old application gets it: -- pgseam: down column = expression; or give it a default, or "
+            "allow NULL in it, in a migration before this one",
+            "column \"%s\" is NOT NULL and has no default: until complete, what the new application inserts "
+            "would have no value for it",
+            fact->name);
         return FALSE;
     }
     return TRUE;
@@ -55,12 +55,6 @@ check_table(const PlanContext *ctx, const VersionTable *table, GError **error)
             "table %s has row-level security, and before PostgreSQL 15 a view reads with its owner's rights: "
             "the policies would not hold",
             fact->name);
-        return FALSE;
-    }
-    if (table->retyped != NULL) {
-        context_refuse(error, "change the type in a migration of its own, before this one or after it is complete",
-                       "the type of column \"%s\" cannot change together with a version: its views show the column",
-                       table->retyped);
         return FALSE;
     }
     if (fact->is_partition) {
@@ -112,125 +106,24 @@ check_schema(const PlanContext *ctx, GError **error)
     return TRUE;
 }
 
-/* "NULL", "(NULL)", "NULL::text" */
-static gboolean
-is_null(const char *expr)
+Step *
+version_step(PlanContext *ctx, Phase phase, StepKind kind, const Stmt *stmt, const FactTable *table)
 {
-    g_autoptr(GRegex) null = g_regex_new("^[\\s(]*NULL\\b", G_REGEX_CASELESS, 0, NULL);
-
-    return expr != NULL && g_regex_match(null, expr, 0, NULL);
-}
-
-static ViewColumn *
-view_column(const VersionColumn *column)
-{
-    const FactColumn *fact = column->fact;
-    ViewColumn *out = g_new0(ViewColumn, 1);
-
-    out->name = column->name;
-    out->base = fact != NULL ? fact->name : column->added->name;
-    out->type = fact != NULL ? fact->type : column->added->type;
-    out->comment = fact != NULL ? fact->comment : NULL;
-    if (is_null(column->default_text) || (column->drops_default && (fact == NULL || fact->type_default == NULL))) {
-        out->has_no_default = TRUE;
-        return out;
-    }
-    out->default_text = column->drops_default ? fact->type_default : column->default_text;
-    if (out->default_text == NULL && fact != NULL && !fact->is_generated)
-        out->default_text = fact->default_expr;
-    if (out->default_text == NULL && fact == NULL)
-        out->default_text = column->added->default_value.text;
-    return out;
-}
-
-/* NULL where the new application does not see the column. */
-static const char *
-new_name(const VersionTable *table, const char *old)
-{
-    for (guint i = 0; i < table->columns->len; i++) {
-        const VersionColumn *column = g_ptr_array_index(table->columns, i);
-
-        if (column->fact != NULL && strcmp(column->fact->name, old) == 0)
-            return column->is_dropped ? NULL : column->name;
-    }
-    return NULL;
-}
-
-static ViewGrant *
-view_grant(const VersionTable *table, const FactGrant *grant)
-{
-    const char *column = grant->column != NULL ? new_name(table, grant->column) : NULL;
-    ViewGrant *out;
-
-    if (grant->column != NULL && column == NULL)
-        return NULL;
-    out = g_new0(ViewGrant, 1);
-    *out = (ViewGrant){column, grant->grantee, grant->privilege, grant->is_grantable};
-    return out;
-}
-
-static gboolean
-has_column_grants(const FactTable *table)
-{
-    for (guint i = 0; table->grants != NULL && i < table->grants->len; i++) {
-        if (((const FactGrant *)g_ptr_array_index(table->grants, i))->column != NULL)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-/* Whoever may read some columns only could not use a view that reads all of them in his name. Its owner's rights with
- * the same privileges on the view come to the same, but for policies. */
-static gboolean
-is_invoker(const PlanContext *ctx, const FactTable *table)
-{
-    return ctx->facts->server_version >= INVOKER_SERVER && (table->has_row_security || !has_column_grants(table));
-}
-
-static void
-fill_view(VersionView *view, const PlanContext *ctx, const VersionTable *table)
-{
-    *view = (VersionView){.schema = ctx->script->version,
-                          .name = table->name,
-                          .base_schema = table->table->schema,
-                          .base_table = table->table->name,
-                          .is_invoker = is_invoker(ctx, table->table),
-                          .comment = table->table->comment,
-                          .columns = g_ptr_array_new_with_free_func(g_free),
-                          .grants = g_ptr_array_new_with_free_func(g_free)};
-    for (guint i = 0; i < table->columns->len; i++) {
-        const VersionColumn *column = g_ptr_array_index(table->columns, i);
-
-        if (!column->is_dropped)
-            g_ptr_array_add(view->columns, view_column(column));
-    }
-    for (guint i = 0; table->table->grants != NULL && i < table->table->grants->len; i++) {
-        ViewGrant *grant = view_grant(table, g_ptr_array_index(table->table->grants, i));
-
-        if (grant != NULL)
-            g_ptr_array_add(view->grants, grant);
-    }
-}
-
-static Step *
-begin_step(PlanContext *ctx, const Stmt *stmt, const char *schema, const char *name)
-{
-    Step *step = step_new(PHASE_BACKFILL, STEP_DDL_RUN, schema, name);
+    Step *step = step_new(phase, kind, table != NULL ? table->schema : NULL, table != NULL ? table->name : NULL);
 
     step->line = stmt->line;
-    g_ptr_array_add(ctx->phases[PHASE_BACKFILL], step);
+    g_ptr_array_add(ctx->phases[phase], step);
     g_hash_table_insert(ctx->stmts, step, (gpointer)stmt);
     return step;
 }
 
-/* The first statement is the step's, the others follow in its transaction. */
-static void
-set_statements(Step *step, const GPtrArray *statements)
+void
+version_add_all(Step *step, const GPtrArray *statements)
 {
     for (guint i = 0; i < statements->len; i++) {
         char *sql = g_strdup(g_ptr_array_index(statements, i));
 
-        if (i == 0)
+        if (step->sql == NULL)
             step->sql = sql;
         else
             step_append(step, PARAM_MORE, sql);
@@ -238,24 +131,37 @@ set_statements(Step *step, const GPtrArray *statements)
 }
 
 static void
+add_inner(PlanContext *ctx, const VersionTable *table, Step *step)
+{
+    g_auto(VersionView) view;
+    g_autoptr(GPtrArray) statements = NULL;
+
+    version_fill_inner(&view, ctx, table);
+    statements = view_create_sql(&view);
+    version_add_all(step, statements);
+}
+
+static void
 plan_view(PlanContext *ctx, const VersionTable *table)
 {
-    Step *step = begin_step(ctx, table->stmt, table->table->schema, table->table->name);
-    VersionView view;
+    Step *step = version_step(ctx, PHASE_BACKFILL, STEP_DDL_RUN, table->stmt, table->table);
+    g_auto(VersionView) view;
     g_autoptr(GPtrArray) statements = NULL;
     g_autofree char *name = sql_quote_name(ctx->script->version, table->name);
     g_autofree char *verify = sql_build("SELECT pg_catalog.to_regclass(?) IS NOT NULL", sql_literal(name));
 
-    fill_view(&view, ctx, table);
+    version_fill_view(&view, ctx, table);
     statements = view_create_sql(&view);
-    set_statements(step, statements);
+    if (version_is_marked(table))
+        add_inner(ctx, table, step);
+    version_add_all(step, statements);
     step->why = g_strdup("the table as the new application sees it; the old one goes on with the table itself");
     step_append(step, PARAM_UNDO, sql_build("DROP VIEW ?", sql_name(ctx->script->version, table->name)));
+    if (version_is_marked(table))
+        step_append(step, PARAM_UNDO, sql_build("DROP VIEW ?", sql_name(table->sync->own_schema, table->table->name)));
     step_set(step, PARAM_VERIFY, verify);
     step_add_lock(step, table->table->schema, table->table->name, LOCK_ACCESS_SHARE, HOLD_INSTANT, FALSE);
     step_add_undo_lock(step, ctx->script->version, table->name, LOCK_ACCESS_EXCLUSIVE, FALSE);
-    g_ptr_array_unref(view.columns);
-    g_ptr_array_unref(view.grants);
 }
 
 /* Who may do anything with one of the tables may look into the schema. */
@@ -280,7 +186,7 @@ static void
 plan_schema(PlanContext *ctx, const GPtrArray *tables)
 {
     const VersionTable *first = g_ptr_array_index(tables, 0);
-    Step *step = begin_step(ctx, first->stmt, NULL, NULL);
+    Step *step = version_step(ctx, PHASE_BACKFILL, STEP_DDL_RUN, first->stmt, NULL);
     g_autoptr(GPtrArray) statements = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *quoted = sql_quote_ident(ctx->script->version);
     g_autofree char *comment = g_strdup_printf("version of the application: migration %s", ctx->plan->migration);
@@ -291,7 +197,7 @@ plan_schema(PlanContext *ctx, const GPtrArray *tables)
                     sql_build("COMMENT ON SCHEMA ? IS ?", sql_ident(ctx->script->version), sql_literal(comment)));
     for (guint i = 0; i < tables->len; i++)
         add_usage(statements, ctx, g_ptr_array_index(tables, i));
-    set_statements(step, statements);
+    version_add_all(step, statements);
     step->why = g_strdup("the schema of the new version");
     step_append(step, PARAM_UNDO, sql_build("DROP SCHEMA ?", sql_ident(ctx->script->version)));
     step_set(step, PARAM_VERIFY, verify);
@@ -318,6 +224,27 @@ note_version(PlanContext *ctx, const GPtrArray *tables)
         names->str, ctx->facts->server_version < MERGE_SERVER ? "MERGE, " : "");
 }
 
+/* Behind all that the file's statements have planned. */
+static void
+plan_version(PlanContext *ctx, const GPtrArray *tables)
+{
+    version_plan_own(ctx, tables);
+    for (guint i = 0; i < tables->len; i++) {
+        const VersionTable *table = g_ptr_array_index(tables, i);
+
+        if (table->sync == NULL)
+            continue;
+        version_plan_sync(ctx, table);
+        version_plan_verify(ctx, table, PHASE_BACKFILL);
+        version_plan_verify(ctx, table, PHASE_CONTRACT);
+        version_plan_end(ctx, table);
+    }
+    plan_schema(ctx, tables);
+    for (guint i = 0; i < tables->len; i++)
+        plan_view(ctx, g_ptr_array_index(tables, i));
+    version_plan_own_end(ctx, tables);
+}
+
 gboolean
 version_finish(PlanContext *ctx, GError **error)
 {
@@ -342,15 +269,13 @@ version_finish(PlanContext *ctx, GError **error)
     if (!check_schema(ctx, error) || !check_names(ctx, tables, error))
         return FALSE;
     for (guint i = 0; i < tables->len; i++) {
-        const VersionTable *table = g_ptr_array_index(tables, i);
+        VersionTable *table = g_ptr_array_index(tables, i);
 
         ctx->offset = table->offset;
-        if (!check_table(ctx, table, error))
+        if (!check_table(ctx, table, error) || !version_sync(ctx, table, error))
             return FALSE;
     }
-    plan_schema(ctx, tables);
-    for (guint i = 0; i < tables->len; i++)
-        plan_view(ctx, g_ptr_array_index(tables, i));
+    plan_version(ctx, tables);
     note_version(ctx, tables);
     return TRUE;
 }

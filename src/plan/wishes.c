@@ -182,6 +182,17 @@ wishes_of_stmt(Wishes *wishes, const Stmt *stmt)
     }
 }
 
+/* Those of directives. */
+static void
+wish_assignments(Wishes *wishes, const GPtrArray *updates)
+{
+    for (guint i = 0; i < updates->len; i++) {
+        const DmlStmt *update = &((const Stmt *)g_ptr_array_index(updates, i))->dml;
+
+        wish_expr(wishes, &((const Assignment *)g_ptr_array_index(update->assignments, 0))->value);
+    }
+}
+
 /* A version's view stands for the table under its new name, or with a column's. */
 static void
 wish_renamed(Wishes *wishes, const ObjectStmt *stmt)
@@ -208,11 +219,8 @@ wishes_of_script(Wishes *wishes, const Script *script)
         wishes_of_stmt(wishes, stmt);
         if (script->version != NULL && stmt->kind == STMT_OBJECT)
             wish_renamed(wishes, &stmt->object);
-        for (guint k = 0; k < stmt->downs->len; k++) {
-            const DmlStmt *down = &((const Stmt *)g_ptr_array_index(stmt->downs, k))->dml;
-
-            wish_expr(wishes, &((const Assignment *)g_ptr_array_index(down->assignments, 0))->value);
-        }
+        wish_assignments(wishes, stmt->downs);
+        wish_assignments(wishes, stmt->ups);
     }
 }
 

@@ -10,7 +10,7 @@
 typedef struct Attempt {
     Run *run;
     const Step *step;
-    GPtrArray *targets;     /* LockTarget, each relation once, in the order of their names */
+    GPtrArray *targets;     /* LockTarget, each relation once, views first, in the order of their names */
     LockMode mode;          /* the strongest */
     const GPtrArray *parts; /* GuardPart: what is done, in one transaction */
     GuardNote note;

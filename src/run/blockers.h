@@ -30,6 +30,7 @@ typedef struct Blocker {
 typedef struct LockTarget {
     char *relation;
     LockMode mode;
+    gboolean is_view;
 } LockTarget;
 
 void lock_target_free(gpointer target);

@@ -35,7 +35,13 @@ guard_is_retryable(const GError *error)
 static int
 compare_targets(gconstpointer a, gconstpointer b)
 {
-    return strcmp((*(const LockTarget *const *)a)->relation, (*(const LockTarget *const *)b)->relation);
+    const LockTarget *left = *(const LockTarget *const *)a;
+    const LockTarget *right = *(const LockTarget *const *)b;
+
+    /* Whoever uses a view locks it before its tables. */
+    if (left->is_view != right->is_view)
+        return right->is_view - left->is_view;
+    return strcmp(left->relation, right->relation);
 }
 
 static void
@@ -46,6 +52,7 @@ add_target(Attempt *attempt, const StepLock *lock)
     attempt->mode = MAX(attempt->mode, lock->mode);
     target->relation = sql_quote_name(lock->schema, lock->table);
     target->mode = lock->mode;
+    target->is_view = lock->is_view;
     for (guint i = 0; i < attempt->targets->len; i++) {
         LockTarget *other = g_ptr_array_index(attempt->targets, i);
 

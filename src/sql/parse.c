@@ -97,6 +97,7 @@ stmt_of_slice(const char *source, int start, int end, Tokens *ret_tokens)
     if (tokens.tokens->len > 0) {
         stmt = g_new0(Stmt, 1);
         stmt->downs = g_ptr_array_new_with_free_func((GDestroyNotify)stmt_free);
+        stmt->ups = g_ptr_array_new_with_free_func((GDestroyNotify)stmt_free);
         stmt->text = tokens_slice(&tokens, piece, 0, tokens.tokens->len);
         stmt->offset = start + tokens_at(&tokens, 0)->start;
         tokens_scan(ret_tokens, stmt->text);

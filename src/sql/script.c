@@ -110,16 +110,31 @@ is_assignment(const Stmt *stmt)
 }
 
 static gboolean
-add_down(Stmt *stmt, const char *set, GError **error)
+add_assignment(GPtrArray *updates, const char *set)
 {
     g_autofree char *text = g_strconcat("UPDATE t SET ", set, NULL);
     int offset = 0;
     g_autoptr(GPtrArray) stmts = parse_source(text, &offset, NULL);
 
-    if (stmts != NULL && stmts->len == 1 && is_assignment(g_ptr_array_index(stmts, 0))) {
-        g_ptr_array_add(stmt->downs, g_ptr_array_steal_index(stmts, 0));
+    if (stmts == NULL || stmts->len != 1 || !is_assignment(g_ptr_array_index(stmts, 0)))
+        return FALSE;
+    g_ptr_array_add(updates, g_ptr_array_steal_index(stmts, 0));
+    return TRUE;
+}
+
+void
+script_set_up(Stmt *stmt, const char *set)
+{
+    replace(&stmt->up, set);
+    g_ptr_array_set_size(stmt->ups, 0);
+    add_assignment(stmt->ups, set);
+}
+
+static gboolean
+add_down(Stmt *stmt, const char *set, GError **error)
+{
+    if (add_assignment(stmt->downs, set))
         return TRUE;
-    }
     seam_error_set(error, SEAM_ERROR_REFUSED, "this is not an assignment: %s", set);
     seam_error_hint(error, "write it as: -- pgseam: down column = expression");
     return FALSE;
@@ -129,7 +144,7 @@ static gboolean
 apply_to(Stmt *stmt, const Directive *directive, GError **error)
 {
     if (directive->kind == DIRECTIVE_UP)
-        replace(&stmt->up, directive->set);
+        script_set_up(stmt, directive->set);
     else if (directive->kind == DIRECTIVE_DOWN)
         return add_down(stmt, directive->set, error);
     else if (strcmp(directive->rule, "opaque") == 0)

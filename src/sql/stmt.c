@@ -77,17 +77,29 @@ dml_clear(DmlStmt *dml)
     g_clear_pointer(&dml->guards, g_ptr_array_unref);
 }
 
-const Assignment *
-stmt_down(const Stmt *stmt, const char *column)
+static const Assignment *
+assignment_to(const GPtrArray *updates, const char *column)
 {
-    for (guint i = 0; i < stmt->downs->len; i++) {
-        const DmlStmt *down = &((const Stmt *)g_ptr_array_index(stmt->downs, i))->dml;
-        const Assignment *assignment = g_ptr_array_index(down->assignments, 0);
+    for (guint i = 0; i < updates->len; i++) {
+        const DmlStmt *update = &((const Stmt *)g_ptr_array_index(updates, i))->dml;
+        const Assignment *assignment = g_ptr_array_index(update->assignments, 0);
 
         if (strcmp(assignment->column, column) == 0)
             return assignment;
     }
     return NULL;
+}
+
+const Assignment *
+stmt_down(const Stmt *stmt, const char *column)
+{
+    return assignment_to(stmt->downs, column);
+}
+
+const Assignment *
+stmt_up(const Stmt *stmt, const char *column)
+{
+    return assignment_to(stmt->ups, column);
 }
 
 void
@@ -145,5 +157,6 @@ stmt_free(Stmt *stmt)
     g_free(stmt->up);
     g_free(stmt->one_way);
     g_ptr_array_unref(stmt->downs);
+    g_ptr_array_unref(stmt->ups);
     g_free(stmt);
 }

@@ -187,7 +187,8 @@ typedef struct Stmt {
     char *consent;    /* the reason given by `-- pgseam: allow opaque because ...`, or NULL */
     char *one_way;    /* the same of `-- pgseam: allow one-way because ...` */
     GPtrArray *downs; /* Stmt: UPDATEs with the assignments given by `-- pgseam: down column = expression` */
-    char *up;         /* the assignment given by `-- pgseam: up column = expression`, or NULL */
+    char *up;         /* the assignment given by `-- pgseam: up column = expression`, or NULL ... */
+    GPtrArray *ups;   /* Stmt: ... as an UPDATE, where it is one */
     int error_offset; /* STMT_UNKNOWN: where in the file the grammar stopped */
     union {
         AlterTableStmt alter_table;
@@ -209,8 +210,9 @@ void stmt_column_def_clear(ColumnDef *column);
 void stmt_constraint_free(gpointer constraint);
 void stmt_rel_name_free(gpointer name);
 
-/* The assignment that a directive "down" of the statement makes to a column, or NULL. */
+/* The assignment that a directive "down" or "up" of the statement makes to a column, or NULL. */
 const Assignment *stmt_down(const Stmt *stmt, const char *column);
+const Assignment *stmt_up(const Stmt *stmt, const char *column);
 
 /* Release what a Stmt holds. */
 void stmt_free(Stmt *stmt);

@@ -10,6 +10,7 @@ input_free(gpointer data)
     SyncInput *input = data;
 
     g_free(input->name);
+    g_free(input->argument);
     g_free(input->type);
     g_free(input->collation);
     g_free(input);
@@ -102,15 +103,24 @@ sync_group_add_new(SyncGroup *group, const char *name, const char *type, const c
     return add_column(group->new_columns, name, type, up);
 }
 
-void
+SyncInput *
 sync_column_add_input(SyncColumn *column, const char *name, const char *type, const char *collation)
 {
     SyncInput *input = g_new0(SyncInput, 1);
 
     input->name = g_strdup(name);
+    input->argument = g_strdup(name);
     input->type = g_strdup(type);
     input->collation = g_strdup(collation);
     g_ptr_array_add(column->inputs, input);
+    return input;
+}
+
+void
+sync_input_set_argument(SyncInput *input, const char *argument)
+{
+    g_free(input->argument);
+    input->argument = g_strdup(argument);
 }
 
 void
@@ -171,7 +181,7 @@ arguments_of(const SyncColumn *column)
 
     for (guint i = 0; i < column->inputs->len; i++) {
         const SyncInput *input = g_ptr_array_index(column->inputs, i);
-        g_autofree char *one = sql_build("? ?", sql_quoted(input->name), sql_raw(input->type));
+        g_autofree char *one = sql_build("? ?", sql_quoted(input->argument), sql_raw(input->type));
 
         g_string_append_printf(out, "%s%s", i > 0 ? ", " : "", one);
     }
@@ -187,9 +197,10 @@ collated_arguments(const SyncColumn *column)
 
     for (guint i = 0; i < column->inputs->len; i++) {
         const SyncInput *input = g_ptr_array_index(column->inputs, i);
-        g_autofree char *one = input->collation == NULL ? sql_build("?", sql_quoted(input->name))
-                                                        : sql_build("? COLLATE ? AS ?", sql_quoted(input->name),
-                                                                    sql_raw(input->collation), sql_quoted(input->name));
+        g_autofree char *one = input->collation == NULL
+                                   ? sql_build("?", sql_quoted(input->argument))
+                                   : sql_build("? COLLATE ? AS ?", sql_quoted(input->argument),
+                                               sql_raw(input->collation), sql_quoted(input->argument));
 
         is_collated |= input->collation != NULL;
         g_string_append_printf(out, "%s%s", i > 0 ? ", " : "", one);

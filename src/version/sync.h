@@ -42,7 +42,8 @@
 
 /* A column that an expression uses. */
 typedef struct SyncInput {
-    char *name;      /* as it is in the table */
+    char *name;      /* as it is in the table ... */
+    char *argument;  /* ... and as the expression calls it */
     char *type;      /* qualified, as format_type() prints it under an empty search_path */
     char *collation; /* qualified and quoted, where it is not the type's own: a function's arguments lose it; or NULL */
 } SyncInput;
@@ -51,7 +52,7 @@ typedef struct SyncInput {
 typedef struct SyncColumn {
     char *name;        /* as it is in the table: a new one is hidden there */
     char *type;        /* with its modifier; qualified, as above */
-    char *expression;  /* SQL over the names of `inputs`, the user's text; NULL: nothing makes it (one way only) */
+    char *expression;  /* SQL over the arguments of `inputs`, the user's text; NULL: nothing makes it (one way only) */
     GPtrArray *inputs; /* SyncInput *: columns of the other side, or columns that both versions have */
     /* A new column that has CHECK (name IS NOT NULL) NOT VALID already: each UPDATE is checked, so one that comes
      * before the backfill must fill the column. FALSE unless the caller sets it. */
@@ -89,7 +90,8 @@ void sync_table_set_view(SyncTable *table, const char *view_schema, const char *
 SyncGroup *sync_table_add(SyncTable *table, SyncKind kind);
 SyncColumn *sync_group_add_old(SyncGroup *group, const char *name, const char *type, const char *down);
 SyncColumn *sync_group_add_new(SyncGroup *group, const char *name, const char *type, const char *up);
-void sync_column_add_input(SyncColumn *column, const char *name, const char *type, const char *collation);
+SyncInput *sync_column_add_input(SyncColumn *column, const char *name, const char *type, const char *collation);
+void sync_input_set_argument(SyncInput *input, const char *argument); /* where it is not the name */
 void sync_table_free(SyncTable *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SyncTable, sync_table_free)
 

@@ -57,15 +57,28 @@ add_grant(GPtrArray *out, const VersionView *view, const ViewGrant *grant)
                                        sql_raw(grant->is_grantable ? " WITH GRANT OPTION" : "")));
 }
 
+static char *
+definition(const VersionView *view, const char *verb)
+{
+    g_autofree char *columns = select_list(view);
+
+    return sql_build("? VIEW ?? AS SELECT ? FROM ?", sql_raw(verb), sql_name(view->schema, view->name),
+                     sql_raw(view->is_invoker ? " WITH (security_invoker = true)" : ""), sql_raw(columns),
+                     sql_name(view->base_schema, view->base_table));
+}
+
+char *
+view_replace_sql(const VersionView *view)
+{
+    return definition(view, "CREATE OR REPLACE");
+}
+
 GPtrArray *
 view_create_sql(const VersionView *view)
 {
     GPtrArray *out = g_ptr_array_new_with_free_func(g_free);
-    g_autofree char *columns = select_list(view);
 
-    g_ptr_array_add(out, sql_build("CREATE VIEW ?? AS SELECT ? FROM ?", sql_name(view->schema, view->name),
-                                   sql_raw(view->is_invoker ? " WITH (security_invoker = true)" : ""), sql_raw(columns),
-                                   sql_name(view->base_schema, view->base_table)));
+    g_ptr_array_add(out, definition(view, "CREATE"));
     if (view->comment != NULL)
         g_ptr_array_add(
             out, sql_build("COMMENT ON VIEW ? IS ?", sql_name(view->schema, view->name), sql_literal(view->comment)));

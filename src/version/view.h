@@ -13,12 +13,12 @@
 #include <glib.h>
 
 typedef struct ViewColumn {
-    const char *name;         /* in the view */
-    const char *base;         /* in the table */
-    const char *type;         /* as the server prints it: for `has_no_default` */
-    const char *default_text; /* SQL; NULL: none of its own, an INSERT gets that of the table */
-    gboolean has_no_default;  /* the table has one, and an INSERT through the view shall not get it */
-    const char *comment;      /* NULL: none */
+    const char *name;        /* in the view */
+    const char *base;        /* in the table */
+    const char *type;        /* as the server prints it: for `has_no_default` */
+    char *default_text;      /* SQL; NULL: none of its own, an INSERT gets that of the table */
+    gboolean has_no_default; /* the table has one, and an INSERT through the view shall not get it */
+    const char *comment;     /* NULL: none */
 } ViewColumn;
 
 typedef struct ViewGrant {
@@ -29,7 +29,7 @@ typedef struct ViewGrant {
 } ViewGrant;
 
 typedef struct VersionView {
-    const char *schema; /* of the version */
+    char *schema; /* of the version */
     const char *name;
     const char *base_schema;
     const char *base_table;
@@ -39,6 +39,9 @@ typedef struct VersionView {
     GPtrArray *columns; /* ViewColumn */
     GPtrArray *grants;  /* ViewGrant */
 } VersionView;
+
+/* CREATE OR REPLACE VIEW: the same columns from elsewhere; all else stays. The caller frees. */
+char *view_replace_sql(const VersionView *view);
 
 /* CREATE VIEW, and what follows it: defaults, comments, grants; char *, in the order in which they run. What a view
  * cannot be granted is left out. The caller unrefs. */

@@ -1,0 +1,33 @@
+/*
+ * What the files of the version's steps share; nobody else includes it.
+ */
+#ifndef PGSEAM_PLAN_VERSION_PLAN_H
+#define PGSEAM_PLAN_VERSION_PLAN_H
+
+#include "plan/version.h"
+#include "version/view.h"
+
+/* TRUE if there is a view beneath the application's, which marks what the new one inserts. */
+gboolean version_is_marked(const VersionTable *table);
+
+/* The application's view, and the one beneath it. The caller clears. */
+void version_fill_view(VersionView *view, const PlanContext *ctx, const VersionTable *table);
+void version_fill_inner(VersionView *view, const PlanContext *ctx, const VersionTable *table);
+void version_view_clear(VersionView *view);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VersionView, version_view_clear)
+
+/* A step at the end of a phase, of the statement `stmt`. */
+Step *version_step(PlanContext *ctx, Phase phase, StepKind kind, const Stmt *stmt, const FactTable *table);
+
+/* The first statement becomes the step's, unless it has one; the others follow in its transaction. */
+void version_add_all(Step *step, const GPtrArray *statements);
+
+/* The steps that keep columns in step: the schema of our own for all of `tables`; for one table columns and triggers
+ * (expand), the comparison (behind the backfill), and the end of it all in one transaction (contract). */
+void version_plan_own(PlanContext *ctx, const GPtrArray *tables);
+void version_plan_sync(PlanContext *ctx, const VersionTable *table);
+void version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase);
+void version_plan_end(PlanContext *ctx, const VersionTable *table);
+void version_plan_own_end(PlanContext *ctx, const GPtrArray *tables);
+
+#endif

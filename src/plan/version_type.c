@@ -1,0 +1,132 @@
+/*
+ * ALTER COLUMN TYPE beside a version: the new type in a hidden column.
+ */
+#include <string.h>
+
+#include "base/names.h"
+#include "base/sqltext.h"
+#include "plan/recipe_column.h"
+#include "plan/version.h"
+#include "sql/parse.h"
+
+static gboolean
+contains(const GPtrArray *names, const char *name)
+{
+    return names != NULL && g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
+}
+
+static void
+append(GString *out, const char *kind, const char *name)
+{
+    g_string_append_printf(out, "%s%s%s", out->len > 0 ? ", " : "", kind, name);
+}
+
+/* What would go with the old column. An index on an expression, or with a predicate, is searched as text: a name that
+ * happens to stand in it is one refusal too many, never one too few. */
+static char *
+what_hangs_on(const FactTable *table, const FactColumn *column)
+{
+    GString *out = g_string_new(NULL);
+
+    for (guint i = 0; i < table->dependents->len; i++) {
+        const FactDependent *dependent = g_ptr_array_index(table->dependents, i);
+
+        if (strcmp(dependent->column, column->name) == 0)
+            append(out, "", dependent->what);
+    }
+    for (guint i = 0; i < table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(table->indexes, i);
+
+        if (contains(index->attributes, column->name) || contains(index->columns, column->name) ||
+            strstr(index->definition, column->name) != NULL)
+            append(out, "index ", index->name);
+    }
+    for (guint i = 0; i < table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
+
+        if (constraint->kind != 'n' && contains(constraint->columns, column->name))
+            append(out, "constraint ", constraint->name);
+    }
+    if (column->sequence != NULL)
+        append(out, "sequence ", column->sequence);
+    for (guint i = 0; column->options != NULL && i < column->options->len; i++) {
+        const char *option = g_ptr_array_index(column->options, i);
+
+        /* Those that ALTER COLUMN SET takes (manual, ALTER TABLE); servers may keep others there for themselves. */
+        if (g_str_has_prefix(option, "n_distinct"))
+            append(out, "option ", option);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static gboolean
+check_column(PlanContext *ctx, const FactTable *table, const FactColumn *column, GError **error)
+{
+    g_autofree char *hanging = what_hangs_on(table, column);
+
+    if (hanging[0] == '\0')
+        return TRUE;
+    context_refuse(error,
+                   "change the type in a migration without a version: an online rewrite carries all of that over, and "
+                   "both applications see the new type from its cut-over on",
+                   "the type of column \"%s\" cannot change beside a version: %s would go with the old column",
+                   column->name, hanging);
+    return FALSE;
+}
+
+/* Plan a statement that we make ourselves, as one of the file. `text` is taken over. */
+static gboolean
+plan_generated(PlanContext *ctx, char *text, const char *up, GError **error)
+{
+    g_autofree char *owned = text;
+    const Stmt *written = ctx->stmt;
+    int offset = 0;
+    g_autoptr(GPtrArray) stmts = parse_source(owned, &offset, error);
+    int place = ctx->offset;
+    Stmt *stmt;
+    gboolean ok;
+
+    if (stmts == NULL)
+        return FALSE;
+    stmt = g_ptr_array_steal_index(stmts, 0);
+    g_ptr_array_add(ctx->generated, stmt);
+    stmt->line = written->line;
+    stmt->offset = written->offset;
+    if (up != NULL)
+        script_set_up(stmt, up);
+    ctx->stmt = stmt;
+    ok = recipe_alter_table(ctx, error);
+    ctx->stmt = written;
+    ctx->offset = place;
+    return ok;
+}
+
+static char *
+up_of(const PlanContext *ctx, const AlterCmd *cmd, const char *hidden)
+{
+    const Assignment *up = stmt_up(ctx->stmt, cmd->column);
+    const char *text = cmd->default_value.text != NULL ? cmd->default_value.text : up != NULL ? up->value.text : NULL;
+
+    return text != NULL ? sql_build("? = ?", sql_ident(hidden), sql_raw(text))
+                        : sql_build("? = CAST(? AS ?)", sql_ident(hidden), sql_ident(cmd->column),
+                                    sql_raw(cmd->definition.type));
+}
+
+gboolean
+version_retype(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error)
+{
+    const FactColumn *column = facts_column(target->table, cmd->column);
+    g_autofree char *hidden = name_bounded("new", column->name);
+    g_autofree char *up = up_of(ctx, cmd, hidden);
+
+    if (!check_column(ctx, target->table, column, error) ||
+        !plan_generated(ctx,
+                        sql_build("ALTER TABLE ? ADD COLUMN ? ?", sql_name(target->schema, target->name),
+                                  sql_ident(hidden), sql_raw(cmd->definition.type)),
+                        up, error))
+        return FALSE;
+    return !column->is_not_null || plan_generated(ctx,
+                                                  sql_build("ALTER TABLE ? ALTER COLUMN ? SET NOT NULL",
+                                                            sql_name(target->schema, target->name), sql_ident(hidden)),
+                                                  NULL, error);
+}

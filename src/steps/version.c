@@ -1,0 +1,57 @@
+/*
+ * version.verify: no row on which the two sides of a version disagree. One query reads the whole table, as VALIDATE
+ * CONSTRAINT does; what it takes is time.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "run/progress.h"
+#include "steps/common.h"
+#include "steps/ops.h"
+
+#define IDLE_MS 60000
+
+static gboolean
+set_disagreement(const Step *step, const char *count, const DbResult *rows, GError **error)
+{
+    g_autoptr(GString) shown = g_string_new(NULL);
+
+    for (int i = 0; i < db_rows(rows); i++)
+        g_string_append_printf(shown, "%s%s", i > 0 ? "\n" : "", db_text_at(rows, i, 0));
+    seam_error_set(
+        error, SEAM_ERROR_FAILED,
+        "%s rows of %s.%s do not say the same to both versions: neither \"up\" nor \"down\" leads from one side "
+        "to the other",
+        count, step->schema, step->table);
+    seam_error_detail(error, "%s", shown->str);
+    seam_error_hint(error, "correct these rows, then `pgseam resume`; `pgseam rollback` undoes the migration");
+    return FALSE;
+}
+
+static gboolean
+compare(Run *run, const Step *step, GError **error)
+{
+    g_autoptr(DbResult) count = NULL;
+    g_autoptr(DbResult) rows = NULL;
+
+    if (!run_begin(run, IDLE_MS, error) || !db_set_local_ms(run->work, "statement_timeout", 0, error))
+        return FALSE;
+    count = db_query(run->work, step->sql, DB_NONE, error);
+    if (count == NULL)
+        return FALSE;
+    if (strcmp(db_text_at(count, 0, 0), "0") == 0)
+        return TRUE;
+    rows = db_query(run->work, step_get(step, PARAM_SHOW), DB_NONE, error);
+    return rows != NULL && set_disagreement(step, db_text_at(count, 0, 0), rows, error);
+}
+
+static gboolean
+run_verify(Run *run, const Step *step, GError **error)
+{
+    gboolean ok = compare(run, step, error);
+
+    db_abort(run->work);
+    return ok;
+}
+
+const StepOps step_version_verify = {common_probe_journal, run_verify, NULL, NULL, NULL, NULL};
