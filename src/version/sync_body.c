@@ -105,9 +105,9 @@ put_in_step(Body *body, const SyncGroup *group)
 }
 
 /* An UPDATE of the new columns alone. What agrees by `up` already, so also what the backfill writes, leaves the old
- * ones as they are. `note` is run where they are not. */
+ * ones as they are. */
 static void
-put_new_update(Body *body, const SyncGroup *group, const char *note)
+put_new_update(Body *body, const SyncGroup *group)
 {
     g_autoptr(GPtrArray) ups = sync_made(group->new_columns);
 
@@ -116,8 +116,6 @@ put_new_update(Body *body, const SyncGroup *group, const char *note)
         put_verdict(body, "in_step", ups);
     put_if(body, g_strdup("IF NOT in_step THEN"));
     put_made(body, group->old_columns, "NEW");
-    if (note != NULL)
-        put(body, g_strdup(note));
     put_end(body);
 }
 
@@ -244,7 +242,7 @@ put_pair_update(Body *body, const SyncGroup *group)
     put_made(body, group->new_columns, "NEW");
     put_end(body);
     put_branch(body, sql_build("ELSIF ? THEN", sql_raw(new_changed)));
-    put_new_update(body, group, NULL);
+    put_new_update(body, group);
     if (unfilled != NULL) {
         put_branch(body, sql_build("ELSIF ? THEN", sql_raw(unfilled)));
         put_made(body, group->new_columns, "NEW");
@@ -286,20 +284,20 @@ put_pair(Body *body, const SyncGroup *group, guint bit)
     put_end(body);
 }
 
+/* An UPDATE needs no bit: both sides have changed when `last` looks, and agree unless the user's triggers meddled. */
 static void
 put_pair_first(Body *body, const SyncGroup *group, guint bit)
 {
     g_autofree char *is_new = new_wrote(bit);
     g_autofree char *old_changed = differs(group->old_columns, "NEW", "OLD");
     g_autofree char *new_changed = differs(group->new_columns, "NEW", "OLD");
-    g_autofree char *note = sql_build("side := side OPERATOR(pg_catalog.|) ?;", sql_int(bit));
 
     put_if(body, g_strdup("IF is_insert THEN"));
     put_if(body, sql_build("IF ? THEN", sql_raw(is_new)));
     put_made(body, group->old_columns, "NEW");
     put_end(body);
     put_branch(body, sql_build("ELSIF NOT ? AND ? THEN", sql_raw(old_changed), sql_raw(new_changed)));
-    put_new_update(body, group, note);
+    put_new_update(body, group);
     put_end(body);
 }
 
