@@ -75,9 +75,9 @@ typedef struct SyncGroup {
 
 typedef struct SyncTable {
     char *schema, *table;
-    char *own_schema;                   /* where the functions are */
-    char *marker;                       /* name of the marker column; not used if all groups are SYNC_FILL */
-    char *view_schema, *view;           /* of the new version, which may not exist yet: for SYNC_ADD and SYNC_DROP */
+    char *own_schema;         /* where the functions are */
+    char *marker;             /* name of the marker column; not used if all groups are SYNC_FILL */
+    char *view_schema, *view; /* of the new version, may be made later: needed where SYNC_ADD, SYNC_DROP have inputs */
     char *first_trigger, *last_trigger; /* as above, unless changed */
     gboolean has_user_triggers;         /* enabled BEFORE ROW triggers for INSERT or UPDATE */
     GPtrArray *partition_keys;          /* char *: columns in the partition keys of all levels; none unless added */

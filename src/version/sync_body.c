@@ -338,7 +338,7 @@ put_add(Body *body, const SyncGroup *group, guint bit)
     g_autofree char *changed = differs(group->new_columns, "NEW", "OLD");
     g_autofree char *shared = shared_changed(group);
     g_autofree char *unfilled = is_unfilled(group);
-    g_autofree char *by_view = by_new_view(body->table);
+    g_autofree char *by_view = shared != NULL ? by_new_view(body->table) : NULL;
     gboolean may_move = body->table->partition_keys->len > 0;
 
     put_if(body, g_strdup("IF is_insert THEN"));
@@ -366,7 +366,7 @@ put_drop(Body *body, const SyncGroup *group, guint bit)
     g_autofree char *is_new = new_wrote(bit);
     g_autofree char *changed = differs(group->old_columns, "NEW", "OLD");
     g_autofree char *shared = shared_changed(group);
-    g_autofree char *by_view = by_new_view(body->table);
+    g_autofree char *by_view = shared != NULL ? by_new_view(body->table) : NULL;
 
     put_if(body, sql_build("IF ? THEN", sql_raw(is_new)));
     put_made(body, group->old_columns, "NEW");

@@ -2,7 +2,7 @@
 
 import psycopg
 import pytest
-from harness.synced import OWN, Synced, cents_table, column, group, names_table, pair
+from harness.synced import OWN, Synced, cents_table, column, group, names_pair, names_table, pair
 
 
 def only_new(db, **options):
@@ -189,3 +189,33 @@ def test_the_expressions_are_inlined(db):
            hidden={"b": "text"}, shown={"id": "id", "b": "b"})
     plan = "\n".join(row[0] for row in db.query(f'EXPLAIN (VERBOSE, COSTS OFF) SELECT {OWN}."pgseam_up_public.t.b"(a) FROM t'))
     assert "to_char" in plan and "pgseam_up" not in plan
+
+
+def test_statements_prepared_before_are_kept_in_step(db):
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, first text, last text, n int)")
+    with db.connect() as conn:
+        conn.execute("PREPARE i AS INSERT INTO t (id, first, last) VALUES ($1, $2, $3); PREPARE u AS UPDATE t SET first = $1;"
+                     "PREPARE s AS SELECT first, last FROM t; EXECUTE i (1, 'a', 'b'); EXECUTE u ('c'); DELETE FROM t")
+        synced = Synced(db, "SELECT", [names_pair()], hidden={"full_name": "text"}, shown={"id": "id", "full_name": "full_name"})
+        conn.execute("EXECUTE i (1, 'a', 'b')")
+        assert db.scalar("SELECT full_name FROM v2.t") == "a b"
+        conn.execute("EXECUTE u ('c')")
+        assert db.scalar("SELECT full_name FROM v2.t") == "c b"
+        db.execute("UPDATE v2.t SET full_name = 'd e'")
+        assert conn.execute("EXECUTE s").fetchall() == [("d", "e")]
+    synced.assert_in_step()
+    # And when the trigger goes, with what it needs, in one transaction.
+    with db.connect() as conn:
+        conn.execute("PREPARE n AS INSERT INTO t (id, first, last) VALUES (2, 'x', 'y'); EXECUTE n; DELETE FROM t")
+        db.execute("BEGIN;" + ";".join(synced.made["drop_triggers"]) + f"; DROP SCHEMA v2 CASCADE; DROP VIEW {OWN}.t;"
+                   + ";".join(synced.made["drop_functions"]) + "; ALTER TABLE t DROP full_name, DROP pgseam_side; COMMIT")
+        conn.execute("EXECUTE n")
+    assert db.query("SELECT * FROM t") == [(2, "x", "y", None)]
+
+
+def test_copy_comes_from_the_old_side(db):
+    synced = names_table(db)
+    with db.connect() as conn, conn.cursor().copy("COPY t (id, first, last) FROM STDIN") as copy:
+        copy.write("1\tAda\tByron\n2\tMax\t\\N\n")
+    assert db.query("SELECT full_name FROM v2.t ORDER BY id") == [("Ada Byron",), (None,)]
+    synced.assert_in_step()
