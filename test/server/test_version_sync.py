@@ -131,6 +131,9 @@ class Side:
         statement = f"INSERT INTO {self.name} (id, {self.listed}) VALUES ({key}, {self.marks()}) RETURNING "
         assert self.conn.execute(statement + ", ".join(f"{one}::text" for one in self.columns), row).fetchone() == row
 
+    def insert_many(self, key, row):
+        self.conn.execute(f"INSERT INTO {self.name} (id, {self.listed}) VALUES ({key}, {self.marks()}), ({-key}, {self.marks()})", row * 2)
+
     def insert_select(self, key, row):
         # Through a table of the same types: parameters of a SELECT would be text.
         self.conn.execute(f"CREATE TEMP TABLE x AS SELECT {self.listed} FROM {self.name} WHERE false")
@@ -160,7 +163,7 @@ def written(synced, shape, conn):
 
 
 def ways(major, is_new):
-    found = ["insert", "insert_returning", "insert_select", "upsert"]
+    found = ["insert", "insert_many", "insert_returning", "insert_select", "upsert"]
     return found + ["merge"] * (major >= (17 if is_new else 15))
 
 

@@ -37,6 +37,8 @@ def test_a_column_that_only_the_new_version_has(any_cluster, db, user_triggers):
     # The new version knows what it wants, as long as its statement says which version it is.
     db.execute("SET search_path = v2, public; UPDATE t SET first = 'Ida'")
     assert row() == ("Ida", "Hi", None)
+    db.execute("UPDATE v2.t SET first = 'Eve', greeting = 'Own'")
+    assert row() == ("Eve", "Own", None)
     db.execute("DELETE FROM t; INSERT INTO v2.t (id, first) VALUES (1, 'New')")
     assert row() == ("New", None, None)
     # That is what the new version wrote.
@@ -63,6 +65,8 @@ def test_a_column_that_only_the_old_version_has(any_cluster, db, user_triggers):
     db.execute("CREATE FUNCTION set_status(int) RETURNS void LANGUAGE plpgsql SET search_path = v2 AS 'BEGIN UPDATE t SET status = $1; END';"
                "SELECT set_status(11)")
     assert label() == "is 11"
+    db.execute("SET search_path = v2; UPDATE public.t SET status = 12, label = 'mine'")
+    assert label() == "mine"
     # Old writers, as ever; and a table of that name that is in front of the view.
     db.execute("UPDATE t SET status = 1, label = 'both'; INSERT INTO t VALUES (3, 3, 'three')")
     db.execute("SET search_path = v2; CREATE TEMP TABLE t (x int); UPDATE public.t SET status = 2")
@@ -218,4 +222,15 @@ def test_copy_comes_from_the_old_side(db):
     with db.connect() as conn, conn.cursor().copy("COPY t (id, first, last) FROM STDIN") as copy:
         copy.write("1\tAda\tByron\n2\tMax\t\\N\n")
     assert db.query("SELECT full_name FROM v2.t ORDER BY id") == [("Ada Byron",), (None,)]
+    synced.assert_in_step()
+
+
+def test_defaults_of_either_side(any_cluster, db):
+    synced = cents_table(db, ddl="CREATE TABLE t (id serial PRIMARY KEY, cents bigint DEFAULT 7, n int)")
+    db.execute("ALTER VIEW v2.t ALTER amount SET DEFAULT 5; ALTER VIEW v2.t ALTER id SET DEFAULT nextval('t_id_seq')")
+    db.execute("INSERT INTO t DEFAULT VALUES; INSERT INTO v2.t DEFAULT VALUES; INSERT INTO t (n) VALUES (1); INSERT INTO v2.t (n) VALUES (2);"
+               "INSERT INTO v2.t (amount, n) VALUES (DEFAULT, 3), (NULL, 4); INSERT INTO t (cents) VALUES (DEFAULT), (NULL);"
+               "UPDATE v2.t SET amount = DEFAULT WHERE id = 1; UPDATE t SET cents = DEFAULT WHERE id = 2")
+    assert db.query("SELECT cents, amount::text FROM t ORDER BY id") == [
+        (500, "5.000"), (7, "0.070"), (7, "0.070"), (500, "5.000"), (500, "5.000"), (None, None), (7, "0.070"), (None, None)]
     synced.assert_in_step()
