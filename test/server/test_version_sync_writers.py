@@ -183,9 +183,10 @@ def test_a_session_that_switches_triggers_off_is_kept_in_step(db):
     synced.assert_in_step()
 
 
-def test_rows_that_come_with_both_sides_stay_as_they_are(db):
+@pytest.mark.parametrize("user_triggers", [False, True])
+def test_rows_that_come_with_both_sides_stay_as_they_are(db, user_triggers):
     # As a subscription brings them, or pg_restore.
-    cents_table(db)
+    cents_table(db, user_triggers=user_triggers)
     db.execute("INSERT INTO t (id, cents, amount) VALUES (1, 101, 1.005)")
     assert db.query("SELECT cents, amount::text FROM t") == [(101, "1.005")]
     db.execute("UPDATE t SET cents = 200, amount = 2.004")
