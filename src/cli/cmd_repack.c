@@ -98,7 +98,7 @@ repack_one(const RunOptions *run_options, Plan *plan, GError **error)
     run.progress = progress_new(run_options->is_quiet);
     for (guint i = 0; i < plan->notes->len; i++)
         progress_say(run.progress, "note: %s", (const char *)g_ptr_array_index(plan->notes, i));
-    return driver_begin(&run, error) && driver_do(&run, "repack", STAGE_EXPAND, runner_expand, error);
+    return driver_begin(&run, NULL, error) && driver_do(&run, "repack", STAGE_EXPAND, runner_expand, error);
 }
 
 /* The tables that are named, or with --all those where there is something to gain. */

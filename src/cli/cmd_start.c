@@ -26,7 +26,7 @@ run_start(const CommonOptions *common, const RunOptions *options, char **args, G
         return FALSE;
     run.plan = planning_from_file(options->target, args[0], error);
     run.progress = progress_new(common->is_quiet);
-    if (run.plan == NULL || !driver_begin(&run, error))
+    if (run.plan == NULL || !driver_begin(&run, NULL, error))
         return FALSE;
     for (guint i = 0; i < run.plan->notes->len; i++)
         progress_say(run.progress, "note: %s", (const char *)g_ptr_array_index(run.plan->notes, i));

@@ -30,7 +30,7 @@ take_away(const RunOptions *options, Plan *plan, GError **error)
 
     run.progress = progress_new(options->is_quiet);
     return run_open(&run, plan->migration, error) && journal_ensure(run.control, error) &&
-           journal_begin(run.control, plan, &run.options, &run.migration, error) &&
+           journal_begin(run.control, plan, &run.options, NULL, &run.migration, error) &&
            driver_do(&run, "version", STAGE_EXPAND, runner_contract, error);
 }
 

@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "run/journal.h"
+#include "run/ledger.h"
 #include "run/runner.h"
 
 typedef gboolean (*DriverWork)(Run *run, StepOpsOf ops_of, GError **error);
@@ -20,8 +21,12 @@ gboolean driver_run(Run *run, const CommonOptions *common, const char *command, 
 /* The same without printing. */
 gboolean driver_do(Run *run, const char *command, Stage stage, DriverWork work, GError **error);
 
-/* Sessions on a new migration, its plan being run->plan: checked once more, then written down. */
-gboolean driver_begin(Run *run, GError **error);
+/* Sessions on a new migration, its plan being run->plan: checked once more, then written down, with its row of the
+ * ledger (NULL: it is of no folder). */
+gboolean driver_begin(Run *run, const LedgerEntry *entry, GError **error);
+
+/* That the tables we make would go to no subscriber: SEAM_ERROR_REFUSED. `makes_more`: not only the journal's. */
+gboolean driver_check_publications(DbConn *conn, gboolean makes_more, GError **error);
 
 /* Sessions on an existing migration: `migration` is what the journal says, run->plan its plan. The settings are those
  * of the journal, but for what `options` were given. */

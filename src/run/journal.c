@@ -6,10 +6,11 @@
 #include "base/sqltext.h"
 #include "db/array.h"
 #include "plan/plan_json.h"
+#include "run/ledger.h"
 #include "run/settings.h"
 #include "run_queries.h"
 
-#define LAYOUT 3
+#define LAYOUT 4
 
 /* What an older layout lacks; it can be read as it is, and is raised by whoever writes. */
 static const struct {
@@ -20,6 +21,7 @@ static const struct {
     {2, "setting", QUERY_CREATE_SETTING},
     {3, "rewrite", QUERY_CREATE_REWRITE},
     {3, "rewrite_chunk", QUERY_CREATE_REWRITE_CHUNK},
+    {4, "ledger", QUERY_CREATE_LEDGER},
 };
 /* Serialises the creation of the schema among sessions; the number has no meaning but to be ours ("pgseam"). */
 #define LOCK_JOURNAL "SELECT pg_catalog.pg_advisory_xact_lock(123520911401325)"
@@ -180,12 +182,18 @@ upgrade(DbConn *conn, int from, GError **error)
 }
 
 gboolean
+journal_lock(DbConn *conn, GError **error)
+{
+    return db_run(conn, LOCK_JOURNAL, DB_NONE, error);
+}
+
+gboolean
 journal_ensure(DbConn *conn, GError **error)
 {
     g_autoptr(DbResult) access = NULL;
     int layout = LAYOUT;
 
-    if (!db_run(conn, "BEGIN", DB_NONE, error) || !db_run(conn, LOCK_JOURNAL, DB_NONE, error))
+    if (!db_run(conn, "BEGIN", DB_NONE, error) || !journal_lock(conn, error))
         goto failed;
     access = db_query(conn, QUERY_JOURNAL_ACCESS, DB_NONE, error);
     if (access == NULL || !check_access(access, "may_use", error))
@@ -304,11 +312,13 @@ insert_migration(DbConn *conn, const Plan *plan, gint64 *ret_id, GError **error)
 }
 
 gboolean
-journal_begin(DbConn *conn, const Plan *plan, const RunOptions *options, gint64 *ret_id, GError **error)
+journal_begin(DbConn *conn, const Plan *plan, const RunOptions *options, const LedgerEntry *entry, gint64 *ret_id,
+              GError **error)
 {
-    if (db_run(conn, "BEGIN", DB_NONE, error) && db_run(conn, LOCK_JOURNAL, DB_NONE, error) &&
+    if (db_run(conn, "BEGIN", DB_NONE, error) && journal_lock(conn, error) &&
         journal_check_name(conn, plan->migration, error) && insert_migration(conn, plan, ret_id, error) &&
-        settings_store(conn, *ret_id, options, error) && db_commit(conn, error))
+        (entry == NULL || ledger_put(conn, entry, *ret_id, error)) && settings_store(conn, *ret_id, options, error) &&
+        db_commit(conn, error))
         return TRUE;
     db_abort(conn);
     return FALSE;

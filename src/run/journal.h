@@ -84,12 +84,18 @@ gboolean journal_exists(DbConn *conn, gboolean *ret_exists, GError **error);
  * what an administrator has to run once where the role may not, and for a journal made by a newer pgseam. */
 gboolean journal_ensure(DbConn *conn, GError **error);
 
+/* Keep others from creating, beginning and noting, until the open transaction ends. */
+gboolean journal_lock(DbConn *conn, GError **error);
+
 /*
- * Write down a new migration with its steps and the settings that were given, and take its tables. SEAM_ERROR_FENCED if
+ * Write down a new migration with its steps and the settings that were given, and take its tables; with it its row of
+ * the ledger (run/ledger.h; NULL: it is of no folder). SEAM_ERROR_FENCED if
  * one of that name is under way or a table belongs to another one, naming it; SEAM_ERROR_REFUSED if one of that name is
  * complete.
  */
-gboolean journal_begin(DbConn *conn, const Plan *plan, const RunOptions *options, gint64 *ret_id, GError **error);
+typedef struct LedgerEntry LedgerEntry;
+gboolean journal_begin(DbConn *conn, const Plan *plan, const RunOptions *options, const LedgerEntry *entry,
+                       gint64 *ret_id, GError **error);
 
 /* Whether a migration of that name may begin: the same errors as journal_begin() has for the name. */
 gboolean journal_check_name(DbConn *conn, const char *name, GError **error);

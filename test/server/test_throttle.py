@@ -308,13 +308,13 @@ def test_journal_of_an_older_pgseam_is_brought_up_to_date(any_cluster, db):
         pgseam.run("start", pgseam.file("a.sql", "ALTER TABLE tiny ADD a int; ALTER TABLE tiny DROP a;".replace("DROP a", "ALTER a SET NOT NULL")))
         db.execute("REVOKE owner_1 FROM colleague_1; GRANT ALL ON SCHEMA pgseam TO colleague_1;"
                    " GRANT ALL ON ALL TABLES IN SCHEMA pgseam TO colleague_1; GRANT SELECT ON pgseam.migration TO stranger_1;"
-                   " DROP TABLE pgseam.rewrite_chunk, pgseam.rewrite, pgseam.setting; UPDATE pgseam.meta SET value = '1' WHERE key = 'layout'")
+                   " DROP TABLE pgseam.ledger, pgseam.rewrite_chunk, pgseam.rewrite, pgseam.setting; UPDATE pgseam.meta SET value = '1' WHERE key = 'layout'")
         # It can be read as it is.
         assert status(pgseam)["state"] == "gated"
         assert settings(pgseam)["load_percent"] == 80
         assert db.scalar("SELECT to_regclass('pgseam.setting')") is None
         pgseam.run("throttle", "--load", "40", role="colleague_1")
-        assert db.scalar("SELECT value FROM pgseam.meta WHERE key = 'layout'") == "3"
+        assert db.scalar("SELECT value FROM pgseam.meta WHERE key = 'layout'") == "4"
         assert settings(pgseam)["load_percent"] == 40
         for role, may in (("owner_1", True), ("colleague_1", True), ("stranger_1", False)):
             assert db.scalar("SELECT has_table_privilege(%s, 'pgseam.setting', 'INSERT')", [role]) is may

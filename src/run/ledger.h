@@ -1,0 +1,38 @@
+/*
+ * The ledger: which files of a folder were run on this database, or are taken for run.
+ *
+ * Law: a row is written in the transaction that writes down its migration, and how far that is stands nowhere but in
+ * the journal. So whenever pgseam or the server dies, a file is pending without a row, or its row has a migration that
+ * can be resumed.
+ */
+#ifndef PGSEAM_RUN_LEDGER_H
+#define PGSEAM_RUN_LEDGER_H
+
+#include "db/conn.h"
+#include "folder/standing.h"
+
+/* What is written down of a file. */
+typedef struct LedgerEntry {
+    const char *name;
+    const char *checksum;
+    const char *kind; /* "migrated", "baseline", "adopted" */
+} LedgerEntry;
+
+/* The rows (LedgerRow), and one of kind "started" for each migration of the journal that has none and has not been
+ * rolled back. Changes nothing; empty where there is no journal. The caller unrefs. */
+GPtrArray *ledger_read(DbConn *conn, GError **error);
+
+/* Write a row, within the caller's transaction. `migration` 0: none. SEAM_ERROR_FENCED where there is one already. */
+gboolean ledger_put(DbConn *conn, const LedgerEntry *entry, gint64 migration, GError **error);
+
+/* Whether ledger_baseline() would be refused. */
+gboolean ledger_check_baseline(DbConn *conn, const GPtrArray *files, GError **error);
+
+/* Note `files` (FolderFile) as applied, in one transaction: all or none. SEAM_ERROR_REFUSED where the ledger has rows
+ * already, or the journal has one of them under way. The journal must be there: journal_ensure(). */
+gboolean ledger_baseline(DbConn *conn, const GPtrArray *files, const char *kind, GError **error);
+
+/* Take the file as it is now for what its row means. */
+gboolean ledger_accept(DbConn *conn, const FolderFile *file, GError **error);
+
+#endif
