@@ -34,6 +34,8 @@ typedef struct Command {
 
 extern const Command command_plan;
 extern const Command command_start;
+extern const Command command_migrate;
+extern const Command command_baseline;
 extern const Command command_repack;
 extern const Command command_status;
 extern const Command command_complete;

@@ -10,9 +10,9 @@
 #include "run/settings.h"
 
 static const Command *const commands[] = {
-    &command_plan,     &command_start,    &command_repack,  &command_status,   &command_complete,
-    &command_verify,   &command_rollback, &command_resume,  &command_cut_over, &command_pause,
-    &command_throttle, &command_locks,    &command_version, &command_clean,    &command_fault_points,
+    &command_plan,     &command_start,   &command_migrate,  &command_baseline, &command_repack,       &command_status,
+    &command_complete, &command_verify,  &command_rollback, &command_resume,   &command_cut_over,     &command_pause,
+    &command_throttle, &command_version, &command_locks,    &command_clean,    &command_fault_points,
 };
 
 void
@@ -94,7 +94,25 @@ check_limits(const RunOptions *run, GError **error)
     return TRUE;
 }
 
-/* "--postpone-cut-over" alone means "=on". GOption would take the next argument, a file, for its value. */
+/* An option of the command whose value may be left out is spelled "--option=": GOption would take the next argument for
+ * its value. */
+static void
+spell_out_optional(const Command *command, char **args)
+{
+    for (; *args != NULL && strcmp(*args, "--") != 0; args++) {
+        for (const GOptionEntry *entry = command->options; entry != NULL && entry->long_name != NULL; entry++) {
+            char *alone = *args;
+
+            if ((entry->flags & G_OPTION_FLAG_OPTIONAL_ARG) == 0 || !g_str_has_prefix(alone, "--") ||
+                strcmp(alone + strlen("--"), entry->long_name) != 0)
+                continue;
+            *args = g_strdup_printf("%s=", alone);
+            g_free(alone);
+        }
+    }
+}
+
+/* "--postpone-cut-over" alone means "=on", for the same reason. */
 static void
 spell_out_flags(char **args)
 {
@@ -191,6 +209,7 @@ parse(const Command *command, CommonOptions *common, RunOptions *run, char ***ar
     g_autoptr(GOptionContext) context = g_option_context_new(command->arguments);
     int n;
 
+    spell_out_optional(command, *args);
     spell_out_flags(*args);
     g_option_context_set_summary(context, command->help);
     add_groups(context, command, common, run);

@@ -174,6 +174,20 @@ planning_from_sql(const char *target, const char *path, GError **error)
     return conn != NULL ? build(conn, script, error) : NULL;
 }
 
+Plan *
+planning_from_text(const char *target, const char *path, const char *name, const char *text, GError **error)
+{
+    g_autoptr(Script) script = script_read(path, text, error);
+    g_autoptr(DbConn) conn = NULL;
+
+    if (script == NULL)
+        return NULL;
+    g_free(script->name);
+    script->name = g_strdup(name);
+    conn = db_open(target, "pgseam/plan", error);
+    return conn != NULL ? build(conn, script, error) : NULL;
+}
+
 static void
 set_drift(const char *path, const GPtrArray *drift, GError **error)
 {

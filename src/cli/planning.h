@@ -13,6 +13,9 @@
  */
 Plan *planning_from_sql(const char *target, const char *path, GError **error);
 
+/* The same for a text that was read already, of file `path`; the migration is called `name`. */
+Plan *planning_from_text(const char *target, const char *path, const char *name, const char *text, GError **error);
+
 /*
  * Take a plan that was written before (`text`, from file `path`) and check that the server still is what it was made
  * for: SEAM_ERROR_DRIFT with the lines that changed.

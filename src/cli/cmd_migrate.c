@@ -1,0 +1,212 @@
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/driver.h"
+#include "cli/folder_run.h"
+#include "cli/folder_view.h"
+#include "cli/planning.h"
+#include "plan/plan_json.h"
+#include "plan/plan_text.h"
+#include "report/ledger.h"
+#include "report/status.h"
+#include "run/progress.h"
+#include "sql/script.h"
+
+static char *to_name;
+static char *accepted_name;
+static gboolean is_dry_run;
+static gboolean shows_status;
+static gboolean completes;
+static gboolean completes_earlier;
+static gboolean never_completes;
+static gboolean allows_late;
+
+static GOptionEntry options[] = {
+    {"to", 0, 0, G_OPTION_ARG_STRING, &to_name, "Up to and with this file", "NAME"},
+    {"complete", 0, 0, G_OPTION_ARG_NONE, &completes,
+     "Leave every gate at once: only where no application runs, as on a new database", NULL},
+    {"complete-earlier", 0, 0, G_OPTION_ARG_NONE, &completes_earlier,
+     "The same, but for the last file: where the running application knows all files but that", NULL},
+    {"no-complete", 0, 0, G_OPTION_ARG_NONE, &never_completes,
+     "Stop at the first gate (the default); exit 3 if files are left behind it", NULL},
+    {"out-of-order", 0, 0, G_OPTION_ARG_NONE, &allows_late, "Run files, too, that come before ones already applied",
+     NULL},
+    {"dry-run", 'n', 0, G_OPTION_ARG_NONE, &is_dry_run, "Only show the files, and the plan of the next one", NULL},
+    {"status", 0, 0, G_OPTION_ARG_NONE, &shows_status, "Only show the files and how they stand", NULL},
+    {"accept-changed", 0, 0, G_OPTION_ARG_STRING, &accepted_name,
+     "Only note that the database is right, and this file's new text with it", "NAME"},
+    {NULL}};
+
+static gboolean
+check_options(GError **error)
+{
+    if (completes + completes_earlier + never_completes > 1)
+        seam_error_set(error, SEAM_ERROR_USAGE, "--complete, --complete-earlier and --no-complete exclude each other");
+    else if (shows_status + is_dry_run + (accepted_name != NULL) > 1)
+        seam_error_set(error, SEAM_ERROR_USAGE, "--status, --dry-run and --accept-changed exclude each other");
+    else
+        return TRUE;
+    return FALSE;
+}
+
+static CompletePolicy
+policy(void)
+{
+    return completes ? COMPLETE_ALL : completes_earlier ? COMPLETE_EARLIER : COMPLETE_NONE;
+}
+
+static void
+print_ledger(const CommonOptions *common, const FolderView *view, const Plan *plan)
+{
+    g_autofree char *document = common->is_json && plan != NULL ? plan_to_json(plan) : NULL;
+    g_autofree char *text =
+        common->is_json ? ledger_to_json(view->standings, document) : ledger_to_text(view->standings);
+
+    command_print(text);
+}
+
+/* That each file which is to run can be read as SQL: seen before the first of them runs. */
+static gboolean
+check_texts(const GPtrArray *standings, const FolderFile *last, GError **error)
+{
+    for (guint i = 0; i < standings->len; i++) {
+        const Standing *standing = g_ptr_array_index(standings, i);
+
+        if (standing->file == NULL)
+            break;
+        if (standing->state == FILE_PENDING) {
+            g_autoptr(Script) script = script_read(standing->file->path, standing->file->text, error);
+
+            if (script == NULL)
+                return FALSE;
+        }
+        if (standing->file == last)
+            break;
+    }
+    return TRUE;
+}
+
+/* Only the next file can be planned: what stands behind it may need what it makes. */
+static gboolean
+dry_run(const CommonOptions *common, const RunOptions *run_options, const FolderView *view, const FolderFile *last,
+        GError **error)
+{
+    guint behind;
+    const Standing *next = folder_run_next(view->standings, last, &behind);
+    g_autoptr(Plan) plan = NULL;
+    g_autofree char *text = NULL;
+
+    if (next != NULL && next->state == FILE_PENDING) {
+        plan = planning_from_text(run_options->target, next->file->path, next->file->name, next->file->text, error);
+        if (plan == NULL)
+            return FALSE;
+    }
+    print_ledger(common, view, plan);
+    if (common->is_json)
+        return TRUE;
+    if (plan != NULL) {
+        g_autofree char *steps = plan_to_text(plan);
+
+        text = g_strdup_printf("next: %s\n%s%s", next->file->path, steps,
+                               behind > 0 ? "the files behind it are planned when it is their turn\n" : "");
+    } else
+        text = g_strdup_printf("next: %s%s%s\n", next != NULL ? next->file->path : "nothing to do",
+                               next != NULL ? ", which is " : "", next != NULL ? file_state_name(next->state) : "");
+    command_print(text);
+    return TRUE;
+}
+
+/* Where the migrations of this run stand; for machines, all files. */
+static gboolean
+print_result(DbConn *conn, const CommonOptions *common, FolderView *view, const GPtrArray *names, GError **error)
+{
+    if (!folder_view_refresh(view, conn, error))
+        return FALSE;
+    if (common->is_json) {
+        print_ledger(common, view, NULL);
+        return TRUE;
+    }
+    if (names->len == 0)
+        command_print("nothing to do: all files are applied\n");
+    for (guint i = 0; i < names->len; i++) {
+        if (!driver_print_status(conn, common, g_ptr_array_index(names, i), error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+accept_changed(DbConn *conn, const CommonOptions *common, FolderView *view, GError **error)
+{
+    g_autoptr(Progress) progress = progress_new(common->is_quiet);
+    const FolderFile *file = NULL;
+    const Standing *standing;
+
+    if (!folder_view_find(view, accepted_name, &file, error))
+        return FALSE;
+    standing = g_ptr_array_index(view->standings, folder_index(view->folder, file));
+    if (standing->is_changed) {
+        if (!driver_check_publications(conn, FALSE, error) || !journal_ensure(conn, error) ||
+            !ledger_accept(conn, file, error))
+            return FALSE;
+        progress_say(progress, "%s: its checksum is %s from now on; it was %s", file->name, file->checksum,
+                     standing->row->checksum);
+    } else
+        progress_say(progress, "%s has not changed", file->name);
+    if (!folder_view_refresh(view, conn, error))
+        return FALSE;
+    print_ledger(common, view, NULL);
+    return TRUE;
+}
+
+static gboolean
+run_migrate(const CommonOptions *common, const RunOptions *run_options, char **args, GError **error)
+{
+    g_autoptr(DbConn) conn = NULL;
+    g_auto(FolderView) view = {NULL};
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    const FolderFile *last = NULL;
+
+    if (!check_options(error))
+        return FALSE;
+    conn = db_open(run_options->target, "pgseam/migrate", error);
+    if (conn == NULL || !folder_view_read(&view, conn, args[0], common, error))
+        return FALSE;
+    if (shows_status) {
+        print_ledger(common, &view, NULL);
+        return TRUE;
+    }
+    if (accepted_name != NULL)
+        return accept_changed(conn, common, &view, error);
+    if (!folder_view_find(&view, to_name, &last, error) || !standing_check(view.standings, last, allows_late, error) ||
+        !check_texts(view.standings, last, error))
+        return FALSE;
+    if (is_dry_run)
+        return dry_run(common, run_options, &view, last, error);
+    return folder_run(run_options, view.standings, last, policy(), names, error) &&
+           print_result(conn, common, &view, names, error);
+}
+
+const Command command_migrate = {
+    .name = "migrate",
+    .arguments = "DIR",
+    .summary = "run the files of a folder that have not run yet, in order",
+    .help =
+        "Each file of DIR is a migration of its own, in the order of the numbers that the names begin with; which have "
+        "run\n"
+        "stands in the database, with their checksums. Known: 001_a.sql, V1__a.sql, 001_a.up.sql, up/001_a.sql, "
+        "001_a/up.sql,\n"
+        "and `-- +goose Up`, `-- +migrate Up`, `-- migrate:up` within files. Only what leads up is run.\n\n"
+        "A file that still has something to do that would break the running application (a DROP, a NOT NULL) stops at "
+        "the\n"
+        "gate, and no file behind it runs until `pgseam complete`: exit 3 if there is one, else 0. On a database that "
+        "no\n"
+        "application uses, --complete goes through to the end. Stopped or killed, the same command goes on.\n\n"
+        "Refused: a file that has changed since it ran, one that comes before files that have run (--out-of-order).\n\n"
+        "Example: pgseam migrate -d shop db/migrations\n"
+        "         pgseam migrate -d new_shop db/migrations --complete",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .takes_run_options = TRUE,
+    .run = run_migrate,
+};
