@@ -108,6 +108,29 @@ def test_the_rewrite_page_names_the_settings(pgseam):
         assert f"`{option}" in page
 
 
+def test_the_folder_pages_examples_run(shop, pgseam):
+    page = (DOCS / "migrate.md").read_text()
+    for block in blocks(page, "sql"):
+        pgseam.file(re.match(r"-- file: (\S+)\n", block).group(1), block)
+    shown = re.sub(r"20\d\d-[^ ]* [^ ]* by \w+", "WHEN", "".join(blocks(page, "")))
+    said = ""
+    for line in shown.splitlines():
+        if line.startswith("$ pgseam"):
+            said = pgseam.run(*line.split()[2:]).out
+            said = re.sub(r"20\d\d-[^ ]* [^ ]* by \w+", "WHEN", said)
+        else:
+            assert line in said.splitlines()
+    assert len(shown.splitlines()) == 9
+    assert "old_column" not in shop.dump_schema()
+
+
+def test_the_folder_page_names_the_options(pgseam):
+    page = (DOCS / "migrate.md").read_text()
+    known = pgseam.run("migrate", "--help").out + pgseam.run("baseline", "--help").out
+    for option in set(re.findall(r"--[a-z][a-z-]+", page)):
+        assert f"{option}=" in known or f"{option} " in known, option
+
+
 def test_the_readmes_migration_is_the_demos():
     migration = (DOCS.parent / "demo" / "0001_users_age.sql").read_text()
     shown = blocks(README.read_text(), "sql")[0]
@@ -168,6 +191,16 @@ def test_clean_keys_are_documented(shop, pgseam):
     assert set(printed["leftovers"][0]) == documented_keys("clean") - (kinds - {"table"})
 
 
+def test_migrate_keys_are_documented(shop, pgseam):
+    pgseam.file("db/1_a.sql", "ALTER TABLE users ADD COLUMN age int;")
+    document = pgseam.run("migrate", "db", "--dry-run", "--format", "json").json()
+    assert document["plan"]["pgseam_plan"] == 1
+    document["plan"] = None
+    values = {"pending", "under way", "gated", "applied", "migrated", "baseline", "adopted", "started"}
+    assert simple(flatten(document)) == simple(documented_keys("migrate")) - values
+    assert set(pgseam.run("baseline", "db", "--format", "json").json()) == {"noted", "dry_run"}
+
+
 def test_verify_keys_are_documented(shop, pgseam):
     pgseam.run("start", pgseam.file("1.sql", "ALTER TABLE orders ALTER total TYPE numeric;"))
     printed = pgseam.run("verify", "--format", "json").json()
@@ -175,7 +208,7 @@ def test_verify_keys_are_documented(shop, pgseam):
     assert set(printed["tables"][0]) == documented_keys("verify")
 
 
-@pytest.mark.parametrize("command", ["plan", "start", "status", "complete", "rollback", "resume", "pause", "cut-over", "clean", "locks"])
+@pytest.mark.parametrize("command", ["plan", "start", "migrate", "baseline", "status", "complete", "rollback", "resume", "pause", "cut-over", "clean", "locks"])
 def test_help_has_an_example(db, pgseam, command):
     out = pgseam.run(command, "--help").out
     assert f"Example: pgseam {command}" in out
