@@ -117,9 +117,11 @@ dry_run(const CommonOptions *common, const RunOptions *run_options, const Folder
 
 /* Where the migrations of this run stand; for machines, all files. */
 static gboolean
-print_result(DbConn *conn, const CommonOptions *common, FolderView *view, const GPtrArray *names, GError **error)
+print_result(const char *target, const CommonOptions *common, FolderView *view, const GPtrArray *names, GError **error)
 {
-    if (!folder_view_refresh(view, conn, error))
+    g_autoptr(DbConn) conn = db_open(target, "pgseam/migrate", error);
+
+    if (conn == NULL || !folder_view_refresh(view, conn, error))
         return FALSE;
     if (common->is_json) {
         print_ledger(common, view, NULL);
@@ -182,8 +184,10 @@ run_migrate(const CommonOptions *common, const RunOptions *run_options, char **a
         return FALSE;
     if (is_dry_run)
         return dry_run(common, run_options, &view, last, error);
+    /* Not kept meanwhile: each migration has sessions of its own, which come back when the server does. */
+    g_clear_pointer(&conn, db_close);
     return folder_run(run_options, view.standings, last, policy(), names, error) &&
-           print_result(conn, common, &view, names, error);
+           print_result(run_options->target, common, &view, names, error);
 }
 
 const Command command_migrate = {

@@ -7,7 +7,7 @@
 gboolean
 folder_view_refresh(FolderView *view, DbConn *conn, GError **error)
 {
-    GPtrArray *rows = ledger_read(conn, error);
+    GPtrArray *rows = ledger_read(conn, view->folder->files, error);
 
     if (rows == NULL)
         return FALSE;

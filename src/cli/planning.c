@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "catalog/load.h"
 #include "db/conn.h"
+#include "folder/section.h"
 #include "plan/plan_json.h"
 #include "plan/planner.h"
 #include "run/blockers.h"
@@ -158,10 +159,23 @@ build(DbConn *conn, const Script *script, GError **error)
     return g_steal_pointer(&plan);
 }
 
+/* The file, but for what leads down in one that was written for another tool. */
+static Script *
+load_up(const char *path, GError **error)
+{
+    g_autoptr(Script) script = script_load(path, error);
+    SectionStyle style = SECTION_NONE;
+    g_autofree char *up = script != NULL ? section_up(path, script->source, &style, error) : NULL;
+
+    if (up == NULL || style == SECTION_NONE)
+        return up != NULL ? g_steal_pointer(&script) : NULL;
+    return script_read(path, up, error);
+}
+
 Plan *
 planning_from_sql(const char *target, const char *path, GError **error)
 {
-    g_autoptr(Script) script = script_load(path, error);
+    g_autoptr(Script) script = load_up(path, error);
     g_autoptr(DbConn) conn = NULL;
 
     if (script == NULL)

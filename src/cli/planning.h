@@ -7,9 +7,9 @@
 #include "plan/plan.h"
 
 /*
- * Read the migration `path`, ask the server for the facts, build the plan, and let the server check its expressions
- * (EXPLAIN, nothing is executed). Errors: SEAM_ERROR_USAGE for a file that cannot be read, SEAM_ERROR_REFUSED with line
- * and caret, those of db_open() and db_query().
+ * Read the migration `path` (what leads up of it: folder/section.h), ask the server for the facts, build the plan, and
+ * let the server check its expressions (EXPLAIN, nothing is executed). Errors: SEAM_ERROR_USAGE for a file that cannot
+ * be read, SEAM_ERROR_REFUSED with line and caret, those of db_open() and db_query().
  */
 Plan *planning_from_sql(const char *target, const char *path, GError **error);
 

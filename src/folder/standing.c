@@ -76,7 +76,7 @@ standing_compare(const Folder *folder, const GPtrArray *rows)
 
         for (guint f = 0; f < folder->files->len && !is_there; f++)
             is_there = strcmp(((const FolderFile *)g_ptr_array_index(folder->files, f))->name, row->name) == 0;
-        if (!is_there && strcmp(row->kind, "started") != 0) {
+        if (!is_there) {
             Standing *standing = g_new0(Standing, 1);
 
             standing->row = row;

@@ -42,8 +42,8 @@ typedef struct Standing {
     gboolean is_late;    /* pending, but sorts before one that is not */
 } Standing;
 
-/* The files in their order, then the rows (LedgerRow) whose file has vanished; "started" ones without a file are none
- * of the folder's. The caller unrefs; files and rows stay the caller's. */
+/* The files in their order, then the rows (LedgerRow) whose file has vanished. The caller unrefs; files and rows stay
+ * the caller's. */
 GPtrArray *standing_compare(const Folder *folder, const GPtrArray *rows);
 
 /* SEAM_ERROR_REFUSED for a file that was changed, one that is late (unless `allows_late`), and one that seems to be a

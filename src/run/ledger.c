@@ -69,27 +69,34 @@ has_row(const GPtrArray *list, const char *name)
     return FALSE;
 }
 
-static gboolean
-add_started(DbConn *conn, GPtrArray *list, const GPtrArray *migrations, GError **error)
+static LedgerRow *
+started_row(const JournalMigration *migration, const Plan *plan)
 {
-    for (guint i = 0; i < migrations->len; i++) {
-        const JournalMigration *migration = g_ptr_array_index(migrations, i);
-        g_autoptr(Plan) plan = NULL;
-        LedgerRow *row;
+    LedgerRow *row = g_new0(LedgerRow, 1);
 
-        if (migration->state == STATE_ROLLED_BACK || has_row(list, migration->name))
+    row->name = g_strdup(migration->name);
+    row->checksum = g_strdup(plan->source_sha256 != NULL ? plan->source_sha256 : "");
+    row->is_of_plan = TRUE;
+    row->kind = g_strdup("started");
+    row->at = g_strdup(migration->created_at);
+    row->state = state_of(migration);
+    return row;
+}
+
+static gboolean
+add_started(DbConn *conn, GPtrArray *list, const GPtrArray *migrations, const GPtrArray *files, GError **error)
+{
+    for (guint i = 0; i < files->len; i++) {
+        const FolderFile *file = g_ptr_array_index(files, i);
+        const JournalMigration *migration = has_row(list, file->name) ? NULL : find_migration(migrations, file->name);
+        g_autoptr(Plan) plan = NULL;
+
+        if (migration == NULL)
             continue;
         plan = journal_plan(conn, migration->id, error);
         if (plan == NULL)
             return FALSE;
-        row = g_new0(LedgerRow, 1);
-        row->name = g_strdup(migration->name);
-        row->checksum = g_strdup(plan->source_sha256 != NULL ? plan->source_sha256 : "");
-        row->is_of_plan = TRUE;
-        row->kind = g_strdup("started");
-        row->at = g_strdup(migration->created_at);
-        row->state = state_of(migration);
-        g_ptr_array_add(list, row);
+        g_ptr_array_add(list, started_row(migration, plan));
     }
     return TRUE;
 }
@@ -106,7 +113,7 @@ has_ledger(DbConn *conn, gboolean *ret_has, GError **error)
 }
 
 GPtrArray *
-ledger_read(DbConn *conn, GError **error)
+ledger_read(DbConn *conn, const GPtrArray *files, GError **error)
 {
     g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)ledger_row_free);
     g_autoptr(GPtrArray) migrations = NULL;
@@ -129,7 +136,7 @@ ledger_read(DbConn *conn, GError **error)
         return NULL;
     if (has)
         add_rows(list, rows, migrations);
-    return add_started(conn, list, migrations, error) ? g_steal_pointer(&list) : NULL;
+    return add_started(conn, list, migrations, files, error) ? g_steal_pointer(&list) : NULL;
 }
 
 gboolean
@@ -150,7 +157,7 @@ ledger_put(DbConn *conn, const LedgerEntry *entry, gint64 migration, GError **er
 gboolean
 ledger_check_baseline(DbConn *conn, const GPtrArray *files, GError **error)
 {
-    g_autoptr(GPtrArray) rows = ledger_read(conn, error);
+    g_autoptr(GPtrArray) rows = ledger_read(conn, files, error);
 
     if (rows == NULL)
         return FALSE;
@@ -165,19 +172,15 @@ ledger_check_baseline(DbConn *conn, const GPtrArray *files, GError **error)
             return FALSE;
         }
     }
-    for (guint i = 0; i < files->len; i++) {
-        const FolderFile *file = g_ptr_array_index(files, i);
+    for (guint i = 0; i < rows->len; i++) {
+        const LedgerRow *row = g_ptr_array_index(rows, i);
 
-        for (guint r = 0; r < rows->len; r++) {
-            const LedgerRow *row = g_ptr_array_index(rows, r);
-
-            if (strcmp(row->name, file->name) != 0 || row->state == FILE_APPLIED)
-                continue;
-            seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s is %s: it is not applied yet", row->name,
-                           file_state_name(row->state));
-            seam_error_hint(error, "`pgseam complete` or `pgseam rollback` it first");
-            return FALSE;
-        }
+        if (row->state == FILE_APPLIED)
+            continue;
+        seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s is %s: it is not applied yet", row->name,
+                       file_state_name(row->state));
+        seam_error_hint(error, "`pgseam complete` or `pgseam rollback` it first");
+        return FALSE;
     }
     return TRUE;
 }

@@ -18,9 +18,9 @@ typedef struct LedgerEntry {
     const char *kind; /* "migrated", "baseline", "adopted" */
 } LedgerEntry;
 
-/* The rows (LedgerRow), and one of kind "started" for each migration of the journal that has none and has not been
- * rolled back. Changes nothing; empty where there is no journal. The caller unrefs. */
-GPtrArray *ledger_read(DbConn *conn, GError **error);
+/* The rows (LedgerRow), and one of kind "started" for each of `files` (FolderFile) that has none but a migration that
+ * has not been rolled back. Changes nothing; empty where there is no journal. The caller unrefs. */
+GPtrArray *ledger_read(DbConn *conn, const GPtrArray *files, GError **error);
 
 /* Write a row, within the caller's transaction. `migration` 0: none. SEAM_ERROR_FENCED where there is one already. */
 gboolean ledger_put(DbConn *conn, const LedgerEntry *entry, gint64 migration, GError **error);

@@ -299,6 +299,8 @@ script_name_of(const char *path)
 
     if (g_str_has_suffix(base, ".sql") && strlen(base) > strlen(".sql"))
         base[strlen(base) - strlen(".sql")] = '\0';
+    if (g_str_has_suffix(base, ".up") && strlen(base) > strlen(".up"))
+        base[strlen(base) - strlen(".up")] = '\0';
     return g_steal_pointer(&base);
 }
 

@@ -25,7 +25,8 @@ Script *script_read(const char *path, const char *source, GError **error);
 /* Read the file first; "-" is standard input. SEAM_ERROR_USAGE if it cannot be read. */
 Script *script_load(const char *path, GError **error);
 
-/* The name that the migration in file `path` has: the file's stem; "stdin" for "-". The caller frees. */
+/* The name that the migration in file `path` has: the file's stem, without ".up" as well; "stdin" for "-". The caller
+ * frees. */
 char *script_name_of(const char *path);
 
 void script_free(Script *script);

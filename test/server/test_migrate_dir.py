@@ -218,6 +218,24 @@ def test_a_message_has_the_line_of_the_users_file(db, pgseam):
     assert re.search(r"2_b\.sql:4", pgseam.run("migrate", path, expect=3).err)
 
 
+def test_start_takes_the_same_part_and_the_same_name(db, pgseam):
+    path = folder(pgseam, {"1_a.sql": "-- +goose Up\nCREATE TABLE tiny (id int);\n-- +goose Down\nDROP TABLE tiny;\n"})
+    pgseam.run("start", f"{path}/1_a.sql")
+    assert columns(db, "tiny") == {"id"} and states(pgseam, path) == {"1_a": "applied"}
+    path = folder(pgseam, {"1_b.up.sql": "ALTER TABLE tiny ADD b int;\n"}, "pairs")
+    pgseam.run("start", f"{path}/1_b.up.sql")
+    assert states(pgseam, path) == {"1_b": "applied"}
+
+
+def test_the_server_restarts_while_a_file_runs(shop, pgseam, cluster):
+    path = folder(pgseam)
+    running = pgseam.spawn("migrate", path, "--complete", "--max-batch", "500", "--load", "20")
+    running.wait_output("backfill.update")
+    cluster.restart("immediate")
+    running.wait(expect=0)
+    assert set(states(pgseam, path).values()) == {"applied"}
+
+
 # What the other tool left in the database; which files of 1 to 4 are then applied, or what is refused.
 LEDGERS = {
     "goose": ("CREATE TABLE goose_db_version (id int GENERATED ALWAYS AS IDENTITY, version_id bigint, is_applied bool, tstamp timestamp);"
