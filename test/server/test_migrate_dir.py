@@ -122,6 +122,18 @@ def test_rolled_back_it_is_pending_again_and_may_have_changed(shop, pgseam):
     assert set(states(pgseam, path).values()) == {"applied"} and "other" in columns(shop, "users")
 
 
+def test_the_row_of_an_attempt_that_was_taken_back_says_nothing(shop, pgseam):
+    """Changed since then, and started by hand: it is that start's text which counts."""
+    path = folder(pgseam)
+    pgseam.run("migrate", path, expect=3)
+    pgseam.run("rollback")
+    folder(pgseam, {"010_old_column.sql": "-- another one\nALTER TABLE users ADD COLUMN other int;\n"})
+    pgseam.run("start", f"{path}/010_old_column.sql")
+    assert states(pgseam, path)["010_old_column"] == "applied"
+    pgseam.run("migrate", path)
+    assert set(states(pgseam, path).values()) == {"applied"}
+
+
 def test_a_changed_file_is_refused_until_it_is_accepted(db, pgseam):
     path = folder(pgseam, TINY)
     pgseam.run("migrate", path)
