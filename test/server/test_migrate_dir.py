@@ -2,6 +2,7 @@
 
 import re
 import signal
+import subprocess
 
 import pytest
 from harness import twin
@@ -99,6 +100,25 @@ def test_killed_anywhere_the_same_command_goes_on(shop, pgseam, fault):
     assert shop.scalar("SELECT count(*) FROM pgseam.ledger") == 4
     assert shop.scalar("SELECT count(*) FROM users WHERE age IS DISTINCT FROM 18") == 0
     assert shop.scalar("SELECT bool_and(indisvalid) FROM pg_index WHERE indexrelid = 'orders_status'::regclass")
+
+
+def test_killed_again_and_again_under_load(shop, pgseam, load):
+    """At any moment, each time a little later; both applications could be running."""
+    path = folder(pgseam, {name: text for name, text in FILES.items() if "DROP" not in text})
+    run = load(old=2, disturb=True)
+    kills = 0
+    while kills < 40:
+        running = pgseam.spawn("migrate", path, "--max-batch", "1000", "--load", "50", "--lease-timeout", "3")
+        try:
+            running.process.wait(0.05 + 0.05 * kills)
+            break
+        except subprocess.TimeoutExpired:
+            running.kill9()
+            kills += 1
+    assert kills >= 3 and running.wait().rc == 0, running.err
+    assert set(states(pgseam, path).values()) == {"applied"}
+    assert shop.query("SELECT name, state FROM pgseam.migration ORDER BY id") == [(n, "complete") for n in ALL if "old" not in n]
+    run.stop().assert_clean()
 
 
 def test_a_file_that_fails_is_mended_and_goes_on(db, pgseam):
