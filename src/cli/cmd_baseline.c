@@ -112,8 +112,9 @@ run_baseline(const CommonOptions *common, const RunOptions *run_options, char **
     tell(common, view.folder, files, ledger);
     if (is_dry_run && !ledger_check_baseline(conn, files, error))
         return FALSE;
-    if (!is_dry_run && (!driver_check_publications(conn, FALSE, error) || !journal_ensure(conn, error) ||
-                        !ledger_baseline(conn, files, adopted_tool != NULL ? "adopted" : "baseline", error)))
+    if (!is_dry_run &&
+        (!journal_check_publications(conn, JOURNAL_NEWEST, FALSE, error) || !journal_ensure(conn, error) ||
+         !ledger_baseline(conn, files, adopted_tool != NULL ? "adopted" : "baseline", error)))
         return FALSE;
     print_noted(common, files);
     return TRUE;

@@ -147,7 +147,7 @@ accept_changed(DbConn *conn, const CommonOptions *common, FolderView *view, GErr
         return FALSE;
     standing = g_ptr_array_index(view->standings, folder_index(view->folder, file));
     if (standing->is_changed) {
-        if (!driver_check_publications(conn, FALSE, error) || !journal_ensure(conn, error) ||
+        if (!journal_check_publications(conn, JOURNAL_NEWEST, FALSE, error) || !journal_ensure(conn, error) ||
             !ledger_accept(conn, file, error))
             return FALSE;
         progress_say(progress, "%s: its checksum is %s from now on; it was %s", file->name, file->checksum,

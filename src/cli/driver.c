@@ -18,40 +18,21 @@ driver_find(const RunOptions *options, const char *name, GError **error)
     return conn != NULL ? journal_find(conn, name, error) : NULL;
 }
 
-/* A publication FOR ALL TABLES takes every table that we make, the journal's first, to subscribers that do not have it:
- * their replication would stop. */
-gboolean
-driver_check_publications(DbConn *conn, gboolean makes_more, GError **error)
-{
-    g_autoptr(DbResult) row = db_query(
-        conn,
-        "SELECT (SELECT p.pubname FROM pg_catalog.pg_publication AS p WHERE p.puballtables ORDER BY 1 LIMIT 1) AS "
-        "name, pg_catalog.to_regclass('pgseam.ledger') IS NOT NULL OR NOT EXISTS (SELECT FROM "
-        "pg_catalog.pg_replication_slots AS s WHERE s.plugin = 'pgoutput' AND s.database = "
-        "pg_catalog.current_database()) AS is_harmless",
-        DB_NONE, error);
-
-    if (row == NULL || db_text(row, 0, "name") == NULL || (!makes_more && db_bool(row, 0, "is_harmless")))
-        return row != NULL;
-    seam_error_set(
-        error, SEAM_ERROR_REFUSED,
-        "publication \"%s\" is FOR ALL TABLES: the tables that pgseam makes would go to its subscribers, which do "
-        "not have them",
-        db_text(row, 0, "name"));
-    seam_error_hint(error, "make it FOR TABLE with the tables by name, or FOR TABLES IN SCHEMA (15 and newer), before");
-    return FALSE;
-}
-
-gboolean
-driver_begin(Run *run, const LedgerEntry *entry, GError **error)
+static gboolean
+check_publications(Run *run, GError **error)
 {
     gboolean rewrites = FALSE;
 
     for (guint i = 0; i < run->plan->steps->len; i++)
         rewrites |= ((const Step *)g_ptr_array_index(run->plan->steps, i))->kind == STEP_REWRITE_PREPARE;
-    return run_open(run, run->plan->migration, error) && throttle_check(run, error) &&
-           driver_check_publications(run->control, rewrites, error) && journal_ensure(run->control, error) &&
-           rewrite_preflight(run, error) &&
+    return journal_check_publications(run->control, JOURNAL_NEWEST, rewrites, error);
+}
+
+gboolean
+driver_begin(Run *run, const LedgerEntry *entry, GError **error)
+{
+    return run_open(run, run->plan->migration, error) && throttle_check(run, error) && check_publications(run, error) &&
+           journal_ensure(run->control, error) && rewrite_preflight(run, error) &&
            journal_begin(run->control, run->plan, &run->options, entry, &run->migration, error);
 }
 

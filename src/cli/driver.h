@@ -25,9 +25,6 @@ gboolean driver_do(Run *run, const char *command, Stage stage, DriverWork work, 
  * ledger (NULL: it is of no folder). */
 gboolean driver_begin(Run *run, const LedgerEntry *entry, GError **error);
 
-/* That the tables we make would go to no subscriber: SEAM_ERROR_REFUSED. `makes_more`: not only the journal's. */
-gboolean driver_check_publications(DbConn *conn, gboolean makes_more, GError **error);
-
 /* Sessions on an existing migration: `migration` is what the journal says, run->plan its plan. The settings are those
  * of the journal, but for what `options` were given. */
 gboolean driver_open(Run *run, const RunOptions *options, const JournalMigration *migration, GError **error);

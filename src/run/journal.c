@@ -117,6 +117,12 @@ check_layout(DbConn *conn, int *ret_layout, GError **error)
 }
 
 gboolean
+journal_lock(DbConn *conn, GError **error)
+{
+    return db_run(conn, LOCK_JOURNAL, DB_NONE, error);
+}
+
+gboolean
 journal_exists(DbConn *conn, gboolean *ret_exists, GError **error)
 {
     g_autoptr(DbResult) access = db_query(conn, QUERY_JOURNAL_ACCESS, DB_NONE, error);
@@ -182,12 +188,6 @@ upgrade(DbConn *conn, int from, GError **error)
 }
 
 gboolean
-journal_lock(DbConn *conn, GError **error)
-{
-    return db_run(conn, LOCK_JOURNAL, DB_NONE, error);
-}
-
-gboolean
 journal_ensure(DbConn *conn, GError **error)
 {
     g_autoptr(DbResult) access = NULL;
@@ -206,6 +206,22 @@ journal_ensure(DbConn *conn, GError **error)
     return TRUE;
 failed:
     db_abort(conn);
+    return FALSE;
+}
+
+gboolean
+journal_check_publications(DbConn *conn, const char *table, gboolean is_wanted, GError **error)
+{
+    g_autoptr(DbResult) row = db_query(conn, QUERY_PUBLICATIONS, DB_ARGS(table), error);
+
+    if (row == NULL || db_text(row, 0, "name") == NULL || (!is_wanted && db_bool(row, 0, "is_harmless")))
+        return row != NULL;
+    seam_error_set(
+        error, SEAM_ERROR_REFUSED,
+        "publication \"%s\" is FOR ALL TABLES: the tables that pgseam makes would go to its subscribers, which do "
+        "not have them",
+        db_text(row, 0, "name"));
+    seam_error_hint(error, "make it FOR TABLE with the tables by name, or FOR TABLES IN SCHEMA (15 and newer), before");
     return FALSE;
 }
 

@@ -84,8 +84,15 @@ gboolean journal_exists(DbConn *conn, gboolean *ret_exists, GError **error);
  * what an administrator has to run once where the role may not, and for a journal made by a newer pgseam. */
 gboolean journal_ensure(DbConn *conn, GError **error);
 
-/* Keep others from creating, beginning and noting, until the open transaction ends. */
+/* Until the end of the transaction nobody else makes anything in the schema, nor begins a migration. */
 gboolean journal_lock(DbConn *conn, GError **error);
+
+#define JOURNAL_NEWEST "pgseam.ledger" /* the table that came last: where it is, all are */
+
+/* A publication FOR ALL TABLES takes every table that we make, the journal's first, to subscribers that do not have it:
+ * their replication would stop. SEAM_ERROR_REFUSED for one, unless `table` of the journal is there already or nobody
+ * subscribes, and further tables are not wanted. */
+gboolean journal_check_publications(DbConn *conn, const char *table, gboolean is_wanted, GError **error);
 
 /*
  * Write down a new migration with its steps and the settings that were given, and take its tables; with it its row of
