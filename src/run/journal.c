@@ -10,7 +10,7 @@
 #include "run/settings.h"
 #include "run_queries.h"
 
-#define LAYOUT 4
+#define LAYOUT 5
 
 /* What an older layout lacks; it can be read as it is, and is raised by whoever writes. */
 static const struct {
@@ -22,6 +22,8 @@ static const struct {
     {3, "rewrite", QUERY_CREATE_REWRITE},
     {3, "rewrite_chunk", QUERY_CREATE_REWRITE_CHUNK},
     {4, "ledger", QUERY_CREATE_LEDGER},
+    {5, "rollout", QUERY_CREATE_ROLLOUT},
+    {5, "rollout_event", QUERY_CREATE_ROLLOUT_EVENT},
 };
 /* Serialises the creation of the schema among sessions; the number has no meaning but to be ours ("pgseam"). */
 #define LOCK_JOURNAL "SELECT pg_catalog.pg_advisory_xact_lock(123520911401325)"
