@@ -48,6 +48,7 @@ extern const Command command_pause;
 extern const Command command_throttle;
 extern const Command command_locks;
 extern const Command command_version;
+extern const Command command_rollout;
 extern const Command command_fault_points;
 
 /* Print on stdout. */

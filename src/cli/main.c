@@ -10,9 +10,9 @@
 #include "run/settings.h"
 
 static const Command *const commands[] = {
-    &command_plan,     &command_start,   &command_migrate,  &command_baseline, &command_repack,       &command_status,
-    &command_complete, &command_verify,  &command_rollback, &command_resume,   &command_cut_over,     &command_pause,
-    &command_throttle, &command_version, &command_locks,    &command_clean,    &command_fault_points,
+    &command_plan,     &command_start,   &command_migrate,  &command_baseline, &command_repack,   &command_status,
+    &command_complete, &command_verify,  &command_rollback, &command_resume,   &command_cut_over, &command_pause,
+    &command_throttle, &command_version, &command_rollout,  &command_locks,    &command_clean,    &command_fault_points,
 };
 
 void
