@@ -39,7 +39,7 @@ ONE_OF = {
 ONE_OF_OTHER_VERSIONS = 4
 # Where the version is the point.
 ON_EACH_VERSION = {"test_lock_table.py", "test_catalog_queries.py", "test_type_changes.py", "test_harness.py",
-                   "test_serial_key_becomes_bigint_under_load"}
+                   "test_serial_key_becomes_bigint_under_load", "test_the_same_keys_on_each_version"}
 
 
 def is_chosen(item):
