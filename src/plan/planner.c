@@ -46,6 +46,7 @@ context_init(PlanContext *ctx, const Script *script, const Facts *facts, Plan *p
     ctx->rewrites = g_ptr_array_new_with_free_func(table_rewrite_free);
     ctx->generated = g_ptr_array_new_with_free_func((GDestroyNotify)stmt_free);
     ctx->stmts = g_hash_table_new(NULL, NULL);
+    ctx->kept = g_hash_table_new(NULL, NULL);
     objects_init(ctx);
     ctx->aspects = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
@@ -62,6 +63,7 @@ context_clear(PlanContext *ctx)
     g_hash_table_unref(ctx->dropped_indexes);
     g_hash_table_unref(ctx->aspects);
     g_hash_table_unref(ctx->stmts);
+    g_hash_table_unref(ctx->kept);
     g_hash_table_unref(ctx->constraint_names);
     g_ptr_array_unref(ctx->generated);
     g_ptr_array_unref(ctx->rewrites);

@@ -43,6 +43,7 @@ typedef struct PlanContext {
     GHashTable *aspects;          /* "schema.table.column: default" -> line: what a statement of the file changes */
     GHashTable *constraint_names; /* quoted "schema.table.name" of constraints that the file adds */
     GHashTable *stmts;            /* Step -> its Stmt */
+    GHashTable *kept;             /* set of Step: backfills of columns that a trigger keeps in step from then on */
     GPtrArray *generated;         /* Stmt that the planner has made itself */
     struct Objects *objects;      /* what the file does to views, functions ...: objects.h */
     GPtrArray *rewrites;          /* TableRewrite: recipe_rewrite.h */

@@ -33,9 +33,11 @@ choice_of(const Step *backfill, const Target *target, const DmlStmt *dml)
     return choice;
 }
 
+/* A sweep of `backfill`, at `place` of a phase. */
 static void
-insert_sweep(PlanContext *ctx, const Step *backfill, const Stmt *stmt, gint place)
+insert_sweep(PlanContext *ctx, const Step *backfill, const Stmt *stmt, Phase phase, gint place)
 {
+    GPtrArray *steps = ctx->phases[phase];
     const Target *target = dml_target(ctx, stmt, NULL);
     DmlChoice choice = choice_of(backfill, target, &stmt->dml);
     g_autofree char *still = NULL;
@@ -44,12 +46,11 @@ insert_sweep(PlanContext *ctx, const Step *backfill, const Stmt *stmt, gint plac
     g_assert(target != NULL && repeatable_decide(ctx, target, stmt, &still));
     ctx->stmt = stmt;
     choice.still = still;
-    step = dml_step(ctx, target, PHASE_CONTRACT, &choice);
+    step = dml_step(ctx, target, phase, &choice);
     step->why =
         g_strdup("rows that the old application has written behind the walk: again until a whole pass finds none");
     step_set(step, PARAM_SWEEP, "true");
-    g_ptr_array_insert(ctx->phases[PHASE_CONTRACT], place,
-                       g_ptr_array_steal_index(ctx->phases[PHASE_CONTRACT], ctx->phases[PHASE_CONTRACT]->len - 1));
+    g_ptr_array_insert(steps, place, g_ptr_array_steal_index(steps, steps->len - 1));
 }
 
 static gboolean
@@ -156,7 +157,12 @@ recipe_sweeps(PlanContext *ctx, GError **error)
             continue;
         if (!check_later(ctx, stmt, error))
             return FALSE;
-        insert_sweep(ctx, step, stmt, place++);
+        /* Behind the gate a column that a trigger keeps in step may be NULL because the new application says so. */
+        if (g_hash_table_contains(ctx->kept, step)) {
+            insert_sweep(ctx, step, stmt, PHASE_BACKFILL, (gint)++i);
+            continue;
+        }
+        insert_sweep(ctx, step, stmt, PHASE_CONTRACT, place++);
         why = g_strconcat(step->why, "; rows written behind the walk are swept before contract", NULL);
         g_free(step->why);
         step->why = why;

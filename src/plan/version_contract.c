@@ -47,6 +47,19 @@ undo_all(Step *step, const GPtrArray *statements)
         step_append(step, PARAM_UNDO, g_strdup(g_ptr_array_index(statements, i)));
 }
 
+/* The backfills that "up" has asked for. */
+static void
+note_kept(PlanContext *ctx, const VersionTable *table)
+{
+    for (guint i = 0; i < ctx->phases[PHASE_BACKFILL]->len; i++) {
+        Step *step = g_ptr_array_index(ctx->phases[PHASE_BACKFILL], i);
+        gpointer stmt = g_hash_table_lookup(ctx->stmts, step);
+
+        if (step_is_of(step, table->table->schema, table->table->name) && g_ptr_array_find(ctx->generated, stmt, NULL))
+            g_hash_table_add(ctx->kept, step);
+    }
+}
+
 /* Columns, functions and triggers come in one transaction: nobody writes a row in between. */
 void
 version_plan_sync(PlanContext *ctx, const VersionTable *table)
@@ -60,6 +73,7 @@ version_plan_sync(PlanContext *ctx, const VersionTable *table)
     g_autoptr(GPtrArray) drop_functions = sync_drop_functions_sql(sync);
     g_autofree char *verify = sync_verify_triggers_sql(sync);
 
+    note_kept(ctx, table);
     step->why = g_strdup("from now on what one version writes the other reads, in the writer's own transaction");
     if (version_is_marked(table))
         step->sql = sql_build("ALTER TABLE ? ADD COLUMN ? " SYNC_MARKER_TYPE, name, sql_ident(sync->marker));

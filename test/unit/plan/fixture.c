@@ -81,6 +81,8 @@ fixture_table(Facts *facts, const char *name)
     table->constraints = g_ptr_array_new();
     table->dependents = g_ptr_array_new();
     table->triggers = g_ptr_array_new_with_free_func(g_free);
+    table->before_triggers = g_ptr_array_new_with_free_func(g_free);
+    table->update_of = g_ptr_array_new_with_free_func(g_free);
     g_hash_table_insert(facts->tables, g_memdup2(&table->oid, sizeof(table->oid)), table);
     g_hash_table_insert(facts->relations, sql_quote_name(NULL, name), table);
     g_hash_table_insert(facts->relations, sql_quote_name("shop", name), table);

@@ -1,0 +1,2 @@
+-- pgseam: version v2
+ALTER TABLE orders ALTER COLUMN total TYPE text USING total::text;
