@@ -9,6 +9,7 @@
 #include "plan/planner.h"
 #include "plan/recipe_column.h"
 #include "plan/recipe_rewrite.h"
+#include "plan/version.h"
 
 static void
 probe_free(gpointer data)
@@ -333,6 +334,7 @@ planner_probes(const Script *script, const Facts *facts)
 {
     GPtrArray *probes = g_ptr_array_new_with_free_func(probe_free);
     gboolean makes_things = FALSE;
+    guint versions;
 
     for (guint i = 0; i < script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(script->stmts, i);
@@ -350,5 +352,9 @@ planner_probes(const Script *script, const Facts *facts)
         if (makes_things)
             mark_early(probes, first);
     }
+    versions = probes->len;
+    version_probes(probes, script, facts);
+    if (makes_things)
+        mark_early(probes, versions);
     return probes;
 }

@@ -8,6 +8,7 @@
 #ifndef PGSEAM_PLAN_VERSION_H
 #define PGSEAM_PLAN_VERSION_H
 
+#include "plan/planner.h"
 #include "plan/recipe.h"
 #include "version/sync.h"
 
@@ -59,6 +60,9 @@ gboolean version_sync(PlanContext *ctx, VersionTable *table, GError **error);
 /* ALTER COLUMN TYPE in a file with a version: a hidden column of the new type, filled in batches, which takes the
  * column's place at complete. Adds its steps; refused where more than the values hangs on the column. */
 gboolean version_retype(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error);
+
+/* Queries (PlanProbe) that try the expressions of a file with a version on rows that are there. */
+void version_probes(GPtrArray *probes, const Script *script, const Facts *facts);
 
 /* The schema that holds what a migration's versions need for themselves: functions, inner views. The caller frees. */
 char *version_own_schema(const PlanContext *ctx);

@@ -1,0 +1,103 @@
+/*
+ * The expressions that keep two versions in step, tried on rows that are there: "up" on the old columns, "down" on what
+ * "up" makes of them.
+ */
+#include "base/sqltext.h"
+#include "plan/version.h"
+
+#define SAMPLE_ROWS 1000
+
+/* The value that an input of "down" has for a row: SQL over the old columns. The caller frees. */
+static char *
+value_of(const SyncGroup *group, const SyncInput *input)
+{
+    for (guint i = 0; i < group->new_columns->len; i++) {
+        const SyncColumn *made = g_ptr_array_index(group->new_columns, i);
+
+        if (g_strcmp0(made->name, input->name) != 0)
+            continue;
+        return made->expression != NULL
+                   ? sql_build("CAST((\n?\n) AS ?)", sql_raw(made->expression), sql_raw(made->type))
+                   : sql_build("CAST(NULL AS ?)", sql_raw(made->type));
+    }
+    return sql_build("?", sql_ident(input->name));
+}
+
+/* The rows of the new shape, as far as `column` reads them. The caller frees. */
+static char *
+new_rows(const SyncGroup *group, const SyncColumn *column, const char *rows)
+{
+    g_autoptr(GString) list = g_string_new(NULL);
+
+    for (guint i = 0; i < column->inputs->len; i++) {
+        const SyncInput *input = g_ptr_array_index(column->inputs, i);
+        g_autofree char *value = value_of(group, input);
+        g_autofree char *item = sql_build("? AS ?", sql_raw(value), sql_quoted(input->argument));
+
+        g_string_append_printf(list, "%s%s", i > 0 ? ", " : "", item);
+    }
+    return sql_build("(SELECT ? FROM ? AS pgseam_row)", sql_raw(list->str), sql_raw(rows));
+}
+
+static void
+add(GPtrArray *probes, const SyncColumn *column, const char *rows, int offset)
+{
+    PlanProbe *probe = g_new0(PlanProbe, 1);
+
+    probe->sql = sql_build("SELECT pg_catalog.count(CAST((\n?\n) AS ?)) >= 0 FROM ? AS pgseam_row",
+                           sql_raw(column->expression), sql_raw(column->type), sql_raw(rows));
+    probe->must_hold = g_strdup("the rows cannot be counted");
+    probe->wrong = g_strdup("an expression that keeps both versions in step fails on the rows that are there");
+    probe->hint =
+        g_strdup("write it so that each row has a value, or correct the rows first; nothing has been changed");
+    probe->offset = offset;
+    g_ptr_array_add(probes, probe);
+}
+
+static void
+probe_group(GPtrArray *probes, const SyncGroup *group, const char *rows, int offset)
+{
+    for (guint i = 0; i < group->new_columns->len; i++) {
+        const SyncColumn *column = g_ptr_array_index(group->new_columns, i);
+
+        if (column->expression != NULL)
+            add(probes, column, rows, offset);
+    }
+    for (guint i = 0; i < group->old_columns->len; i++) {
+        const SyncColumn *column = g_ptr_array_index(group->old_columns, i);
+        g_autofree char *made = column->expression != NULL ? new_rows(group, column, rows) : NULL;
+
+        if (made != NULL)
+            add(probes, column, made, offset);
+    }
+}
+
+static void
+probe_table(GPtrArray *probes, PlanContext *ctx, VersionTable *table)
+{
+    g_autofree char *rows = NULL;
+
+    /* What is refused has been told by the planner. */
+    if (!version_sync(ctx, table, NULL) || table->sync == NULL)
+        return;
+    rows = sql_build("(SELECT * FROM ? LIMIT ?)", sql_name(table->table->schema, table->table->name),
+                     sql_int(SAMPLE_ROWS));
+    for (guint i = 0; i < table->sync->groups->len; i++)
+        probe_group(probes, g_ptr_array_index(table->sync->groups, i), rows, table->offset);
+}
+
+void
+version_probes(GPtrArray *probes, const Script *script, const Facts *facts)
+{
+    g_autoptr(Plan) plan = plan_new();
+    PlanContext ctx = {.script = script, .facts = facts, .plan = plan};
+    g_autoptr(GPtrArray) tables = script->version != NULL ? version_tables(&ctx) : NULL;
+
+    plan->migration = g_strdup(script->name);
+    for (guint i = 0; tables != NULL && i < tables->len; i++) {
+        VersionTable *table = g_ptr_array_index(tables, i);
+
+        if (table->is_visible)
+            probe_table(probes, &ctx, table);
+    }
+}
