@@ -255,6 +255,14 @@ add_constraints(PlanContext *ctx, const Target *target, const ColumnDef *column,
     return TRUE;
 }
 
+static gboolean
+refuse_up(const ColumnDef *column, GError **error)
+{
+    context_refuse(error, "write it as: -- pgseam: up column = expression",
+                   "the directive \"up\" must set column \"%s\", and nothing else", column->name);
+    return FALSE;
+}
+
 /* `up`: what fills the column, as a directive. */
 static gboolean
 fill_by_directive(PlanContext *ctx, const Target *target, const ColumnDef *column, GError **error)
@@ -266,6 +274,9 @@ fill_by_directive(PlanContext *ctx, const Target *target, const ColumnDef *colum
                        "the directive \"up\" stands above a column with a default");
         return FALSE;
     }
+    /* With a version all columns of a group are filled at once: version_plan_fill(). */
+    if (ctx->script->version != NULL)
+        return stmt_up(ctx->stmt, column->name) != NULL || refuse_up(column, error);
     if (!recipe_generated_update(ctx,
                                  sql_build("UPDATE ? SET ? WHERE ? IS NULL", sql_name(target->schema, target->name),
                                            sql_raw(ctx->stmt->up), sql_ident(column->name)),
@@ -275,9 +286,7 @@ fill_by_directive(PlanContext *ctx, const Target *target, const ColumnDef *colum
     if (update->dml.assignments->len == 1 &&
         strcmp(((const Assignment *)g_ptr_array_index(update->dml.assignments, 0))->column, column->name) == 0)
         return TRUE;
-    context_refuse(error, "write it as: -- pgseam: up column = expression",
-                   "the directive \"up\" must set column \"%s\", and nothing else", column->name);
-    return FALSE;
+    return refuse_up(column, error);
 }
 
 static gboolean

@@ -113,6 +113,8 @@ take_added(VersionTable *table, const Stmt *stmt, const AlterCmd *cmd)
     column->stmt = stmt;
     column->offset = stmt->offset + cmd->offset;
     g_ptr_array_add(table->columns, column);
+    if (column->up != NULL)
+        note_visible(table, stmt, column->offset);
 }
 
 static void
@@ -139,11 +141,10 @@ take_alter(VersionTable *table, const Stmt *stmt, const AlterCmd *cmd)
         column->down = value_of(stmt_down(stmt, cmd->column));
     } else if (cmd->kind == ALTER_COLUMN_TYPE && column->fact != NULL)
         take_type(column, stmt, cmd);
-    else if (cmd->kind == ALTER_SET_DEFAULT)
+    else if (cmd->kind == ALTER_SET_DEFAULT || cmd->kind == ALTER_DROP_DEFAULT) {
+        column->drops_default = cmd->kind == ALTER_DROP_DEFAULT;
         column->default_text = cmd->default_value.text;
-    else if (cmd->kind == ALTER_DROP_DEFAULT)
-        column->drops_default = TRUE;
-    else
+    } else
         return;
     column->stmt = stmt;
     column->offset = stmt->offset + cmd->offset;

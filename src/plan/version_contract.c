@@ -47,19 +47,6 @@ undo_all(Step *step, const GPtrArray *statements)
         step_append(step, PARAM_UNDO, g_strdup(g_ptr_array_index(statements, i)));
 }
 
-/* The backfills that "up" has asked for. */
-static void
-note_kept(PlanContext *ctx, const VersionTable *table)
-{
-    for (guint i = 0; i < ctx->phases[PHASE_BACKFILL]->len; i++) {
-        Step *step = g_ptr_array_index(ctx->phases[PHASE_BACKFILL], i);
-        gpointer stmt = g_hash_table_lookup(ctx->stmts, step);
-
-        if (step_is_of(step, table->table->schema, table->table->name) && g_ptr_array_find(ctx->generated, stmt, NULL))
-            g_hash_table_add(ctx->kept, step);
-    }
-}
-
 /* Columns, functions and triggers come in one transaction: nobody writes a row in between. */
 void
 version_plan_sync(PlanContext *ctx, const VersionTable *table)
@@ -73,7 +60,6 @@ version_plan_sync(PlanContext *ctx, const VersionTable *table)
     g_autoptr(GPtrArray) drop_functions = sync_drop_functions_sql(sync);
     g_autofree char *verify = sync_verify_triggers_sql(sync);
 
-    note_kept(ctx, table);
     step->why = g_strdup("from now on what one version writes the other reads, in the writer's own transaction");
     if (version_is_marked(table))
         step->sql = sql_build("ALTER TABLE ? ADD COLUMN ? " SYNC_MARKER_TYPE, name, sql_ident(sync->marker));
@@ -85,6 +71,56 @@ version_plan_sync(PlanContext *ctx, const VersionTable *table)
         step_append(step, PARAM_UNDO, sql_build("ALTER TABLE ? DROP COLUMN ?", name, sql_ident(sync->marker)));
     step_set(step, PARAM_VERIFY, verify);
     step_add_lock(step, sync->schema, sync->table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+}
+
+/* All new columns of a group at once: a row with some of them would look as if the new application had written it. */
+static char *
+fill_text(const VersionTable *table, const SyncGroup *group)
+{
+    g_autoptr(GString) set = g_string_new(NULL);
+    g_autoptr(GString) where = g_string_new(NULL);
+
+    for (guint i = 0; i < group->new_columns->len; i++) {
+        const SyncColumn *column = g_ptr_array_index(group->new_columns, i);
+        g_autofree char *assignment = sql_build("? = ?", sql_ident(column->name), sql_raw(column->expression));
+        g_autofree char *is_empty = sql_build("? IS NULL", sql_ident(column->name));
+
+        g_string_append_printf(set, "%s%s", i > 0 ? ", " : "", assignment);
+        g_string_append_printf(where, "%s%s", i > 0 ? " AND " : "", is_empty);
+    }
+    return sql_build("UPDATE ? SET ? WHERE ?", sql_name(table->table->schema, table->table->name), sql_raw(set->str),
+                     sql_raw(where->str));
+}
+
+static gboolean
+fill_groups(PlanContext *ctx, const VersionTable *table, GError **error)
+{
+    for (guint i = 0; i < table->sync->groups->len; i++) {
+        const SyncGroup *group = g_ptr_array_index(table->sync->groups, i);
+        guint begin = ctx->phases[PHASE_BACKFILL]->len;
+
+        if (group->new_columns->len > 0 && !recipe_generated_update(ctx, fill_text(table, group), error))
+            return FALSE;
+        for (guint k = begin; k < ctx->phases[PHASE_BACKFILL]->len; k++)
+            g_hash_table_add(ctx->kept, g_ptr_array_index(ctx->phases[PHASE_BACKFILL], k));
+    }
+    return TRUE;
+}
+
+/* What the file drops is still there when this runs. */
+gboolean
+version_plan_fill(PlanContext *ctx, const VersionTable *table, GError **error)
+{
+    GPtrArray *dropped = g_steal_pointer(&ctx->dropped);
+    gboolean ok;
+
+    ctx->stmt = table->stmt;
+    ctx->offset = table->offset;
+    ctx->dropped = g_ptr_array_new();
+    ok = fill_groups(ctx, table, error);
+    g_ptr_array_unref(ctx->dropped);
+    ctx->dropped = dropped;
+    return ok;
 }
 
 /* Rows are told apart by the primary key, or shown without one. */

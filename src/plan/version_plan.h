@@ -23,9 +23,11 @@ Step *version_step(PlanContext *ctx, Phase phase, StepKind kind, const Stmt *stm
 void version_add_all(Step *step, const GPtrArray *statements);
 
 /* The steps that keep columns in step: the schema of our own for all of `tables`; for one table columns and triggers
- * (expand), the comparison (behind the backfill), and the end of it all in one transaction (contract). */
+ * (expand), what fills the new columns of the rows that are there, the comparison (behind the backfill), and the end of
+ * it all in one transaction (contract). */
 void version_plan_own(PlanContext *ctx, const GPtrArray *tables);
 void version_plan_sync(PlanContext *ctx, const VersionTable *table);
+gboolean version_plan_fill(PlanContext *ctx, const VersionTable *table, GError **error);
 void version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase);
 void version_plan_end(PlanContext *ctx, const VersionTable *table);
 void version_plan_own_end(PlanContext *ctx, const GPtrArray *tables);

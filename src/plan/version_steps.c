@@ -225,8 +225,8 @@ note_version(PlanContext *ctx, const GPtrArray *tables)
 }
 
 /* Behind all that the file's statements have planned. */
-static void
-plan_version(PlanContext *ctx, const GPtrArray *tables)
+static gboolean
+plan_version(PlanContext *ctx, const GPtrArray *tables, GError **error)
 {
     version_plan_own(ctx, tables);
     for (guint i = 0; i < tables->len; i++) {
@@ -235,6 +235,8 @@ plan_version(PlanContext *ctx, const GPtrArray *tables)
         if (table->sync == NULL)
             continue;
         version_plan_sync(ctx, table);
+        if (!version_plan_fill(ctx, table, error))
+            return FALSE;
         version_plan_verify(ctx, table, PHASE_BACKFILL);
         version_plan_verify(ctx, table, PHASE_CONTRACT);
         version_plan_end(ctx, table);
@@ -243,6 +245,7 @@ plan_version(PlanContext *ctx, const GPtrArray *tables)
     for (guint i = 0; i < tables->len; i++)
         plan_view(ctx, g_ptr_array_index(tables, i));
     version_plan_own_end(ctx, tables);
+    return TRUE;
 }
 
 gboolean
@@ -275,7 +278,8 @@ version_finish(PlanContext *ctx, GError **error)
         if (!check_table(ctx, table, error) || !version_sync(ctx, table, error))
             return FALSE;
     }
-    plan_version(ctx, tables);
+    if (!plan_version(ctx, tables, error))
+        return FALSE;
     note_version(ctx, tables);
     return TRUE;
 }

@@ -140,6 +140,19 @@ find_input(const Grouping *grouping, const char *name, gboolean is_up, GError **
     return NULL;
 }
 
+/* A column that is itself computed in another group may have another value by then. */
+static gboolean
+check_own(const VersionColumn *column, const SyncColumn *made, GError **error)
+{
+    if (column->retyped == NULL || strcmp(made->name, column->fact->name) == 0 ||
+        strcmp(made->name, column->hidden) == 0)
+        return TRUE;
+    context_refuse(error, "put one of them into a migration of its own",
+                   "column \"%s\" is computed from column \"%s\", whose type changes in the same file", made->name,
+                   column->fact->name);
+    return FALSE;
+}
+
 static gboolean
 add_input(const Grouping *grouping, SyncColumn *made, const char *name, gboolean is_up, GError **error)
 {
@@ -147,7 +160,7 @@ add_input(const Grouping *grouping, SyncColumn *made, const char *name, gboolean
     const char *base;
     const char *type;
 
-    if (column == NULL)
+    if (column == NULL || !check_own(column, made, error))
         return FALSE;
     base = is_up ? column->fact->name : version_base_name(column);
     type = !is_up && column->retyped != NULL ? column->retyped->type
@@ -217,6 +230,22 @@ add_retyped(Grouping *grouping, SyncGroup *group, const VersionColumn *column, G
                                : add_cast(new, fact->name, fact->name, fact->type));
 }
 
+/* The old application's rows must have a value for the new one. */
+static gboolean
+check_up(const VersionColumn *column, GError **error)
+{
+    g_autofree char *hint = NULL;
+
+    if (column->added == NULL || column->up != NULL)
+        return TRUE;
+    hint = g_strdup_printf("say how it is computed: -- pgseam: up %s = expression, above its ADD COLUMN", column->name);
+    context_refuse(error, hint,
+                   "\"down\" computes from column \"%s\", and nothing gives that a value in rows that the old "
+                   "application writes",
+                   column->name);
+    return FALSE;
+}
+
 static gboolean
 add_member(Grouping *grouping, SyncGroup *group, const VersionColumn *column, GError **error)
 {
@@ -224,6 +253,8 @@ add_member(Grouping *grouping, SyncGroup *group, const VersionColumn *column, GE
     const char *text = made_by != NULL ? made_by->text : NULL;
     SyncColumn *made;
 
+    if (!check_up(column, error))
+        return FALSE;
     if (column->retyped != NULL)
         return add_retyped(grouping, group, column, error);
     made = column->is_dropped ? sync_group_add_old(group, column->fact->name, column->fact->type, text)
@@ -250,6 +281,17 @@ kind_of(const Grouping *grouping, guint number)
     return has_old && has_new ? SYNC_PAIR : has_old ? SYNC_DROP : SYNC_ADD;
 }
 
+/* The group's place in table->sync, made if need be. NULL with an error if there are too many. */
+static SyncGroup *
+begin_group(Grouping *grouping, guint number, GError **error)
+{
+    if (grouping->table->sync->groups->len < SYNC_MAX_GROUPS)
+        return sync_table_add(grouping->table->sync, kind_of(grouping, number));
+    context_refuse(error, "change some of them in a migration of their own",
+                   "more than %d changes of one table cannot be kept in step at a time", SYNC_MAX_GROUPS);
+    return NULL;
+}
+
 static gboolean
 add_group(Grouping *grouping, guint number, GError **error)
 {
@@ -260,10 +302,10 @@ add_group(Grouping *grouping, guint number, GError **error)
 
         if (member->group != number)
             continue;
-        if (group == NULL)
-            group = sync_table_add(grouping->table->sync, kind_of(grouping, number));
         grouping->ctx->offset = member->column->offset;
-        if (!add_member(grouping, group, member->column, error))
+        if (group == NULL)
+            group = begin_group(grouping, number, error);
+        if (group == NULL || !add_member(grouping, group, member->column, error))
             return FALSE;
     }
     return TRUE;
@@ -329,11 +371,7 @@ build(Grouping *grouping, GError **error)
         if (!add_group(grouping, number, error))
             return FALSE;
     }
-    if (grouping->table->sync->groups->len <= SYNC_MAX_GROUPS)
-        return TRUE;
-    context_refuse(error, "change some of them in a migration of their own",
-                   "more than %d changes of one table cannot be kept in step at a time", SYNC_MAX_GROUPS);
-    return FALSE;
+    return TRUE;
 }
 
 gboolean

@@ -5,6 +5,7 @@
 
 #include "base/names.h"
 #include "base/sqltext.h"
+#include "plan/objects.h"
 #include "plan/recipe_column.h"
 #include "plan/version.h"
 #include "sql/parse.h"
@@ -74,6 +75,54 @@ check_column(PlanContext *ctx, const FactTable *table, const FactColumn *column,
     return FALSE;
 }
 
+/* SET and DROP DEFAULT of the column are taken along. */
+static gboolean
+speaks_of(const Stmt *stmt, const AlterCmd *retyping)
+{
+    const char *column = retyping->column;
+
+    if (stmt->kind != STMT_ALTER_TABLE)
+        return sql_mentions(stmt->text, column);
+    for (guint i = 0; i < stmt->alter_table.cmds->len; i++) {
+        const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, i);
+        gboolean is_default = cmd->kind == ALTER_SET_DEFAULT || cmd->kind == ALTER_DROP_DEFAULT;
+
+        if (cmd != retyping && !(is_default && strcmp(cmd->column, column) == 0) && sql_mentions(cmd->text, column))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* What the file does to the old column would go with it; what it makes of it would keep it from going. Looked for as
+ * text: a column of that name in another table is one refusal too many. */
+static gboolean
+check_file(PlanContext *ctx, const AlterCmd *cmd, GError **error)
+{
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+
+        if (!speaks_of(stmt, cmd))
+            continue;
+        context_refuse(error, "put it into a migration of its own, after this one is complete",
+                       "the type of column \"%s\" changes beside a version, and line %d speaks of the column, too",
+                       cmd->column, stmt->line);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_new_type(PlanContext *ctx, const AlterCmd *cmd, GError **error)
+{
+    const FactType *type = g_hash_table_lookup(ctx->facts->types, cmd->definition.type);
+
+    if (type == NULL || !type->is_constrained_domain)
+        return TRUE;
+    context_refuse(error, "use the domain's base type, and a CHECK",
+                   "%s is a domain with constraints: a column of it writes every row anew", cmd->definition.type);
+    return FALSE;
+}
+
 /* Plan a statement that we make ourselves, as one of the file. `text` is taken over. */
 static gboolean
 plan_generated(PlanContext *ctx, char *text, const char *up, GError **error)
@@ -119,7 +168,8 @@ version_retype(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GErr
     g_autofree char *hidden = name_bounded("new", column->name);
     g_autofree char *up = up_of(ctx, cmd, hidden);
 
-    if (!check_column(ctx, target->table, column, error) ||
+    if (!check_column(ctx, target->table, column, error) || !check_file(ctx, cmd, error) ||
+        !check_new_type(ctx, cmd, error) ||
         !plan_generated(ctx,
                         sql_build("ALTER TABLE ? ADD COLUMN ? ?", sql_name(target->schema, target->name),
                                   sql_ident(hidden), sql_raw(cmd->definition.type)),

@@ -77,11 +77,12 @@ def test_the_rewrite_pages_examples_run(shop, pgseam):
 
 def test_the_version_pages_examples_run(shop, pgseam):
     page = (DOCS / "version.md").read_text()
-    block, = blocks(page, "sql")
-    name = re.match(r"-- file: (\S+)\n", block).group(1)
-    pgseam.file(name, block)
+    for block in blocks(page, "sql"):
+        name = re.match(r"-- file: (\S+)\n", block).group(1)
+        pgseam.file(name, block)
+    before = shop.dump_schema()
     commands = [line[2:].split() for block in blocks(page, "") for line in block.splitlines() if line.startswith("$ pgseam")]
-    assert len(commands) == 5
+    assert len(commands) == 8
     for _, command, *words in commands:
         done = pgseam.run(command, *words)
         if command == "version" and not words:
@@ -89,8 +90,13 @@ def test_the_version_pages_examples_run(shop, pgseam):
             with shop.connect() as new:
                 new.execute("SET search_path = v2, public")
                 assert new.execute("SELECT count(address) FROM users").fetchone() == shop.query("SELECT count(email) FROM public.users")[0]
+        if words == ["0005_users_names"] and command == "status":
+            row = "UPDATE v3.users SET last_name = 'of Uxbridge' WHERE id = 1 RETURNING first_name"
+            first, = shop.query(row)[0]
+            assert shop.scalar("SELECT name FROM users WHERE id = 1") == f"{first} of Uxbridge"
     assert shop.scalar("SELECT count(address) FROM users") > 0
-    assert shop.query("SELECT FROM pg_namespace WHERE nspname = 'v2'") == []
+    assert shop.query("SELECT FROM pg_namespace WHERE nspname ~ '^(v[23]|pgseam_version.*)$'") == []
+    assert shop.dump_schema() == before.replace("email", "address").replace("balance bigint DEFAULT 0", "balance bigint DEFAULT 10")
 
 
 def type_of(db, table, column):
