@@ -300,7 +300,8 @@ probe_alter(GPtrArray *probes, const Script *script, const Facts *facts, const S
                       sql_build("EXPLAIN SELECT CAST((?\n) AS ?)", sql_raw(cmd->definition.default_value.text),
                                 sql_raw(cmd->definition.type)),
                       stmt->offset + cmd->offset);
-        else if (cmd->kind == ALTER_SET_DEFAULT && column != NULL)
+        else if (cmd->kind == ALTER_SET_DEFAULT && column != NULL &&
+                 !version_retypes(script, &stmt->alter_table.relation, cmd->column))
             add_probe(probes,
                       sql_build("EXPLAIN SELECT CAST((?\n) AS ?)", sql_raw(cmd->default_value.text),
                                 sql_raw(type_for_default(script, facts, table, column))),

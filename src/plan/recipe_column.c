@@ -6,6 +6,7 @@
 #include "base/sqltext.h"
 #include "plan/objects.h"
 #include "plan/recipe_column.h"
+#include "plan/version.h"
 
 void
 context_note_prepared(PlanContext *ctx, const Target *target)
@@ -190,6 +191,9 @@ recipe_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, cons
                        column->is_generated ? "generated" : "an identity column");
         return FALSE;
     }
+    if (column != NULL && ctx->stmt->kind == STMT_ALTER_TABLE &&
+        version_retypes(ctx->script, &ctx->stmt->alter_table.relation, cmd->column))
+        return TRUE;
     if (column_rewrites_default(ctx, target, cmd))
         return column_rewrite_default(ctx, target, cmd, error);
     if (!context_claim(ctx, target, cmd->column, "default", error))

@@ -30,4 +30,8 @@ gboolean column_rewrite_add(PlanContext *ctx, const Target *target, const AlterC
 gboolean column_rewrites_default(const PlanContext *ctx, const Target *target, const AlterCmd *cmd);
 gboolean column_rewrite_default(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error);
 
+/* TRUE if an earlier statement of the file makes the column's type. A domain's own conditions would rewrite the table:
+ * only one without any counts. */
+gboolean column_is_type_of_file(const PlanContext *ctx, const ColumnDef *column);
+
 #endif

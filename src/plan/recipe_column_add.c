@@ -55,10 +55,8 @@ is_filled(const PlanContext *ctx, const ColumnDef *column)
            (column->default_value.text != NULL && context_volatility(ctx, &column->default_value) == 'v');
 }
 
-/* TRUE if an earlier statement of the file makes the type. A domain's own conditions would rewrite the table: only one
- * without any counts. */
-static gboolean
-is_type_of_file(const PlanContext *ctx, const ColumnDef *column)
+gboolean
+column_is_type_of_file(const PlanContext *ctx, const ColumnDef *column)
 {
     for (guint i = 0; i < ctx->script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
@@ -97,7 +95,7 @@ check_definition(PlanContext *ctx, const Target *target, const ColumnDef *column
     if (context_is_serial(column->type_name))
         return TRUE;
     if (type == NULL || !type->exists) {
-        if (is_type_of_file(ctx, column))
+        if (column_is_type_of_file(ctx, column))
             return TRUE;
         context_refuse(error, "check the name, and the search_path of the role you connect as",
                        "type %s does not exist", column->type);

@@ -267,8 +267,10 @@ recipe_column_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
     if (!context_check_column(ctx, target, cmd->column, error))
         return FALSE;
     if (target->table != NULL && facts_column(target->table, cmd->column) != NULL)
-        return ctx->script->version != NULL ? check_type(ctx, cmd, error) && version_retype(ctx, target, cmd, error)
-                                            : change_type(ctx, target, cmd, sql, error);
+        return ctx->script->version == NULL
+                   ? change_type(ctx, target, cmd, sql, error)
+                   : (column_is_type_of_file(ctx, &cmd->definition) || check_type(ctx, cmd, error)) &&
+                         version_retype(ctx, target, cmd, error);
     if (target->table != NULL) {
         context_refuse(error, "write the type into the ADD COLUMN", "column \"%s\" is added in this same file",
                        cmd->column);

@@ -57,6 +57,9 @@ const char *version_base_name(const VersionColumn *column);
  * belong together, what each expression reads. Refused: what could not be kept in step. */
 gboolean version_sync(PlanContext *ctx, VersionTable *table, GError **error);
 
+/* TRUE if a file with a version changes the column's type: then its default goes to the new column. */
+gboolean version_retypes(const Script *script, const RelName *table, const char *column);
+
 /* ALTER COLUMN TYPE in a file with a version: a hidden column of the new type, filled in batches, which takes the
  * column's place at complete. Adds its steps; refused where more than the values hangs on the column. */
 gboolean version_retype(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error);

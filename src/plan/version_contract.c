@@ -3,10 +3,12 @@
  */
 #include <string.h>
 
+#include "base/names.h"
 #include "base/sqltext.h"
 #include "plan/version_plan.h"
 
-#define SHOWN 5
+#define SHOWN                5
+#define NOT_NULL_NAMED_SINCE 180000
 
 static const VersionTable *
 first_kept(const GPtrArray *tables)
@@ -123,6 +125,62 @@ version_plan_fill(PlanContext *ctx, const VersionTable *table, GError **error)
     return ok;
 }
 
+static int
+n_grants(const FactTable *table, const char *column)
+{
+    int n = 0;
+
+    for (guint i = 0; table->grants != NULL && i < table->grants->len; i++)
+        n += g_strcmp0(((const FactGrant *)g_ptr_array_index(table->grants, i))->column, column) == 0;
+    return n;
+}
+
+/* SQL that is true while nothing hangs on the old column but what the plan knows: what somebody else adds meanwhile
+ * would go with it. The caller frees. */
+static char *
+unchanged_sql(const VersionTable *table, const VersionColumn *column)
+{
+    const FactColumn *fact = column->fact;
+    g_autofree char *name = sql_quote_name(table->table->schema, table->table->name);
+
+    return sql_build(
+        "EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = "
+        "pg_catalog.to_regclass(?) AND a.attname = ? AND a.attnotnull = ? AND a.atthasdef = ? AND "
+        "pg_catalog.col_description(a.attrelid, a.attnum) IS NOT DISTINCT FROM ? AND "
+        "(SELECT pg_catalog.count(*) FROM pg_catalog.aclexplode(a.attacl) AS e JOIN pg_catalog.pg_roles AS r "
+        "ON r.rolname = current_user WHERE e.grantee <> r.oid) = ? AND NOT EXISTS "
+        "(SELECT FROM pg_catalog.pg_depend AS d LEFT JOIN pg_catalog.pg_constraint AS k ON d.classid = "
+        "'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = d.objid WHERE d.refclassid = "
+        "'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum "
+        "AND d.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND k.contype IS DISTINCT FROM 'n'))",
+        sql_literal(name), sql_literal(fact->name), sql_raw(fact->is_not_null ? "true" : "false"),
+        sql_raw(fact->default_expr != NULL ? "true" : "false"), sql_literal(fact->comment),
+        sql_int(n_grants(table->table, fact->name)));
+}
+
+static void
+add_check(Step *step, const VersionTable *table)
+{
+    g_autoptr(GString) all = g_string_new(NULL);
+    g_autofree char *check = NULL;
+
+    for (guint i = 0; i < table->columns->len; i++) {
+        const VersionColumn *column = g_ptr_array_index(table->columns, i);
+        g_autofree char *one = column->retyped != NULL ? unchanged_sql(table, column) : NULL;
+
+        if (one != NULL)
+            g_string_append_printf(all, "%s%s", all->len > 0 ? " AND " : "", one);
+    }
+    if (all->len == 0)
+        return;
+    check = sql_build("SELECT ?", sql_raw(all->str));
+    step_set(step, PARAM_CHECK, check);
+    step_set(
+        step, PARAM_CHECK_TEXT,
+        "somebody has changed a column whose type changes (an index, a constraint, its default, NOT NULL, comment or "
+        "privileges): that would go with the old column");
+}
+
 /* Rows are told apart by the primary key, or shown without one. */
 void
 version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase)
@@ -141,6 +199,8 @@ version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase)
     step->why = g_strdup("each row says the same to both versions, by \"up\" or by \"down\"");
     step->rows = table->table->rows;
     step_set(step, PARAM_SHOW, show);
+    if (phase == PHASE_CONTRACT)
+        add_check(step, table);
     step_add_lock(step, table->table->schema, table->table->name, LOCK_ACCESS_SHARE, HOLD_SCAN, FALSE);
 }
 
@@ -165,9 +225,22 @@ take_drops(PlanContext *ctx, const VersionTable *table, Step *into)
     }
 }
 
+/* From 18 on NOT NULL is a constraint, with a name from its column's: recipe_not_null.c. */
+static void
+rename_not_null(Step *step, const VersionTable *table, const VersionColumn *column)
+{
+    const char *name = table->table->name;
+    g_autofree char *from = name_default(name, column->hidden, "not_null", 0);
+    g_autofree char *to = name_default(name, column->fact->name, "not_null", 0);
+
+    step_append(step, PARAM_MORE,
+                sql_build("ALTER TABLE ? RENAME CONSTRAINT ? TO ?", sql_name(table->table->schema, name),
+                          sql_ident(from), sql_ident(to)));
+}
+
 /* The hidden column takes the place of the one whose type changes, with what is said of that one. */
 static void
-take_place(Step *step, const VersionTable *table, const VersionColumn *column)
+take_place(const PlanContext *ctx, Step *step, const VersionTable *table, const VersionColumn *column)
 {
     const FactColumn *fact = column->fact;
     SqlArg name = sql_name(table->table->schema, table->table->name);
@@ -177,6 +250,8 @@ take_place(Step *step, const VersionTable *table, const VersionColumn *column)
     step_append(
         step, PARAM_MORE,
         sql_build("ALTER TABLE ? RENAME COLUMN ? TO ?", name, sql_ident(column->hidden), sql_ident(fact->name)));
+    if (fact->is_not_null && ctx->facts->server_version >= NOT_NULL_NAMED_SINCE)
+        rename_not_null(step, table, column);
     if (text != NULL && !column->drops_default)
         step_append(step, PARAM_MORE,
                     sql_build("ALTER TABLE ? ALTER COLUMN ? SET DEFAULT CAST((?) AS ?)", name, sql_ident(fact->name),
@@ -243,7 +318,7 @@ version_plan_end(PlanContext *ctx, const VersionTable *table)
         const VersionColumn *column = g_ptr_array_index(table->columns, i);
 
         if (column->retyped != NULL)
-            take_place(step, table, column);
+            take_place(ctx, step, table, column);
     }
 }
 

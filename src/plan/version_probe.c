@@ -72,6 +72,24 @@ probe_group(GPtrArray *probes, const SyncGroup *group, const char *rows, int off
     }
 }
 
+/* The default that a column of another type keeps, or gets. */
+static void
+probe_default(GPtrArray *probes, const VersionColumn *column)
+{
+    const char *text =
+        column->default_text != NULL || column->fact == NULL ? column->default_text : column->fact->default_expr;
+    PlanProbe *probe;
+
+    if (column->retyped == NULL || column->drops_default || text == NULL)
+        return;
+    probe = g_new0(PlanProbe, 1);
+    probe->sql = sql_build("SELECT CAST((?) AS ?)", sql_raw(text), sql_raw(column->retyped->type));
+    probe->wrong = g_strdup("the column's default has no cast to its new type");
+    probe->hint = g_strdup("say what it shall be: ALTER COLUMN ... SET DEFAULT, in this same file");
+    probe->offset = column->offset;
+    g_ptr_array_add(probes, probe);
+}
+
 static void
 probe_table(GPtrArray *probes, PlanContext *ctx, VersionTable *table)
 {
@@ -82,6 +100,8 @@ probe_table(GPtrArray *probes, PlanContext *ctx, VersionTable *table)
         return;
     rows = sql_build("(SELECT * FROM ? LIMIT ?)", sql_name(table->table->schema, table->table->name),
                      sql_int(SAMPLE_ROWS));
+    for (guint i = 0; i < table->columns->len; i++)
+        probe_default(probes, g_ptr_array_index(table->columns, i));
     for (guint i = 0; i < table->sync->groups->len; i++)
         probe_group(probes, g_ptr_array_index(table->sync->groups, i), rows, table->offset);
 }

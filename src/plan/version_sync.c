@@ -230,12 +230,21 @@ add_retyped(Grouping *grouping, SyncGroup *group, const VersionColumn *column, G
                                : add_cast(new, fact->name, fact->name, fact->type));
 }
 
-/* The old application's rows must have a value for the new one. */
+/* What one application writes must reach the other. */
 static gboolean
-check_up(const VersionColumn *column, GError **error)
+check_both_ways(const VersionColumn *column, GError **error)
 {
     g_autofree char *hint = NULL;
 
+    if (column->is_dropped && column->down == NULL) {
+        hint = g_strdup_printf("say how it is computed: -- pgseam: down %s = expression, above its DROP COLUMN",
+                               column->name);
+        context_refuse(error, hint,
+                       "\"up\" computes from column \"%s\", and nothing brings back what the new application writes: "
+                       "the old one's next write would undo it",
+                       column->name);
+        return FALSE;
+    }
     if (column->added == NULL || column->up != NULL)
         return TRUE;
     hint = g_strdup_printf("say how it is computed: -- pgseam: up %s = expression, above its ADD COLUMN", column->name);
@@ -253,7 +262,7 @@ add_member(Grouping *grouping, SyncGroup *group, const VersionColumn *column, GE
     const char *text = made_by != NULL ? made_by->text : NULL;
     SyncColumn *made;
 
-    if (!check_up(column, error))
+    if (!check_both_ways(column, error))
         return FALSE;
     if (column->retyped != NULL)
         return add_retyped(grouping, group, column, error);
@@ -340,8 +349,7 @@ check_kept(const Grouping *grouping, GError **error)
         return FALSE;
     }
     if (fact->publications != NULL) {
-        context_refuse(error,
-                       "publish the table with a list of columns that the subscribers have, or do without a version",
+        context_refuse(error, "take the table out of the publication until complete, or do without a version",
                        "table %s is published (%s): its subscribers would be sent the columns that keep both versions "
                        "in step",
                        fact->name, fact->publications);

@@ -38,8 +38,10 @@ what_hangs_on(const FactTable *table, const FactColumn *column)
     for (guint i = 0; i < table->indexes->len; i++) {
         const FactIndex *index = g_ptr_array_index(table->indexes, i);
 
+        gboolean is_special = index->columns == NULL || index->is_partial;
+
         if (contains(index->attributes, column->name) || contains(index->columns, column->name) ||
-            strstr(index->definition, column->name) != NULL)
+            (is_special && strstr(index->definition, column->name) != NULL))
             append(out, "index ", index->name);
     }
     for (guint i = 0; i < table->constraints->len; i++) {
@@ -112,14 +114,68 @@ check_file(PlanContext *ctx, const AlterCmd *cmd, GError **error)
 }
 
 static gboolean
-check_new_type(PlanContext *ctx, const AlterCmd *cmd, GError **error)
+check_new_type(PlanContext *ctx, const FactTable *table, const AlterCmd *cmd, GError **error)
 {
     const FactType *type = g_hash_table_lookup(ctx->facts->types, cmd->definition.type);
 
+    if (cmd->definition.base != NULL || facts_column(table, cmd->column)->has_collation) {
+        context_refuse(error, "change it in a migration without a version",
+                       "column \"%s\" has a collation of its own, before or after the change", cmd->column);
+        return FALSE;
+    }
     if (type == NULL || !type->is_constrained_domain)
         return TRUE;
     context_refuse(error, "use the domain's base type, and a CHECK",
                    "%s is a domain with constraints: a column of it writes every row anew", cmd->definition.type);
+    return FALSE;
+}
+
+gboolean
+version_retypes(const Script *script, const RelName *table, const char *column)
+{
+    for (guint i = 0; script->version != NULL && i < script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        if (stmt->kind != STMT_ALTER_TABLE || strcmp(stmt->alter_table.relation.name, table->name) != 0 ||
+            g_strcmp0(stmt->alter_table.relation.schema, table->schema) != 0)
+            continue;
+        for (guint k = 0; k < stmt->alter_table.cmds->len; k++) {
+            const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
+
+            if (cmd->kind == ALTER_COLUMN_TYPE && strcmp(cmd->column, column) == 0)
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* TRUE if the file says what becomes of the default. */
+static gboolean
+has_word_on_default(const PlanContext *ctx, const AlterCmd *retyping)
+{
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+
+        for (guint k = 0; stmt->kind == STMT_ALTER_TABLE && k < stmt->alter_table.cmds->len; k++) {
+            const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
+
+            if ((cmd->kind == ALTER_SET_DEFAULT || cmd->kind == ALTER_DROP_DEFAULT) &&
+                strcmp(cmd->column, retyping->column) == 0)
+                return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+/* As PostgreSQL itself asks for it, where the default has no cast to the new type. A type that is not there yet cannot
+ * be asked. */
+static gboolean
+check_default(const PlanContext *ctx, const FactColumn *column, const AlterCmd *cmd, GError **error)
+{
+    if (column->default_expr == NULL || has_word_on_default(ctx, cmd) || !column_is_type_of_file(ctx, &cmd->definition))
+        return TRUE;
+    context_refuse(error, "say what it shall be: ALTER COLUMN ... SET DEFAULT, in this same file",
+                   "the default of column \"%s\" is of its old type: %s", column->name, column->default_expr);
     return FALSE;
 }
 
@@ -169,7 +225,7 @@ version_retype(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GErr
     g_autofree char *up = up_of(ctx, cmd, hidden);
 
     if (!check_column(ctx, target->table, column, error) || !check_file(ctx, cmd, error) ||
-        !check_new_type(ctx, cmd, error) ||
+        !check_new_type(ctx, target->table, cmd, error) || !check_default(ctx, column, cmd, error) ||
         !plan_generated(ctx,
                         sql_build("ALTER TABLE ? ADD COLUMN ? ?", sql_name(target->schema, target->name),
                                   sql_ident(hidden), sql_raw(cmd->definition.type)),

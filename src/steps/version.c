@@ -28,6 +28,23 @@ set_disagreement(const Step *step, const char *count, const DbResult *rows, GErr
     return FALSE;
 }
 
+/* Right before the end: nothing that would go with it has come to an old column. */
+static gboolean
+check_unchanged(Run *run, const Step *step, GError **error)
+{
+    const char *check = step_get(step, PARAM_CHECK);
+    g_autoptr(DbResult) row = check != NULL ? db_query(run->work, check, DB_NONE, error) : NULL;
+
+    if (check == NULL || row == NULL)
+        return check == NULL;
+    if (g_strcmp0(db_text_at(row, 0, 0), "t") == 0)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_DRIFT, "%s.%s: %s", step->schema, step->table, step_get(step, PARAM_CHECK_TEXT));
+    seam_error_hint(error, "take it off the old column and make it on the new one when the migration is complete; then "
+                           "`pgseam complete` again. `pgseam rollback` undoes the migration");
+    return FALSE;
+}
+
 static gboolean
 compare(Run *run, const Step *step, GError **error)
 {
@@ -40,7 +57,7 @@ compare(Run *run, const Step *step, GError **error)
     if (count == NULL)
         return FALSE;
     if (strcmp(db_text_at(count, 0, 0), "0") == 0)
-        return TRUE;
+        return check_unchanged(run, step, error);
     rows = db_query(run->work, step_get(step, PARAM_SHOW), DB_NONE, error);
     return rows != NULL && set_disagreement(step, db_text_at(count, 0, 0), rows, error);
 }
