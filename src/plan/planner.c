@@ -134,6 +134,13 @@ check_down(const PlanContext *ctx, const Stmt *stmt, GError **error)
     return TRUE;
 }
 
+/* With a version also a change of type and SET NOT NULL may say how a column is computed. */
+static gboolean
+takes_up(const Stmt *stmt, const AlterCmd *cmd)
+{
+    return (cmd->kind == ALTER_COLUMN_TYPE || cmd->kind == ALTER_SET_NOT_NULL) && stmt_up(stmt, cmd->column) != NULL;
+}
+
 /* The directive "up" says what fills a column that is added, "down" how a change of type is taken back; elsewhere they
  * would be read by nobody. */
 static gboolean
@@ -143,10 +150,7 @@ check_directives(const PlanContext *ctx, const Stmt *stmt, GError **error)
 
     if (!check_down(ctx, stmt, error))
         return FALSE;
-    if (ctx->script->version != NULL && stmt->ups->len > 0 && cmds != NULL && cmds->len == 1 &&
-        changes_type(stmt, ((const Assignment *)g_ptr_array_index(
-                                ((const Stmt *)g_ptr_array_index(stmt->ups, 0))->dml.assignments, 0))
-                               ->column))
+    if (ctx->script->version != NULL && cmds != NULL && cmds->len == 1 && takes_up(stmt, g_ptr_array_index(cmds, 0)))
         return TRUE;
     if (stmt->up == NULL ||
         (cmds != NULL && cmds->len == 1 && ((const AlterCmd *)g_ptr_array_index(cmds, 0))->kind == ALTER_ADD_COLUMN))

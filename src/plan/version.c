@@ -144,7 +144,9 @@ take_alter(VersionTable *table, const Stmt *stmt, const AlterCmd *cmd)
     else if (cmd->kind == ALTER_SET_DEFAULT || cmd->kind == ALTER_DROP_DEFAULT) {
         column->drops_default = cmd->kind == ALTER_DROP_DEFAULT;
         column->default_text = cmd->default_value.text;
-    } else
+    } else if (cmd->kind == ALTER_SET_NOT_NULL && column->fact != NULL && stmt_up(stmt, cmd->column) != NULL)
+        column->fill = value_of(stmt_up(stmt, cmd->column));
+    else
         return;
     column->stmt = stmt;
     column->offset = stmt->offset + cmd->offset;

@@ -24,6 +24,7 @@ typedef struct VersionColumn {
     char *hidden;             /* ... the column that holds the new type until complete */
     const Expr *up;           /* what makes the new side of it (USING, directive "up"); NULL: nothing, or a cast */
     const Expr *down;         /* ... and the old side, over the new shape (directive "down") */
+    const Expr *fill;         /* SET NOT NULL with a directive "up": what stands for NULL, for both; NULL: nothing */
     const Stmt *stmt;         /* that drops it, adds it or changes its type ... */
     int offset;               /* ... and where in the file */
 } VersionColumn;

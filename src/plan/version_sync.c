@@ -82,7 +82,7 @@ gather(Grouping *grouping)
     for (guint i = 0; i < grouping->table->columns->len; i++) {
         VersionColumn *column = g_ptr_array_index(grouping->table->columns, i);
 
-        if (column->retyped != NULL && !column->is_dropped)
+        if ((column->retyped != NULL || column->fill != NULL) && !column->is_dropped)
             member_of(grouping, column);
         else if (column->added != NULL && column->up != NULL)
             link_added(grouping, column);
@@ -262,6 +262,10 @@ add_member(Grouping *grouping, SyncGroup *group, const VersionColumn *column, GE
     const char *text = made_by != NULL ? made_by->text : NULL;
     SyncColumn *made;
 
+    if (column->fill != NULL)
+        return add_inputs(grouping,
+                          sync_group_add_new(group, column->fact->name, column->fact->type, column->fill->text),
+                          column->fill, TRUE, error);
     if (!check_both_ways(column, error))
         return FALSE;
     if (column->retyped != NULL)
@@ -284,6 +288,8 @@ kind_of(const Grouping *grouping, guint number)
 
         if (member->group != number)
             continue;
+        if (member->column->fill != NULL)
+            return SYNC_FILL;
         has_old |= member->column->is_dropped || member->column->retyped != NULL;
         has_new |= member->column->added != NULL || member->column->retyped != NULL;
     }
