@@ -181,6 +181,43 @@ add_check(Step *step, const VersionTable *table)
         "privileges): that would go with the old column");
 }
 
+/* A condition: a column of another type is NULL that must not be. The caller frees; NULL: there is none. */
+static char *
+null_condition(const VersionTable *table)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    for (guint i = 0; i < table->columns->len; i++) {
+        const VersionColumn *column = g_ptr_array_index(table->columns, i);
+        g_autofree char *one = NULL;
+
+        if (column->retyped == NULL || !column->fact->is_not_null)
+            continue;
+        one = sql_build("? IS NULL", sql_ident(column->hidden));
+        g_string_append_printf(out, "%s%s", out->len > 0 ? " OR " : "", one);
+    }
+    return out->len > 0 ? g_strdup(out->str) : NULL;
+}
+
+/* "up" may give NULL where both sides agree on it, and SET NOT NULL would find it only at complete. */
+static void
+count_nulls(Step *step, const VersionTable *table, char **show)
+{
+    g_autofree char *condition = null_condition(table);
+    g_autofree char *sql = g_steal_pointer(&step->sql);
+    g_autofree char *shown = g_steal_pointer(show);
+    SqlArg name = sql_name(table->table->schema, table->table->name);
+
+    step->sql = condition == NULL ? g_strdup(sql)
+                                  : sql_build("SELECT (?) + (SELECT pg_catalog.count(*) FROM ? WHERE ?)", sql_raw(sql),
+                                              name, sql_raw(condition));
+    *show = condition == NULL
+                ? g_strdup(shown)
+                : sql_build("(?) UNION ALL SELECT 'for the new version a NOT NULL column would be NULL where ' "
+                            "|| ? WHERE EXISTS (SELECT FROM ? WHERE ?)",
+                            sql_raw(shown), sql_literal(condition), name, sql_raw(condition));
+}
+
 /* Rows are told apart by the primary key, or shown without one. */
 void
 version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase)
@@ -196,6 +233,7 @@ version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase)
     Step *step = version_step(ctx, phase, STEP_VERSION_VERIFY, table->stmt, table->table);
 
     step->sql = sync_mismatch_sql(table->sync, NULL);
+    count_nulls(step, table, &show);
     step->why = g_strdup("each row says the same to both versions, by \"up\" or by \"down\"");
     step->rows = table->table->rows;
     step_set(step, PARAM_SHOW, show);

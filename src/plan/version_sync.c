@@ -204,11 +204,22 @@ add_cast(SyncColumn *made, const char *name, const char *base, const char *type)
     return TRUE;
 }
 
+/* A bare 'x' or NULL has no type of its own, and a function's body needs one. The caller frees. */
+static char *
+typed(const Expr *expr, const char *type)
+{
+    return expr->is_literal || expr->is_null_literal ? sql_build("CAST(? AS ?)", sql_raw(expr->text), sql_raw(type))
+                                                     : g_strdup(expr->text);
+}
+
 static gboolean
 add_retyped(Grouping *grouping, SyncGroup *group, const VersionColumn *column, GError **error)
 {
     const FactColumn *fact = column->fact;
-    g_autofree char *cast = sql_build("CAST(? AS ?)", sql_ident(fact->name), sql_raw(column->retyped->type));
+    g_autofree char *up = column->up != NULL
+                              ? typed(column->up, column->retyped->type)
+                              : sql_build("CAST(? AS ?)", sql_ident(fact->name), sql_raw(column->retyped->type));
+    g_autofree char *down = NULL;
     SyncColumn *old;
     SyncColumn *new;
 
@@ -222,9 +233,10 @@ add_retyped(Grouping *grouping, SyncGroup *group, const VersionColumn *column, G
                        fact->name, fact->type);
         return FALSE;
     }
-    old = sync_group_add_old(group, fact->name, fact->type, column->down->text);
-    new =
-        sync_group_add_new(group, column->hidden, column->retyped->type, column->up != NULL ? column->up->text : cast);
+    down = typed(column->down, fact->type);
+    old = sync_group_add_old(group, fact->name, fact->type, down);
+    new = sync_group_add_new(group, column->hidden, column->retyped->type, up);
+    new->is_not_null = fact->is_not_null;
     return add_inputs(grouping, old, column->down, FALSE, error) &&
            (column->up != NULL ? add_inputs(grouping, new, column->up, TRUE, error)
                                : add_cast(new, fact->name, fact->name, fact->type));
@@ -259,7 +271,7 @@ static gboolean
 add_member(Grouping *grouping, SyncGroup *group, const VersionColumn *column, GError **error)
 {
     const Expr *made_by = column->is_dropped ? column->down : column->up;
-    const char *text = made_by != NULL ? made_by->text : NULL;
+    g_autofree char *text = NULL;
     SyncColumn *made;
 
     if (column->fill != NULL)
@@ -270,6 +282,8 @@ add_member(Grouping *grouping, SyncGroup *group, const VersionColumn *column, GE
         return FALSE;
     if (column->retyped != NULL)
         return add_retyped(grouping, group, column, error);
+    if (made_by != NULL)
+        text = typed(made_by, column->is_dropped ? column->fact->type : column->added->type);
     made = column->is_dropped ? sync_group_add_old(group, column->fact->name, column->fact->type, text)
                               : sync_group_add_new(group, column->added->name, column->added->type, text);
     if (column->fact != NULL && !check_input_column(grouping, column, column->fact->name, error))
@@ -364,6 +378,11 @@ check_kept(const Grouping *grouping, GError **error)
     if (strcmp(grouping->table->name, fact->name) != 0) {
         context_refuse(error, "rename the table in a migration of its own",
                        "table %s is renamed in the same file that keeps its columns in step", fact->name);
+        return FALSE;
+    }
+    if (facts_column(fact, MARKER) != NULL) {
+        context_refuse(error, "rename that column before", "table %s has a column \"" MARKER "\" of its own",
+                       fact->name);
         return FALSE;
     }
     return check_triggers(fact, error);

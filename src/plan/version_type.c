@@ -52,6 +52,10 @@ what_hangs_on(const FactTable *table, const FactColumn *column)
     }
     if (column->sequence != NULL)
         append(out, "sequence ", column->sequence);
+    if (contains(table->statistics_columns, column->name))
+        append(out, "", "extended statistics");
+    if (column->is_generated)
+        append(out, "", "the expression that it is generated from");
     for (guint i = 0; column->options != NULL && i < column->options->len; i++) {
         const char *option = g_ptr_array_index(column->options, i);
 

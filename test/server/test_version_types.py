@@ -81,6 +81,42 @@ def test_refused_with_the_way_out(users, pgseam, text, why):
     assert why in refused.err and "nothing has been changed" in refused.err, refused
 
 
+def test_literals_have_the_type_that_is_asked_for(users, pgseam):
+    pgseam.run("start", pgseam.file("literal.sql", """-- pgseam: version v2
+-- pgseam: up kind = 'plain'
+ALTER TABLE users ADD COLUMN kind varchar(20);
+-- pgseam: down email = NULL
+ALTER TABLE users DROP COLUMN email;
+-- pgseam: down price = 7
+ALTER TABLE users ALTER COLUMN price TYPE text USING price::text;
+"""))
+    assert users.query("INSERT INTO v2.users (id, price) VALUES (1000, '12 and more') RETURNING kind") == [(None,)]
+    assert users.query("SELECT email, price FROM users WHERE id = 1000") == [(None, 7)]
+    assert users.query("INSERT INTO users (id) VALUES (1001) RETURNING kind") == [("plain",)]
+
+
+@pytest.mark.parametrize("setup, text, why", [
+    ("CREATE STATISTICS st ON price, n FROM users", PRICE, "extended statistics"),
+    ("ALTER TABLE users ADD COLUMN pgseam_side int", PRICE, "pgseam_side"),
+    ("ALTER TABLE users ADD COLUMN g int GENERATED ALWAYS AS (n + 1) STORED",
+     "-- pgseam: version v2\n-- pgseam: down g = g::int\nALTER TABLE users ALTER COLUMN g TYPE bigint;\n", "generated"),
+    ("CREATE INDEX x ON users (price)", PRICE, "index x"), ("CREATE PUBLICATION {db} FOR TABLE users", PRICE, "published"),
+], ids=["statistics", "marker", "generated", "index", "publication"])
+def test_what_is_there_is_refused(users, pgseam, setup, text, why):
+    users.execute(setup.format(db=users.name))
+    refused = pgseam.run("plan", pgseam.file("there.sql", text), expect=3)
+    assert why in refused.err and "nothing has been changed" in refused.err, refused
+
+
+def test_null_where_there_may_be_none_is_told_before_the_gate(users, pgseam):
+    stopped = pgseam.run("start", pgseam.file("null.sql", """-- pgseam: version v2
+-- pgseam: down price = coalesce(price::int, 0)
+ALTER TABLE users ALTER COLUMN price TYPE text USING nullif(price, 300)::text;
+"""), expect=1)
+    assert "1 rows of public.users" in stopped.err or "null" in stopped.err.lower(), stopped
+    pgseam.run("rollback")
+
+
 def test_an_enum_is_replaced_by_one_of_the_same_file(any_cluster, db, pgseam):
     db.execute("CREATE TYPE old_state AS ENUM ('new', 'done')")
     db.execute("CREATE TABLE jobs (id int PRIMARY KEY, state old_state NOT NULL DEFAULT 'new')")
