@@ -70,14 +70,12 @@ class Client(threading.Thread):
         super().__init__(daemon=True)
         self.pair, self.side, self.dice = pair, side, random.Random(seed)
         self.names = pair.names[side]
-        self.rows, self.added, self.turns, self.pid = {}, 0, 0, None
+        self.rows, self.added, self.turns = {}, 0, 0
         self.halt = threading.Event()
 
     def run(self):
         try:
-            with self.pair.db.connect(APPLICATION, application_name=self.side, prepare_threshold=0) as conn:
-                conn.execute(f"SET search_path = {self.names.path}")
-                self.pid = conn.info.backend_pid
+            with self.pair.connect(self.side) as conn:
                 while not self.halt.is_set():
                     self._turn(conn)
                     self.turns += 1
@@ -213,6 +211,12 @@ class Pair:
         self._end = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
+    def connect(self, side):
+        """A session of an application of that version; `side` is its application_name."""
+        conn = self.db.connect(APPLICATION, application_name=side, prepare_threshold=0)
+        conn.execute(f"SET search_path = {self.names[side].path}")
+        return conn
+
     def start(self, side, count=3):
         """Starts clients of that version and returns when they work."""
         self.clients += [Client(self, side, seed) for seed in range(len(self.clients), len(self.clients) + count)]
@@ -254,7 +258,8 @@ class Pair:
                 while not self._end.is_set():
                     waited = conn.execute(
                         "SELECT max(extract(epoch FROM clock_timestamp() - waitstart)) * 1000 FROM pg_locks"
-                        " WHERE NOT granted AND pid = ANY(%s)", [[client.pid for client in self.clients if client.pid]],
+                        " WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                        " AND application_name = ANY(%s))", [list(self.names)],
                     ).fetchone()[0]
                     self.wait_max_ms = max(self.wait_max_ms, float(waited or 0))
                     self.looks += 1
