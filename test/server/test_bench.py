@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "bench" / "rewrite"
+VERSION = ROOT / "bench" / "version"
 
 
 def run(*options, expect=0):
@@ -38,3 +39,26 @@ def test_rewrite_measures_and_prints_a_table(tmp_path, scenarios):
 def test_rewrite_says_what_it_takes():
     assert "a size as 100MB" in run("--size", "many", expect=2).stderr
     assert "no bin/postgres" in run("--server-dir", "/nowhere", expect=1).stderr
+
+
+def test_version_measures_each_side(tmp_path):
+    page = tmp_path / "table.md"
+    done = subprocess.run([VERSION, "--rows", "1000", "--seconds", "1", "--rounds", "1", "--clients", "1", "--protocols", "prepared",
+                           "--markdown", page], text=True, capture_output=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sides = ["views only, old", "views only, new", "sync trigger, old", "sync trigger, new"]
+    head, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.read_text().splitlines() if line.startswith("|")]
+    assert head == ["times as long as on the plain table", "plain /s", *sides]
+    assert [row[0] for row in rows] == [f"{name}, prepared" for name in ("INSERT", "UPDATE, shared column", "UPDATE, synced column",
+                                                                          "SELECT by key")]
+    # How fast is not judged; that statements were run and compared is.
+    assert all(float(figure) > 0 for row in rows for figure in row[1:])
+    figures = re.findall(r"^(INSERT|UPDATE|SELECT).* prepared +(.+?)  +(\d+) +([\d.]+) +([\d.]+) +([\d.]+)$", done.stdout, re.MULTILINE)
+    assert {side for _, side, *_ in figures} == {"plain table", *sides} and len(figures) == 20
+    assert all(0 < float(p50) <= float(p99) for *_, p50, p99 in figures)
+    assert {ratio for _, side, _, ratio, *_ in figures if side == "plain table"} == {"1.00"}
+
+
+def test_version_says_what_it_takes():
+    done = subprocess.run([VERSION, "--commit", "maybe"], text=True, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 2 and "--commit" in done.stderr
