@@ -55,10 +55,6 @@ def with_version(db, pgseam):
     to_the_gate(pgseam, RENAME)
 
 
-def path(conn):
-    return conn.execute("SHOW search_path").fetchone()[0]
-
-
 def reads(conn):
     """Which version the session has: the columns of t that it finds."""
     return [column.name for column in conn.execute("SELECT * FROM t LIMIT 0").description][1]
@@ -95,7 +91,9 @@ def test_nobody_notices_start_gate_and_complete(db, pgseam, through, recipe):
         pair.served(60)
         pair.see()
         # Clients are more than sessions of the server, or this would be no test of transaction mode.
-        assert db.scalar("SELECT count(*) FROM pg_stat_activity WHERE application_name IN ('old', 'new') AND datname = current_database()") <= 4
+        sessions = db.scalar("SELECT count(*) FROM pg_stat_activity WHERE usename = ANY(%s) AND datname = current_database()",
+                             [[APPLICATION, NEW_ROLE]])
+        assert sessions <= 4 < len(pair.clients)
         pair.stop("old")
 
         pgseam.run("complete")
@@ -137,7 +135,8 @@ def test_set_local_and_qualified_names_work(db, pgseam, through):
                 one.execute("SET LOCAL search_path = v2, public")
                 assert reads(one) == "z"
             assert reads(another) == "a"
-        assert one.execute("SELECT z FROM v2.t WHERE id = 1").fetchone() == another.execute("SELECT a FROM public.t WHERE id = 1").fetchone()
+        new, old = one.execute("SELECT z FROM v2.t WHERE id = 1"), another.execute("SELECT a FROM public.t WHERE id = 1")
+        assert new.fetchone() == old.fetchone() == (1,)
 
 
 def test_a_roles_setting_reaches_pooled_sessions_after_reconnect(db, pgseam, through):
@@ -156,14 +155,15 @@ def test_a_roles_setting_reaches_pooled_sessions_after_reconnect(db, pgseam, thr
 # ---- what does not, as the page says
 
 
-def test_discard_all_ends_what_connect_query_set_but_not_what_the_role_has(db, pgseam, through):
+@pytest.mark.parametrize("statement", ["DISCARD ALL", "RESET ALL", "RESET search_path"])
+def test_a_reset_ends_what_connect_query_set_but_not_what_the_role_has(db, pgseam, through, statement):
     with_version(db, pgseam)
     set_for_role(db)
-    pooler = through({"app": "", "app_v2": BY_QUERY}, default_pool_size=1)
-    for entry, role, column in (("app_v2", APPLICATION, "a"), ("app", NEW_ROLE, "z")):
+    pooler = through({"app": "", "by_query": BY_QUERY, "by_role": BY_ROLE}, default_pool_size=1)
+    for entry, role, column in (("by_query", APPLICATION, "a"), ("by_role", APPLICATION, "z"), ("app", NEW_ROLE, "z")):
         with pooler.connect(entry, role) as conn:
             assert reads(conn) == "z"
-            conn.execute("DISCARD ALL")
+            conn.execute(statement)
             assert reads(conn) == column
 
 
@@ -171,8 +171,9 @@ def test_discard_all_ends_what_connect_query_set_but_not_what_the_role_has(db, p
 def test_the_poolers_reset_query_ends_connect_query_but_not_the_role(db, pgseam, through, settings):
     with_version(db, pgseam)
     set_for_role(db)
-    pooler = through({"app": "", "app_v2": BY_QUERY}, default_pool_size=1, **settings)
-    for entry, role, columns in (("app_v2", APPLICATION, ["z", "a"]), ("app", NEW_ROLE, ["z", "z"])):
+    pooler = through({"app": "", "by_query": BY_QUERY, "by_role": BY_ROLE}, default_pool_size=1, **settings)
+    for entry, role, columns in (("by_query", APPLICATION, ["z", "a"]), ("by_role", APPLICATION, ["z", "z"]),
+                                 ("app", NEW_ROLE, ["z", "z"])):
         found = []
         for _ in range(2):
             with pooler.connect(entry, role) as conn:
@@ -214,11 +215,12 @@ def test_prepared_statements_meet_each_others_in_the_pool(db, pgseam, through):
     with_version(db, pgseam)
     pooler = through({"app": "", "app_v2": BY_QUERY}, default_pool_size=1)
     text = "SELECT id FROM t WHERE id = %s"
-    with pooler.connect("app_v2", APPLICATION, prepare_threshold=0) as one, pooler.connect("app_v2", APPLICATION, prepare_threshold=0) as another:
+    at = ("app_v2", APPLICATION)
+    with pooler.connect(*at, prepare_threshold=0) as one, pooler.connect(*at, prepare_threshold=0) as another:
         one.execute(text, [1])
         with pytest.raises(errors.DuplicatePreparedStatement):
             another.execute(text, [1])
-    with pooler.connect("app_v2", APPLICATION) as one, pooler.connect("app_v2", APPLICATION) as another:
+    with pooler.connect(*at) as one, pooler.connect(*at) as another:
         # With parameters, but unnamed: prepared, bound and run in one go.
         assert one.execute(text, [2]).fetchone() == another.execute(text, [2]).fetchone() == (2,)
 
