@@ -204,11 +204,28 @@ add_cast(SyncColumn *made, const char *name, const char *base, const char *type)
     return TRUE;
 }
 
+/* A type without its length, to which no explicit cast cuts anything. The caller frees. */
+static char *
+roomy_type(const char *type)
+{
+    g_autoptr(GRegex) strings =
+        g_regex_new("^(pg_catalog\\.)?(\"?char|varchar|character|bpchar)", G_REGEX_CASELESS, 0, NULL);
+    g_autoptr(GRegex) bits = g_regex_new("^(pg_catalog\\.)?(bit|varbit)", G_REGEX_CASELESS, 0, NULL);
+    g_autoptr(GRegex) length = g_regex_new("\\([0-9, -]*\\)", 0, 0, NULL);
+
+    if (g_regex_match(strings, type, 0, NULL))
+        return g_strdup("pg_catalog.text");
+    return g_regex_match(bits, type, 0, NULL) ? g_strdup("pg_catalog.varbit")
+                                              : g_regex_replace_literal(length, type, -1, 0, "", 0, NULL);
+}
+
 /* A bare 'x' or NULL has no type of its own, and a function's body needs one. The caller frees. */
 static char *
 typed(const Expr *expr, const char *type)
 {
-    return expr->is_literal || expr->is_null_literal ? sql_build("CAST(? AS ?)", sql_raw(expr->text), sql_raw(type))
+    g_autofree char *roomy = roomy_type(type);
+
+    return expr->is_literal || expr->is_null_literal ? sql_build("CAST(? AS ?)", sql_raw(expr->text), sql_raw(roomy))
                                                      : g_strdup(expr->text);
 }
 
@@ -216,9 +233,8 @@ static gboolean
 add_retyped(Grouping *grouping, SyncGroup *group, const VersionColumn *column, GError **error)
 {
     const FactColumn *fact = column->fact;
-    g_autofree char *up = column->up != NULL
-                              ? typed(column->up, column->retyped->type)
-                              : sql_build("CAST(? AS ?)", sql_ident(fact->name), sql_raw(column->retyped->type));
+    g_autofree char *up =
+        column->up != NULL ? typed(column->up, column->retyped->type) : sql_build("?", sql_ident(fact->name));
     g_autofree char *down = NULL;
     SyncColumn *old;
     SyncColumn *new;

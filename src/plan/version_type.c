@@ -22,8 +22,20 @@ append(GString *out, const char *kind, const char *name)
     g_string_append_printf(out, "%s%s%s", out->len > 0 ? ", " : "", kind, name);
 }
 
-/* What would go with the old column. An index on an expression, or with a predicate, is searched as text: a name that
- * happens to stand in it is one refusal too many, never one too few. */
+/* An index on an expression, with a predicate or with columns beside its key is searched as text: a name that happens
+ * to stand in it is one refusal too many, never one too few. */
+static gboolean
+is_on(const FactIndex *index, const char *column)
+{
+    gboolean has_text = index->columns == NULL || index->is_partial || index->attributes->len > index->columns->len;
+    g_auto(GStrv) parts = g_strsplit(column, "\"", -1);
+    g_autofree char *doubled = g_strjoinv("\"\"", parts);
+
+    return contains(index->attributes, column) || contains(index->columns, column) ||
+           (has_text && strstr(index->definition, doubled) != NULL);
+}
+
+/* What would go with the old column. */
 static char *
 what_hangs_on(const FactTable *table, const FactColumn *column)
 {
@@ -38,10 +50,7 @@ what_hangs_on(const FactTable *table, const FactColumn *column)
     for (guint i = 0; i < table->indexes->len; i++) {
         const FactIndex *index = g_ptr_array_index(table->indexes, i);
 
-        gboolean is_special = index->columns == NULL || index->is_partial;
-
-        if (contains(index->attributes, column->name) || contains(index->columns, column->name) ||
-            (is_special && strstr(index->definition, column->name) != NULL))
+        if (is_on(index, column->name))
             append(out, "index ", index->name);
     }
     for (guint i = 0; i < table->constraints->len; i++) {
@@ -216,9 +225,9 @@ up_of(const PlanContext *ctx, const AlterCmd *cmd, const char *hidden)
     const Assignment *up = stmt_up(ctx->stmt, cmd->column);
     const char *text = cmd->default_value.text != NULL ? cmd->default_value.text : up != NULL ? up->value.text : NULL;
 
+    /* Without USING the assignment casts, and refuses what does not fit: an explicit cast would cut it. */
     return text != NULL ? sql_build("? = ?", sql_ident(hidden), sql_raw(text))
-                        : sql_build("? = CAST(? AS ?)", sql_ident(hidden), sql_ident(cmd->column),
-                                    sql_raw(cmd->definition.type));
+                        : sql_build("? = ?", sql_ident(hidden), sql_ident(cmd->column));
 }
 
 gboolean

@@ -334,7 +334,7 @@ forget_sweeps(Run *run, GError **error)
     for (guint i = 0; !dropped && i < run->plan->steps->len; i++) {
         const Step *step = g_ptr_array_index(run->plan->steps, i);
 
-        if (step_is(step, PARAM_SWEEP) && !forget_sweep(run, step, error))
+        if (step->phase == PHASE_CONTRACT && step_is(step, PARAM_SWEEP) && !forget_sweep(run, step, error))
             return FALSE;
     }
     return TRUE;

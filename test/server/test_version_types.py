@@ -1,5 +1,6 @@
 """Columns that both versions need in different shapes: what must not be lost with the old column, and what stands for NULL."""
 
+import psycopg
 import pytest
 
 OLD = ["id", "full_name", "price", "email", "n"]
@@ -79,6 +80,21 @@ def test_the_same_file_speaks_of_the_old_column(users, pgseam, statement):
 def test_refused_with_the_way_out(users, pgseam, text, why):
     refused = pgseam.run("plan", pgseam.file("bad.sql", "-- pgseam: version v2\n" + text), expect=3)
     assert why in refused.err and "nothing has been changed" in refused.err, refused
+
+
+# An explicit cast to a length cuts.
+def test_what_does_not_fit_is_never_cut(users, pgseam):
+    change = """-- pgseam: version v2
+-- pgseam: down full_name = full_name
+ALTER TABLE users ALTER COLUMN full_name TYPE varchar(12);
+"""
+    stopped = pgseam.run("start", pgseam.file("cut.sql", change), expect=1)
+    assert "too long" in stopped.err
+    pgseam.run("rollback")
+    users.execute("UPDATE users SET full_name = left(full_name, 12)")
+    pgseam.run("start", pgseam.file("cut2.sql", change))
+    with pytest.raises(psycopg.errors.StringDataRightTruncation):
+        users.execute("UPDATE users SET full_name = 'this is too long for it' WHERE id = 1")
 
 
 def test_literals_have_the_type_that_is_asked_for(users, pgseam):
