@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/driver.h"
 #include "report/version.h"
+#include "report/version_use.h"
 #include "run/progress.h"
 #include "run/version_list.h"
 
@@ -76,6 +77,50 @@ print(const CommonOptions *common, const GPtrArray *versions, GError **error)
     return TRUE;
 }
 
+/* At the gate one look is taken, so that the answer is of now. */
+static gboolean
+look_once(DbConn *conn, const VersionEntry *version, GError **error)
+{
+    g_auto(VersionWatch) watch = {.migration = version->id, .schema = g_strdup(version->name), .side = SIDE_OLD};
+    gboolean seen;
+
+    return version->state != STATE_GATED || (journal_ensure(conn, error) && version_watch_begin(&watch, conn, error) &&
+                                             version_watch_look(&watch, conn, &seen, error));
+}
+
+static gboolean
+print_users(DbConn *conn, const CommonOptions *common, const VersionEntry *version, GError **error)
+{
+    g_autoptr(Progress) progress = progress_new(common->is_quiet);
+    g_autoptr(GPtrArray) users = NULL;
+    g_autoptr(GError) why = NULL;
+    g_autofree char *text = NULL;
+
+    /* Who may only read the journal sees what others have noted. */
+    if (!look_once(conn, version, &why)) {
+        if (!seam_error_is(why, SEAM_ERROR_REFUSED) && !seam_error_is(why, SEAM_ERROR_SQL)) {
+            g_propagate_error(error, g_steal_pointer(&why));
+            return FALSE;
+        }
+        progress_say(progress, "note: only what was seen before is shown: %s", why->message);
+    }
+    users = version_users(conn, version->id, NULL, 0, error);
+    if (users == NULL)
+        return FALSE;
+    text = common->is_json ? version_use_to_json(version, users) : version_use_to_text(version, users);
+    command_print(text);
+    return TRUE;
+}
+
+static gboolean
+check_words(char **args, GError **error)
+{
+    if (args[0] == NULL || strcmp(args[0], "users") == 0 || (strcmp(args[0], "drop") == 0 && args[1] != NULL))
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_USAGE, "`pgseam version` takes nothing, or: users [NAME], or: drop NAME");
+    return FALSE;
+}
+
 static gboolean
 run_version(const CommonOptions *common, const RunOptions *options, char **args, GError **error)
 {
@@ -84,10 +129,8 @@ run_version(const CommonOptions *common, const RunOptions *options, char **args,
     g_autoptr(GPtrArray) left = NULL;
     const VersionEntry *version;
 
-    if (args[0] != NULL && (strcmp(args[0], "drop") != 0 || args[1] == NULL)) {
-        seam_error_set(error, SEAM_ERROR_USAGE, "`pgseam version` takes nothing, or: drop NAME");
+    if (!check_words(args, error))
         return FALSE;
-    }
     conn = db_open(options->target, "pgseam/version", error);
     versions = conn != NULL ? version_list(conn, error) : NULL;
     if (versions == NULL)
@@ -95,6 +138,8 @@ run_version(const CommonOptions *common, const RunOptions *options, char **args,
     if (args[0] == NULL)
         return print(common, versions, error);
     version = find(versions, args[1], error);
+    if (version != NULL && strcmp(args[0], "users") == 0)
+        return print_users(conn, common, version, error);
     if (version == NULL || !drop(conn, options, version, error))
         return FALSE;
     left = version_list(conn, error);
@@ -103,7 +148,7 @@ run_version(const CommonOptions *common, const RunOptions *options, char **args,
 
 const Command command_version = {
     .name = "version",
-    .arguments = "[drop NAME]",
+    .arguments = "[users [NAME] | drop NAME]",
     .summary = "show what an application sets to use the new version, or drop one",
     .help = "A migration with the line `-- pgseam: version NAME` makes a schema of that name, with a view for each "
             "table that it\n"
@@ -111,7 +156,10 @@ const Command command_version = {
             "one goes on\n"
             "with the tables themselves. Shows the versions that are there, and how to choose one; --format url prints "
             "the\n"
-            "parameter of a connection URI for the newest. `drop NAME` takes one away whose migration is complete: "
+            "parameter of a connection URI for the newest. `users` shows who was seen to work with the old shape and "
+            "with the\n"
+            "new one, when last, and with which sessions that are connected now. `drop NAME` takes one away whose "
+            "migration is complete: "
             "first see that\n"
             "no application uses it.\n\n"
             "Example: psql \"postgresql:///shop?$(pgseam version -d shop --format url)\"",

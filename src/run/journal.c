@@ -10,7 +10,7 @@
 #include "run/settings.h"
 #include "run_queries.h"
 
-#define LAYOUT 5
+#define LAYOUT 6
 
 /* What an older layout lacks; it can be read as it is, and is raised by whoever writes. */
 static const struct {
@@ -24,6 +24,8 @@ static const struct {
     {4, "ledger", QUERY_CREATE_LEDGER},
     {5, "rollout", QUERY_CREATE_ROLLOUT},
     {5, "rollout_event", QUERY_CREATE_ROLLOUT_EVENT},
+    {6, "version_use", QUERY_CREATE_VERSION_USE},
+    {6, "version_watch", QUERY_CREATE_VERSION_WATCH},
 };
 /* Serialises the creation of the schema among sessions; the number has no meaning but to be ours ("pgseam"). */
 #define LOCK_JOURNAL "SELECT pg_catalog.pg_advisory_xact_lock(123520911401325)"

@@ -35,6 +35,7 @@ version_list(DbConn *conn, GError **error)
         VersionEntry *entry = g_new0(VersionEntry, 1);
 
         entry->name = g_strdup(db_text(rows, i, "name"));
+        entry->id = db_int(rows, i, "migration_id");
         entry->migration = g_strdup(db_text(rows, i, "migration"));
         entry->search_path = g_strdup(db_text(rows, i, "search_path"));
         entry->views = db_array(rows, i, "views");

@@ -12,6 +12,7 @@
 typedef struct VersionEntry {
     char *name; /* of its schema, too */
     char *migration;
+    gint64 id; /* of the migration */
     MigrationState state;
     char *search_path; /* what the application sets: SQL */
     GPtrArray *views;  /* char * */
