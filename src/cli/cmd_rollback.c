@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/driver.h"
+#include "run/version_gate.h"
 #include "steps/ops.h"
 
 /* Once begun, a rollback has to be finished: what would stop it half way is looked for before. */
@@ -28,6 +29,8 @@ run_rollback(const CommonOptions *common, const RunOptions *options, char **args
         return FALSE;
     if (migration->state == STATE_ROLLED_BACK)
         return driver_print_status(run.control, common, migration->name, error);
+    if (migration->stage == STAGE_GATE && !version_gate_warn(&run, GATE_LOOK_BACK_MS, error))
+        return FALSE;
     return driver_run(&run, common, "rollback", migration->stage,
                       migration->stage == STAGE_ROLLBACK ? runner_rollback : begin_rollback, error);
 }
@@ -40,7 +43,8 @@ const Command command_rollback = {
         "Undoes the steps of the migration that is under way (or MIGRATION) in reverse order: the schema is as it was\n"
         "before `pgseam start`, and what the old application has written stays. What a plan says cannot be undone "
         "(rows\n"
-        "that an UPDATE changed in existing columns) is not. Refused (exit 3) once something has been dropped.\n\n"
+        "that an UPDATE changed in existing columns) is not. Refused (exit 3) once something has been dropped.\n"
+        "A version goes at once, also while somebody uses it: who does is shown, but not waited for.\n\n"
         "Example: pgseam rollback -d shop",
     .min_args = 0,
     .max_args = 1,

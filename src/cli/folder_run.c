@@ -5,6 +5,10 @@
 #include "cli/planning.h"
 #include "run/progress.h"
 #include "run/throttle.h"
+#include "run/version_gate.h"
+
+/* --complete says that no application is there: one that shows itself is seen all the same, at little cost. */
+#define LOOK_MS 200
 
 const Standing *
 folder_run_next(const GPtrArray *standings, const FolderFile *last, guint *ret_behind)
@@ -78,8 +82,10 @@ static gboolean
 contract(const RunOptions *options, const JournalMigration *migration, GError **error)
 {
     g_auto(Run) run = {0};
+    const GateOptions gate = {.look_ms = LOOK_MS};
 
     return driver_open(&run, options, migration, error) && throttle_check(&run, error) &&
+           version_gate_pass(&run, &gate, error) &&
            driver_do(&run, "migrate", migration->stage, runner_contract, error);
 }
 
