@@ -82,7 +82,7 @@ def test_the_version_pages_examples_run(shop, pgseam):
         pgseam.file(name, block)
     before = shop.dump_schema()
     commands = [line[2:].split() for block in blocks(page, "") for line in block.splitlines() if line.startswith("$ pgseam")]
-    assert len(commands) == 8
+    assert len(commands) == 9
     for _, command, *words in commands:
         done = pgseam.run(command, *words)
         if command == "version" and not words:
@@ -205,6 +205,15 @@ def test_migrate_keys_are_documented(shop, pgseam):
     values = {"pending", "under way", "gated", "applied", "migrated", "baseline", "adopted", "started"}
     assert simple(flatten(document)) == simple(documented_keys("migrate")) - values
     assert set(pgseam.run("baseline", "db", "--format", "json").json()) == {"noted", "dry_run"}
+
+
+def test_version_users_keys_are_documented(shop, pgseam):
+    pgseam.run("start", pgseam.file("1.sql", "-- pgseam: version v2\nALTER TABLE users RENAME COLUMN email TO address;"))
+    with shop.connect() as conn, conn.transaction():
+        conn.execute("SELECT email FROM users")
+        document = pgseam.run("version", "users", "--format", "json").json()
+    assert set(document) == {"version", "migration", "state", "users"}
+    assert simple(flatten(document)) - set(document) == simple(documented_keys("version users")) - {"old", "new", "users"}
 
 
 def test_verify_keys_are_documented(shop, pgseam):

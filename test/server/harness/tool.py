@@ -152,6 +152,9 @@ class Pgseam:
 
     def _command(self, command, arguments, role):
         dsn = self.db.dsn_for(role or self.role)
+        # Five seconds are too long for tests that are about something else.
+        if command == "complete" and "--look" not in arguments:
+            arguments = (*arguments, "--look", "200ms")
         return [built("PGSEAM_BIN", "src/pgseam"), command, "-d", dsn, *map(str, arguments)]
 
     @staticmethod
