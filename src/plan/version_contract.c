@@ -219,13 +219,27 @@ count_nulls(Step *step, const VersionTable *table, char **show)
 }
 
 /* Rows are told apart by the primary key, or shown without one. */
+/* The columns of the primary key as they are called then: what the file renames has its new name in contract. */
+static GPtrArray *
+key_names(const VersionTable *table, Phase phase)
+{
+    const FactIndex *key = facts_primary_key(table->table);
+    GPtrArray *names = g_ptr_array_new();
+
+    for (guint i = 0; key != NULL && key->columns != NULL && i < key->columns->len; i++) {
+        const char *name = g_ptr_array_index(key->columns, i);
+        const VersionColumn *column = version_old_column(table, name);
+
+        g_ptr_array_add(names, (gpointer)(phase == PHASE_CONTRACT && column != NULL ? column->name : name));
+    }
+    return names;
+}
+
 void
 version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase)
 {
-    const FactIndex *key = facts_primary_key(table->table);
-    g_autoptr(GPtrArray) none = g_ptr_array_new();
-    g_autofree char *rows =
-        sync_mismatch_show_sql(table->sync, key != NULL && key->columns != NULL ? key->columns : none, NULL, SHOWN);
+    g_autoptr(GPtrArray) keys = key_names(table, phase);
+    g_autofree char *rows = sync_mismatch_show_sql(table->sync, keys, NULL, SHOWN);
     g_autofree char *show =
         sql_build("SELECT s.key || ' ' || s.columns || ': ' || s.old_side || ' against ' || s.new_side "
                   "FROM (?) AS s",

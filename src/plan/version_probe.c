@@ -2,6 +2,8 @@
  * The expressions that keep two versions in step, tried on rows that are there: "up" on the old columns, "down" on what
  * "up" makes of them.
  */
+#include <string.h>
+
 #include "base/sqltext.h"
 #include "plan/version.h"
 
@@ -90,6 +92,39 @@ probe_default(GPtrArray *probes, const VersionColumn *column)
     g_ptr_array_add(probes, probe);
 }
 
+/* The triggers run with the rights of whoever writes: he must be able to run what they call. */
+static void
+probe_rights(GPtrArray *probes, const Facts *facts, const Expr *expr, int offset)
+{
+    for (guint i = 0; expr != NULL && i < expr->functions->len; i++) {
+        const char *name = g_ptr_array_index(expr->functions, i);
+        const char *dot = strrchr(name, '.');
+        PlanProbe *probe;
+
+        if (facts_is_builtin(facts, name))
+            continue;
+        probe = g_new0(PlanProbe, 1);
+        probe->sql = sql_build("SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.proname = ? AND "
+                               "pg_catalog.pg_function_is_visible(p.oid) IS NOT NULL AND NOT "
+                               "(pg_catalog.has_function_privilege('public', p.oid, "
+                               "'EXECUTE') AND pg_catalog.has_schema_privilege('public', p.pronamespace, 'USAGE')))",
+                               sql_literal(dot != NULL ? dot + 1 : name));
+        probe->must_hold = g_strdup_printf("%s() may not be executed by everybody who writes to the table", name);
+        probe->hint = g_strdup("GRANT EXECUTE ON FUNCTION ... TO PUBLIC, and USAGE on its schema; or do without it");
+        probe->offset = offset;
+        g_ptr_array_add(probes, probe);
+    }
+}
+
+static void
+probe_column(GPtrArray *probes, const Facts *facts, const VersionColumn *column)
+{
+    probe_default(probes, column);
+    probe_rights(probes, facts, column->up, column->offset);
+    probe_rights(probes, facts, column->down, column->offset);
+    probe_rights(probes, facts, column->fill, column->offset);
+}
+
 static void
 probe_table(GPtrArray *probes, PlanContext *ctx, VersionTable *table)
 {
@@ -101,7 +136,7 @@ probe_table(GPtrArray *probes, PlanContext *ctx, VersionTable *table)
     rows = sql_build("(SELECT * FROM ? LIMIT ?)", sql_name(table->table->schema, table->table->name),
                      sql_int(SAMPLE_ROWS));
     for (guint i = 0; i < table->columns->len; i++)
-        probe_default(probes, g_ptr_array_index(table->columns, i));
+        probe_column(probes, ctx->facts, g_ptr_array_index(table->columns, i));
     for (guint i = 0; i < table->sync->groups->len; i++)
         probe_group(probes, g_ptr_array_index(table->sync->groups, i), rows, table->offset);
 }

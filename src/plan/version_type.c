@@ -27,7 +27,8 @@ append(GString *out, const char *kind, const char *name)
 static gboolean
 is_on(const FactIndex *index, const char *column)
 {
-    gboolean has_text = index->columns == NULL || index->is_partial || index->attributes->len > index->columns->len;
+    gboolean has_text = index->columns == NULL || index->is_partial || index->attributes == NULL ||
+                        index->attributes->len > index->columns->len;
     g_auto(GStrv) parts = g_strsplit(column, "\"", -1);
     g_autofree char *doubled = g_strjoinv("\"\"", parts);
 
@@ -230,6 +231,17 @@ up_of(const PlanContext *ctx, const AlterCmd *cmd, const char *hidden)
                         : sql_build("? = ?", sql_ident(hidden), sql_ident(cmd->column));
 }
 
+/* One of them would be read by nobody. */
+static gboolean
+check_once(const PlanContext *ctx, const AlterCmd *cmd, GError **error)
+{
+    if (cmd->default_value.text == NULL || stmt_up(ctx->stmt, cmd->column) == NULL)
+        return TRUE;
+    context_refuse(error, "leave one of them out", "column \"%s\" has both USING and the directive \"up\"",
+                   cmd->column);
+    return FALSE;
+}
+
 gboolean
 version_retype(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error)
 {
@@ -237,8 +249,9 @@ version_retype(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GErr
     g_autofree char *hidden = name_bounded("new", column->name);
     g_autofree char *up = up_of(ctx, cmd, hidden);
 
-    if (!check_column(ctx, target->table, column, error) || !check_file(ctx, cmd, error) ||
-        !check_new_type(ctx, target->table, cmd, error) || !check_default(ctx, column, cmd, error) ||
+    if (!check_once(ctx, cmd, error) || !check_column(ctx, target->table, column, error) ||
+        !check_file(ctx, cmd, error) || !check_new_type(ctx, target->table, cmd, error) ||
+        !check_default(ctx, column, cmd, error) ||
         !plan_generated(ctx,
                         sql_build("ALTER TABLE ? ADD COLUMN ? ?", sql_name(target->schema, target->name),
                                   sql_ident(hidden), sql_raw(cmd->definition.type)),

@@ -143,6 +143,11 @@ add_down(Stmt *stmt, const char *set, GError **error)
 static gboolean
 apply_to(Stmt *stmt, const Directive *directive, GError **error)
 {
+    if (directive->kind == DIRECTIVE_UP && stmt->up != NULL) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "a second directive \"up\" above one statement");
+        seam_error_hint(error, "write a statement of its own for each column");
+        return FALSE;
+    }
     if (directive->kind == DIRECTIVE_UP)
         script_set_up(stmt, directive->set);
     else if (directive->kind == DIRECTIVE_DOWN)

@@ -76,3 +76,14 @@ def test_expressions_that_can_be(cluster, db, pgseam, expression):
     assert db.scalar("SELECT b FROM v2.t") == expected
     pgseam.run("complete")
     assert db.scalar("SELECT b FROM t") == expected
+
+
+def test_a_default_that_is_dropped_and_given_anew(cluster, db, pgseam):
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, c int DEFAULT 5)")
+    to_the_gate(pgseam, "-- pgseam: version v2\nALTER TABLE t ALTER c DROP DEFAULT;\n-- pgseam: down c = (c * 100)::int\n"
+                "ALTER TABLE t ALTER c TYPE numeric(5,2) USING c / 100.0;\nALTER TABLE t ALTER c SET DEFAULT 7.5;\n")
+    db.execute("INSERT INTO v2.t (id) VALUES (1)")
+    assert db.scalar("SELECT c::text FROM v2.t") == "7.50"
+    pgseam.run("complete")
+    db.execute("INSERT INTO t (id) VALUES (3)")
+    assert db.scalar("SELECT c::text FROM t WHERE id = 3") == "7.50"

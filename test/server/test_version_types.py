@@ -124,6 +124,17 @@ def test_what_is_there_is_refused(users, pgseam, setup, text, why):
     assert why in refused.err and "nothing has been changed" in refused.err, refused
 
 
+def test_functions_that_not_everybody_may_run(users, pgseam):
+    users.execute("CREATE FUNCTION shout(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper($1)'")
+    users.execute("REVOKE EXECUTE ON FUNCTION shout(text) FROM PUBLIC")
+    change = "-- pgseam: version v2\n-- pgseam: up loud = shout(email)\nALTER TABLE users ADD COLUMN loud text;\n"
+    refused = pgseam.run("plan", pgseam.file("loud.sql", change), expect=3)
+    assert "shout() may not be executed" in refused.err and "GRANT EXECUTE" in refused.err
+    users.execute("GRANT EXECUTE ON FUNCTION shout(text) TO PUBLIC")
+    pgseam.run("start", pgseam.file("loud.sql", change))
+    assert users.query("SELECT loud FROM users WHERE id = 2") == [("E2",)]
+
+
 def test_null_where_there_may_be_none_is_told_before_the_gate(users, pgseam):
     stopped = pgseam.run("start", pgseam.file("null.sql", """-- pgseam: version v2
 -- pgseam: down price = coalesce(price::int, 0)
