@@ -146,6 +146,7 @@ unchanged_sql(const VersionTable *table, const VersionColumn *column)
     return sql_build(
         "EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = "
         "pg_catalog.to_regclass(?) AND a.attname = ? AND a.attnotnull = ? AND a.atthasdef = ? AND "
+        "coalesce(a.attstattarget, -1) = ? AND "
         "pg_catalog.col_description(a.attrelid, a.attnum) IS NOT DISTINCT FROM ? AND "
         "(SELECT pg_catalog.count(*) FROM pg_catalog.aclexplode(a.attacl) AS e JOIN pg_catalog.pg_roles AS r "
         "ON r.rolname = current_user WHERE e.grantee <> r.oid) = ? AND NOT EXISTS "
@@ -154,7 +155,7 @@ unchanged_sql(const VersionTable *table, const VersionColumn *column)
         "'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum "
         "AND d.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND k.contype IS DISTINCT FROM 'n'))",
         sql_literal(name), sql_literal(fact->name), sql_raw(fact->is_not_null ? "true" : "false"),
-        sql_raw(fact->default_expr != NULL ? "true" : "false"), sql_literal(fact->comment),
+        sql_raw(fact->default_expr != NULL ? "true" : "false"), sql_int(fact->statistics), sql_literal(fact->comment),
         sql_int(n_grants(table->table, fact->name)));
 }
 

@@ -43,6 +43,7 @@ ALTER TABLE users DROP COLUMN full_name;
     "CREATE INDEX x ON users (price)", "ALTER TABLE users ADD CHECK (price > -5)", "COMMENT ON COLUMN users.price IS 'c'",
     "ALTER TABLE users ALTER price DROP DEFAULT", "ALTER TABLE users ALTER price DROP NOT NULL",
     "GRANT SELECT (price) ON users TO pg_monitor", "CREATE STATISTICS st ON price, n FROM users",
+    "ALTER TABLE users ALTER price SET STATISTICS 77",
 ])
 def test_somebody_changes_the_old_column_at_the_gate(users, pgseam, change):
     pgseam.run("start", pgseam.file("price.sql", PRICE))
