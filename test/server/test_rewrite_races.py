@@ -442,6 +442,6 @@ def read_then_write(conn, number):
 @pytest.mark.parametrize("capture", CAPTURES)
 def test_readers_that_write_then_are_no_victims_of_the_cut_over(held_orders, pgseam, capture):
     with Crowd(held_orders, [read_then_write], clients=1, numbers=ROWS, pause_s=0.05) as crowd:
-        for _ in range(12):
+        for _ in range(6):
             pgseam.run("repack", "orders", "--capture", capture, "--complete", timeout=120)
     assert not crowd.errors, f"{len(crowd.errors)}: {crowd.errors[0]}"

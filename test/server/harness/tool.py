@@ -154,7 +154,7 @@ class Pgseam:
         dsn = self.db.dsn_for(role or self.role)
         # Five seconds are too long for tests that are about something else.
         if command == "complete" and "--look" not in arguments:
-            arguments = (*arguments, "--look", "200ms")
+            arguments = ("--look", "200ms", *arguments)
         return [built("PGSEAM_BIN", "src/pgseam"), command, "-d", dsn, *map(str, arguments)]
 
     @staticmethod
