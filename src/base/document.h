@@ -17,6 +17,18 @@ void document_put_known(JsonBuilder *builder, const char *key, double value);
 void document_begin_array(JsonBuilder *builder, const char *key);
 void document_begin_object(JsonBuilder *builder, const char *key);
 
+/* "key": what `json`, itself JSON, says; NULL becomes null. */
+void document_put_json(JsonBuilder *builder, const char *key, const char *json);
+/* "key": ["text", ...] */
+void document_put_texts(JsonBuilder *builder, const char *key, const GPtrArray *texts);
+
+/* "key": [...], each item of the list as `put` writes it. */
+typedef void (*DocumentPut)(JsonBuilder *builder, gconstpointer item);
+void document_put_list(JsonBuilder *builder, const char *key, const GPtrArray *items, DocumentPut put);
+
+/* A document that is one such list. The caller frees. */
+char *document_of_list(const char *key, const GPtrArray *items, DocumentPut put);
+
 /* The finished document, indented, with a newline at its end. The caller frees. */
 char *document_text(JsonBuilder *builder);
 

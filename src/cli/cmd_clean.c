@@ -3,7 +3,6 @@
 #include "cli/command.h"
 #include "cli/driver.h"
 #include "rewrite/leftover.h"
-#include "run/progress.h"
 
 static gboolean is_dry_run;
 static gboolean takes_old_tables;
@@ -43,44 +42,34 @@ to_text(const GPtrArray *items, const char *verb)
     return g_string_free(out, FALSE);
 }
 
+static void
+put_leftover(JsonBuilder *builder, gconstpointer data)
+{
+    const Leftover *item = data;
+    g_autofree char *on = item->table != NULL ? sql_quote_name(item->schema, item->table) : NULL;
+
+    json_builder_begin_object(builder);
+    document_put_text(builder, "kind", item->kind);
+    document_put_text(builder, "name", item->name);
+    document_put_text(builder, "table", on);
+    document_put_text(builder, "rewrite", item->within);
+    document_put_text(builder, "migration", item->migration);
+    document_put_text(builder, "state", item->state);
+    document_put_bool(builder, "stays", item->kept != NULL);
+    document_put_text(builder, "reason", item->kept);
+    json_builder_end_object(builder);
+}
+
 static char *
 to_json(const GPtrArray *items)
 {
     g_autoptr(JsonBuilder) builder = json_builder_new();
 
     json_builder_begin_object(builder);
-    document_begin_array(builder, "leftovers");
-    for (guint i = 0; i < items->len; i++) {
-        const Leftover *item = g_ptr_array_index(items, i);
-        g_autofree char *on = item->table != NULL ? sql_quote_name(item->schema, item->table) : NULL;
-
-        json_builder_begin_object(builder);
-        document_put_text(builder, "kind", item->kind);
-        document_put_text(builder, "name", item->name);
-        document_put_text(builder, "table", on);
-        document_put_text(builder, "rewrite", item->within);
-        document_put_text(builder, "migration", item->migration);
-        document_put_text(builder, "state", item->state);
-        document_put_bool(builder, "stays", item->kept != NULL);
-        document_put_text(builder, "reason", item->kept);
-        json_builder_end_object(builder);
-    }
-    json_builder_end_array(builder);
+    document_put_list(builder, "leftovers", items, put_leftover);
     document_put_bool(builder, "dry_run", is_dry_run);
     json_builder_end_object(builder);
     return document_text(builder);
-}
-
-/* As a migration of its own: under the guard, in the journal, to be resumed if it is killed. */
-static gboolean
-take_away(const RunOptions *options, Plan *plan, GError **error)
-{
-    g_auto(Run) run = {.options = *options, .plan = plan};
-
-    run.progress = progress_new(options->is_quiet);
-    return run_open(&run, plan->migration, error) && journal_ensure(run.control, error) &&
-           journal_begin(run.control, plan, &run.options, NULL, &run.migration, error) &&
-           driver_do(&run, "clean", STAGE_EXPAND, runner_contract, error);
 }
 
 static gboolean
@@ -95,7 +84,7 @@ run_clean(const CommonOptions *common, const RunOptions *options, char **args, G
     if (items == NULL)
         return FALSE;
     plan = leftover_plan(conn, items, now);
-    if (!is_dry_run && plan->steps->len > 0 && !take_away(options, g_steal_pointer(&plan), error))
+    if (!is_dry_run && plan->steps->len > 0 && !driver_carry_out(options, "clean", g_steal_pointer(&plan), error))
         return FALSE;
     text = common->is_json ? to_json(items) : to_text(items, is_dry_run ? "can go" : "removed");
     command_print(text);

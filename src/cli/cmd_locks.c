@@ -3,8 +3,10 @@
 #include "run/waits.h"
 
 static void
-put_wait(JsonBuilder *builder, const LockWait *wait)
+put_wait(JsonBuilder *builder, gconstpointer item)
 {
+    const LockWait *wait = item;
+
     json_builder_begin_object(builder);
     document_put_int(builder, "pid", wait->pid);
     document_put_text(builder, "who", wait->who);
@@ -23,15 +25,7 @@ put_wait(JsonBuilder *builder, const LockWait *wait)
 static char *
 to_json(const GPtrArray *waits)
 {
-    g_autoptr(JsonBuilder) builder = json_builder_new();
-
-    json_builder_begin_object(builder);
-    document_begin_array(builder, "sessions");
-    for (guint i = 0; i < waits->len; i++)
-        put_wait(builder, g_ptr_array_index(waits, i));
-    json_builder_end_array(builder);
-    json_builder_end_object(builder);
-    return document_text(builder);
+    return document_of_list("sessions", waits, put_wait);
 }
 
 static void

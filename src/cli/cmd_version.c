@@ -23,18 +23,6 @@ find(const GPtrArray *versions, const char *name, GError **error)
     return NULL;
 }
 
-/* As a migration of its own: under the guard, in the journal, to be resumed if it is killed. */
-static gboolean
-take_away(const RunOptions *options, Plan *plan, GError **error)
-{
-    g_auto(Run) run = {.options = *options, .plan = plan};
-
-    run.progress = progress_new(options->is_quiet);
-    return run_open(&run, plan->migration, error) && journal_ensure(run.control, error) &&
-           journal_begin(run.control, plan, &run.options, NULL, &run.migration, error) &&
-           driver_do(&run, "version", STAGE_EXPAND, runner_contract, error);
-}
-
 /* Nothing goes with it that is not ours. */
 static gboolean
 check_alone(const VersionEntry *version, GError **error)
@@ -59,7 +47,7 @@ drop(DbConn *conn, const RunOptions *options, const VersionEntry *version, GErro
                         version->migration);
         return FALSE;
     }
-    return check_alone(version, error) && take_away(options, version_drop_plan(conn, version), error);
+    return check_alone(version, error) && driver_carry_out(options, "version", version_drop_plan(conn, version), error);
 }
 
 static gboolean

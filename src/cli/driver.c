@@ -178,6 +178,17 @@ driver_do(Run *run, const char *command, Stage stage, DriverWork work, GError **
 }
 
 gboolean
+driver_carry_out(const RunOptions *options, const char *command, Plan *plan, GError **error)
+{
+    g_auto(Run) run = {.options = *options, .plan = plan};
+
+    run.progress = progress_new(options->is_quiet);
+    return run_open(&run, plan->migration, error) && journal_ensure(run.control, error) &&
+           journal_begin(run.control, plan, &run.options, NULL, &run.migration, error) &&
+           driver_do(&run, command, STAGE_EXPAND, runner_contract, error);
+}
+
+gboolean
 driver_run(Run *run, const CommonOptions *common, const char *command, Stage stage, DriverWork work, GError **error)
 {
     return driver_do(run, command, stage, work, error) &&

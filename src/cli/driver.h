@@ -25,6 +25,10 @@ gboolean driver_do(Run *run, const char *command, Stage stage, DriverWork work, 
  * ledger (NULL: it is of no folder). */
 gboolean driver_begin(Run *run, const LedgerEntry *entry, GError **error);
 
+/* A plan that the command has made itself (run/own_plan.h), from its beginning to its end: as a migration of its own,
+ * under the guard, in the journal, to be resumed if it is killed. `plan` is taken over. */
+gboolean driver_carry_out(const RunOptions *options, const char *command, Plan *plan, GError **error);
+
 /* Sessions on an existing migration: `migration` is what the journal says, run->plan its plan. The settings are those
  * of the journal, but for what `options` were given. */
 gboolean driver_open(Run *run, const RunOptions *options, const JournalMigration *migration, GError **error);

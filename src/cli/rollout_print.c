@@ -84,16 +84,15 @@ put_percent(JsonBuilder *builder, int percent)
 }
 
 static void
-put_rollout(JsonBuilder *builder, const Rollout *rollout)
+put_rollout(JsonBuilder *builder, gconstpointer item)
 {
+    const Rollout *rollout = item;
+
     json_builder_begin_object(builder);
     document_put_text(builder, "name", rollout->name);
     document_put_text(builder, "stage", rollout_stage_name(rollout->stage));
     put_percent(builder, rollout->percent);
-    document_begin_array(builder, "cohorts");
-    for (guint i = 0; i < rollout->cohorts->len; i++)
-        json_builder_add_string_value(builder, g_ptr_array_index(rollout->cohorts, i));
-    json_builder_end_array(builder);
+    document_put_texts(builder, "cohorts", rollout->cohorts);
     document_put_bool(builder, "frozen", rollout->frozen_because != NULL);
     document_put_text(builder, "frozen_because", rollout->frozen_because);
     document_put_text(builder, "reads", rollout->reads);
@@ -106,15 +105,7 @@ put_rollout(JsonBuilder *builder, const Rollout *rollout)
 char *
 rollouts_to_json(const GPtrArray *rollouts)
 {
-    g_autoptr(JsonBuilder) builder = json_builder_new();
-
-    json_builder_begin_object(builder);
-    document_begin_array(builder, "rollouts");
-    for (guint i = 0; i < rollouts->len; i++)
-        put_rollout(builder, g_ptr_array_index(rollouts, i));
-    json_builder_end_array(builder);
-    json_builder_end_object(builder);
-    return document_text(builder);
+    return document_of_list("rollouts", rollouts, put_rollout);
 }
 
 /* The state that a line of the history has as JSON; NULL for none. */
@@ -187,15 +178,19 @@ rollout_history_to_text(const GPtrArray *events)
 }
 
 static void
-put_state(JsonBuilder *builder, const char *key, const char *text)
+put_event(JsonBuilder *builder, gconstpointer item)
 {
-    JsonNode *node = state_of(text);
+    const RolloutEvent *event = item;
 
-    json_builder_set_member_name(builder, key);
-    if (node != NULL)
-        json_builder_add_value(builder, node); /* takes it */
-    else
-        json_builder_add_null_value(builder);
+    json_builder_begin_object(builder);
+    document_put_text(builder, "at", event->at);
+    document_put_text(builder, "action", event->action);
+    document_put_text(builder, "role", event->role);
+    document_put_text(builder, "client", event->client);
+    document_put_json(builder, "before", event->before);
+    document_put_json(builder, "after", event->after);
+    document_put_text(builder, "because", event->reason);
+    json_builder_end_object(builder);
 }
 
 char *
@@ -205,21 +200,7 @@ rollout_history_to_json(const char *name, const GPtrArray *events)
 
     json_builder_begin_object(builder);
     document_put_text(builder, "rollout", name);
-    document_begin_array(builder, "events");
-    for (guint i = 0; i < events->len; i++) {
-        const RolloutEvent *event = g_ptr_array_index(events, i);
-
-        json_builder_begin_object(builder);
-        document_put_text(builder, "at", event->at);
-        document_put_text(builder, "action", event->action);
-        document_put_text(builder, "role", event->role);
-        document_put_text(builder, "client", event->client);
-        put_state(builder, "before", event->before);
-        put_state(builder, "after", event->after);
-        document_put_text(builder, "because", event->reason);
-        json_builder_end_object(builder);
-    }
-    json_builder_end_array(builder);
+    document_put_list(builder, "events", events, put_event);
     json_builder_end_object(builder);
     return document_text(builder);
 }

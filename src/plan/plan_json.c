@@ -5,15 +5,6 @@
 #include "base/document.h"
 #include "base/sqltext.h"
 
-static void
-put_strings(JsonBuilder *builder, const char *key, const GPtrArray *values)
-{
-    document_begin_array(builder, key);
-    for (guint i = 0; i < values->len; i++)
-        json_builder_add_string_value(builder, g_ptr_array_index(values, i));
-    json_builder_end_array(builder);
-}
-
 static int
 compare_keys(gconstpointer a, gconstpointer b)
 {
@@ -32,32 +23,30 @@ put_params(JsonBuilder *builder, GHashTable *params)
 }
 
 static void
-put_locks(JsonBuilder *builder, const GPtrArray *locks)
+put_lock(JsonBuilder *builder, gconstpointer item)
 {
-    document_begin_array(builder, "locks");
-    for (guint i = 0; i < locks->len; i++) {
-        const StepLock *lock = g_ptr_array_index(locks, i);
-        g_autofree char *relation = sql_quote_name(lock->schema, lock->table);
+    const StepLock *lock = item;
+    g_autofree char *relation = sql_quote_name(lock->schema, lock->table);
 
-        json_builder_begin_object(builder);
-        document_put_text(builder, "relation", relation);
-        document_put_text(builder, "mode", lock_mode_name(lock->mode));
-        document_put_text(builder, "hold", lock_hold_name(lock->hold));
-        document_put_text(builder, "schema", lock->schema);
-        document_put_text(builder, "table", lock->table);
-        document_put_bool(builder, "owned", lock->is_owned);
-        if (lock->for_undo)
-            document_put_bool(builder, "undo", TRUE);
-        if (lock->is_view)
-            document_put_bool(builder, "view", TRUE);
-        json_builder_end_object(builder);
-    }
-    json_builder_end_array(builder);
+    json_builder_begin_object(builder);
+    document_put_text(builder, "relation", relation);
+    document_put_text(builder, "mode", lock_mode_name(lock->mode));
+    document_put_text(builder, "hold", lock_hold_name(lock->hold));
+    document_put_text(builder, "schema", lock->schema);
+    document_put_text(builder, "table", lock->table);
+    document_put_bool(builder, "owned", lock->is_owned);
+    if (lock->for_undo)
+        document_put_bool(builder, "undo", TRUE);
+    if (lock->is_view)
+        document_put_bool(builder, "view", TRUE);
+    json_builder_end_object(builder);
 }
 
 static void
-put_step(JsonBuilder *builder, const Step *step)
+put_step(JsonBuilder *builder, gconstpointer item)
 {
+    const Step *step = item;
+
     json_builder_begin_object(builder);
     document_put_int(builder, "id", step->id);
     document_put_text(builder, "phase", phase_name(step->phase));
@@ -69,9 +58,9 @@ put_step(JsonBuilder *builder, const Step *step)
     document_put_int(builder, "line", step->line);
     document_put_int(builder, "rows", (gint64)step->rows);
     document_put_int(builder, "bytes", (gint64)step->bytes);
-    put_locks(builder, step->locks);
-    put_strings(builder, "key", step->key);
-    put_strings(builder, "key_types", step->key_types);
+    document_put_list(builder, "locks", step->locks, put_lock);
+    document_put_texts(builder, "key", step->key);
+    document_put_texts(builder, "key_types", step->key_types);
     put_params(builder, step->params);
     json_builder_end_object(builder);
 }
@@ -90,14 +79,11 @@ put_plan(JsonBuilder *builder, const Plan *plan)
     document_put_text(builder, "search_path", plan->search_path);
     document_put_text(builder, "time_zone", plan->time_zone);
     document_put_text(builder, "date_style", plan->date_style);
-    document_begin_array(builder, "steps");
-    for (guint i = 0; i < plan->steps->len; i++)
-        put_step(builder, g_ptr_array_index(plan->steps, i));
-    json_builder_end_array(builder);
-    put_strings(builder, "notes", plan->notes);
+    document_put_list(builder, "steps", plan->steps, put_step);
+    document_put_texts(builder, "notes", plan->notes);
     if (plan->small != NULL)
-        put_strings(builder, "small_tables", plan->small);
-    put_strings(builder, "facts", plan->facts);
+        document_put_texts(builder, "small_tables", plan->small);
+    document_put_texts(builder, "facts", plan->facts);
     document_put_text(builder, "source_sha256", plan->source_sha256);
     document_put_text(builder, "source", plan->source);
     json_builder_end_object(builder);

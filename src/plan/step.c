@@ -174,6 +174,15 @@ step_append(Step *step, const char *param, char *value)
     g_hash_table_insert(step->params, nth_name(param, n), value);
 }
 
+void
+step_add_sql(Step *step, char *sql)
+{
+    if (step->sql == NULL)
+        step->sql = sql;
+    else
+        step_append(step, PARAM_MORE, sql);
+}
+
 gboolean
 step_is(const Step *step, const char *param)
 {

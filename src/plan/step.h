@@ -160,6 +160,8 @@ const char *step_get(const Step *step, const char *param); /* NULL if it is not 
 /* The n-th (from 1) of a parameter that comes in a row, and one more at its end; `value` then belongs to the step. */
 const char *step_get_nth(const Step *step, const char *param, guint n);
 void step_append(Step *step, const char *param, char *value);
+/* One more statement in the step's transaction: its `sql`, if it has none yet, else PARAM_MORE. `sql` is taken over. */
+void step_add_sql(Step *step, char *sql);
 gboolean step_is(const Step *step, const char *param); /* set to "true" */
 
 #endif

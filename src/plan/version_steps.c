@@ -120,14 +120,8 @@ version_step(PlanContext *ctx, Phase phase, StepKind kind, const Stmt *stmt, con
 void
 version_add_all(Step *step, const GPtrArray *statements)
 {
-    for (guint i = 0; i < statements->len; i++) {
-        char *sql = g_strdup(g_ptr_array_index(statements, i));
-
-        if (step->sql == NULL)
-            step->sql = sql;
-        else
-            step_append(step, PARAM_MORE, sql);
-    }
+    for (guint i = 0; i < statements->len; i++)
+        step_add_sql(step, g_strdup(g_ptr_array_index(statements, i)));
 }
 
 static void

@@ -53,8 +53,9 @@ ledger_to_text(const GPtrArray *standings)
 }
 
 static void
-put_standing(JsonBuilder *builder, const Standing *standing)
+put_standing(JsonBuilder *builder, gconstpointer item)
 {
+    const Standing *standing = item;
     const LedgerRow *row = standing->row;
 
     json_builder_begin_object(builder);
@@ -77,15 +78,8 @@ ledger_to_json(const GPtrArray *standings, const char *plan)
     g_autoptr(JsonBuilder) builder = json_builder_new();
 
     json_builder_begin_object(builder);
-    document_begin_array(builder, "files");
-    for (guint i = 0; i < standings->len; i++)
-        put_standing(builder, g_ptr_array_index(standings, i));
-    json_builder_end_array(builder);
-    json_builder_set_member_name(builder, "plan");
-    if (plan != NULL)
-        json_builder_add_value(builder, json_from_string(plan, NULL));
-    else
-        json_builder_add_null_value(builder);
+    document_put_list(builder, "files", standings, put_standing);
+    document_put_json(builder, "plan", plan);
     json_builder_end_object(builder);
     return document_text(builder);
 }

@@ -105,8 +105,10 @@ put_rewrites(JsonBuilder *builder, const JournalMigration *migration)
 }
 
 static void
-put_migration(JsonBuilder *builder, const JournalMigration *migration)
+put_migration(JsonBuilder *builder, gconstpointer item)
 {
+    const JournalMigration *migration = item;
+
     json_builder_begin_object(builder);
     document_put_text(builder, "name", migration->name);
     document_put_text(builder, "state", state_name(migration->state));
@@ -128,15 +130,7 @@ put_migration(JsonBuilder *builder, const JournalMigration *migration)
 char *
 status_to_json(const GPtrArray *migrations)
 {
-    g_autoptr(JsonBuilder) builder = json_builder_new();
-
-    json_builder_begin_object(builder);
-    document_begin_array(builder, "migrations");
-    for (guint i = 0; i < migrations->len; i++)
-        put_migration(builder, g_ptr_array_index(migrations, i));
-    json_builder_end_array(builder);
-    json_builder_end_object(builder);
-    return document_text(builder);
+    return document_of_list("migrations", migrations, put_migration);
 }
 
 /* "  public.orders: copy, 43.1 % copied, 1200000 rows, 250000 a second, 12 dirty keys left, 8 s left" */

@@ -31,8 +31,9 @@ url_options_of(const VersionEntry *version)
 }
 
 static void
-put_version(JsonBuilder *builder, const VersionEntry *version)
+put_version(JsonBuilder *builder, gconstpointer item)
 {
+    const VersionEntry *version = item;
     g_autofree char *options = options_of(version);
     g_autofree char *url_options = url_options_of(version);
 
@@ -44,25 +45,14 @@ put_version(JsonBuilder *builder, const VersionEntry *version)
     document_put_text(builder, "search_path", version->search_path);
     document_put_text(builder, "options", options);
     document_put_text(builder, "url_options", url_options);
-    document_begin_array(builder, "views");
-    for (guint i = 0; i < version->views->len; i++)
-        json_builder_add_string_value(builder, g_ptr_array_index(version->views, i));
-    json_builder_end_array(builder);
+    document_put_texts(builder, "views", version->views);
     json_builder_end_object(builder);
 }
 
 char *
 version_to_json(const GPtrArray *versions)
 {
-    g_autoptr(JsonBuilder) builder = json_builder_new();
-
-    json_builder_begin_object(builder);
-    document_begin_array(builder, "versions");
-    for (guint i = 0; i < versions->len; i++)
-        put_version(builder, g_ptr_array_index(versions, i));
-    json_builder_end_array(builder);
-    json_builder_end_object(builder);
-    return document_text(builder);
+    return document_of_list("versions", versions, put_version);
 }
 
 char *

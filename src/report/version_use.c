@@ -10,8 +10,10 @@ is_old_and_connected(const VersionUser *user)
 }
 
 static void
-put_user(JsonBuilder *builder, const VersionUser *user)
+put_user(JsonBuilder *builder, gconstpointer item)
 {
+    const VersionUser *user = item;
+
     json_builder_begin_object(builder);
     document_put_text(builder, "side", version_side_name(user->side));
     document_put_text(builder, "role", user->role);
@@ -40,10 +42,7 @@ version_use_to_json(const VersionEntry *version, const GPtrArray *users)
     document_put_text(builder, "version", version->name);
     document_put_text(builder, "migration", version->migration);
     document_put_text(builder, "state", state_name(version->state));
-    document_begin_array(builder, "users");
-    for (guint i = 0; i < users->len; i++)
-        put_user(builder, g_ptr_array_index(users, i));
-    json_builder_end_array(builder);
+    document_put_list(builder, "users", users, put_user);
     json_builder_end_object(builder);
     return document_text(builder);
 }

@@ -5,6 +5,7 @@
 
 #include "base/sqltext.h"
 #include "rewrite/leftover.h"
+#include "run/own_plan.h"
 
 static char *
 drop_trigger(const Leftover *item)
@@ -120,18 +121,9 @@ add_steps(Plan *plan, const GPtrArray *items, guint way)
 Plan *
 leftover_plan(DbConn *conn, const GPtrArray *leftovers, GDateTime *now)
 {
-    const DbSettings *settings = db_settings(conn);
-    Plan *plan = plan_new();
+    Plan *plan = own_plan(conn, g_date_time_format(now, "pgseam_clean_%Y%m%d_%H%M%S_%f"), "pgseam clean",
+                          db_settings(conn)->search_path);
 
-    plan->migration = g_date_time_format(now, "pgseam_clean_%Y%m%d_%H%M%S_%f");
-    plan->path = g_strdup("pgseam clean");
-    plan->source = g_strdup("");
-    plan->source_sha256 = plan_source_hash(plan->source);
-    plan->tool_version = g_strdup(PGSEAM_VERSION);
-    plan->server_version = db_server_version(conn);
-    plan->search_path = g_strdup(settings->search_path);
-    plan->time_zone = g_strdup(settings->time_zone);
-    plan->date_style = g_strdup(settings->date_style);
     for (guint way = 0; way < G_N_ELEMENTS(ways); way++)
         add_steps(plan, leftovers, way);
     return plan;

@@ -3,6 +3,7 @@
 #include "base/names.h"
 #include "base/sqltext.h"
 #include "db/array.h"
+#include "run/own_plan.h"
 #include "run_queries.h"
 
 static void
@@ -51,24 +52,16 @@ static Step *
 drop_step(const VersionEntry *version)
 {
     Step *step = step_new(PHASE_CONTRACT, STEP_DDL_FINAL, NULL, NULL);
-    char *schema = sql_build("DROP SCHEMA ?", sql_ident(version->name));
 
     step->id = 1;
     step->why = g_strdup_printf("version %s is not used any more", version->name);
     for (guint i = 0; i < version->views->len; i++) {
         const char *view = g_ptr_array_index(version->views, i);
-        char *sql = sql_build("DROP VIEW ?", sql_name(version->name, view));
 
         step_add_lock(step, version->name, view, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, FALSE);
-        if (step->sql == NULL)
-            step->sql = sql;
-        else
-            step_append(step, PARAM_MORE, sql);
+        step_add_sql(step, sql_build("DROP VIEW ?", sql_name(version->name, view)));
     }
-    if (step->sql == NULL)
-        step->sql = schema;
-    else
-        step_append(step, PARAM_MORE, schema);
+    step_add_sql(step, sql_build("DROP SCHEMA ?", sql_ident(version->name)));
     return step;
 }
 
@@ -78,18 +71,8 @@ version_drop_plan(DbConn *conn, const VersionEntry *version)
     g_autoptr(GDateTime) now = g_date_time_new_now_utc();
     g_autofree char *stamp = g_date_time_format(now, "%Y%m%d_%H%M%S");
     g_autofree char *stem = g_strdup_printf("version_drop_%s_%s", version->name, stamp);
-    const DbSettings *settings = db_settings(conn);
-    Plan *plan = plan_new();
+    Plan *plan = own_plan(conn, name_bounded("drop", stem), "pgseam version drop", "");
 
-    plan->migration = name_bounded("drop", stem);
-    plan->path = g_strdup("pgseam version drop");
-    plan->source = g_strdup("");
-    plan->source_sha256 = plan_source_hash("");
-    plan->tool_version = g_strdup(PGSEAM_VERSION);
-    plan->server_version = db_server_version(conn);
-    plan->search_path = g_strdup("");
-    plan->time_zone = g_strdup(settings->time_zone);
-    plan->date_style = g_strdup(settings->date_style);
     g_ptr_array_add(plan->steps, drop_step(version));
     return plan;
 }
