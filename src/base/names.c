@@ -54,3 +54,9 @@ name_default_index(const char *table, const char *columns, unsigned number)
 {
     return name_default(table, columns, "idx", number);
 }
+
+gboolean
+names_contain(const GPtrArray *names, const char *name)
+{
+    return names != NULL && g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
+}

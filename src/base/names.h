@@ -22,4 +22,7 @@ char *name_default_index(const char *table, const char *columns, unsigned number
 /* The same for any object: makeObjectName(table, columns, label). `columns` NULL: the name has no such part. */
 char *name_default(const char *table, const char *columns, const char *label, unsigned number);
 
+/* TRUE if a list of names (char *; NULL: none) has this one. */
+gboolean names_contain(const GPtrArray *names, const char *name);
+
 #endif

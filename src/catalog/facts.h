@@ -148,7 +148,6 @@ typedef struct FactTable {
 
 /* The schema that a version would get. */
 typedef struct FactVersion {
-    gboolean is_asked;
     gboolean is_taken;   /* a schema of the name exists */
     gboolean may_create; /* the role may create schemas */
 } FactVersion;

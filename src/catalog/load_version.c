@@ -63,7 +63,6 @@ load_schema(DbConn *conn, FactVersion *version, const char *name, GError **error
 
     if (row == NULL)
         return FALSE;
-    version->is_asked = TRUE;
     version->is_taken = db_bool(row, 0, "is_taken");
     version->may_create = db_bool(row, 0, "may_create");
     return TRUE;

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/sqltext.h"
 #include "plan/objects.h"
+#include "sql/parse.h"
 
 void
 context_refuse(GError **error, const char *hint, const char *format, ...)
@@ -378,6 +379,27 @@ context_planned(const PlanContext *ctx, const Target *target, StepKind kind, con
         }
     }
     return NULL;
+}
+
+const Stmt *
+context_generate(PlanContext *ctx, char *text, GError **error)
+{
+    g_autofree char *owned = text;
+    int offset = 0;
+    g_autoptr(GPtrArray) stmts = parse_source(owned, &offset, error);
+    Stmt *stmt;
+
+    if (stmts == NULL)
+        return NULL;
+    if (stmts->len != 1) {
+        context_refuse(error, NULL, "this is not one statement: %s", owned);
+        return NULL;
+    }
+    stmt = g_ptr_array_steal_index(stmts, 0);
+    stmt->line = ctx->stmt->line;
+    stmt->offset = ctx->stmt->offset;
+    g_ptr_array_add(ctx->generated, stmt);
+    return stmt;
 }
 
 void

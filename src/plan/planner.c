@@ -80,39 +80,13 @@ may_be_opaque(const Stmt *stmt)
     return stmt->kind != STMT_TRANSACTION;
 }
 
-/* TRUE if the statement changes the type of a column; `column` NULL: of any. */
-static gboolean
-changes_type(const Stmt *stmt, const char *column)
-{
-    for (guint i = 0; stmt->kind == STMT_ALTER_TABLE && i < stmt->alter_table.cmds->len; i++) {
-        const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, i);
-
-        if (cmd->kind == ALTER_COLUMN_TYPE && (column == NULL || strcmp(cmd->column, column) == 0))
-            return TRUE;
-    }
-    return FALSE;
-}
-
-/* TRUE if the statement drops the column. */
-static gboolean
-drops(const Stmt *stmt, const char *column)
-{
-    for (guint i = 0; stmt->kind == STMT_ALTER_TABLE && i < stmt->alter_table.cmds->len; i++) {
-        const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, i);
-
-        if (cmd->kind == ALTER_DROP_COLUMN && strcmp(cmd->column, column) == 0)
-            return TRUE;
-    }
-    return FALSE;
-}
-
 static gboolean
 check_down(const PlanContext *ctx, const Stmt *stmt, GError **error)
 {
     static const char hint[] = "write the data change as an UPDATE of its own";
     gboolean has_version = ctx->script->version != NULL;
 
-    if (stmt->one_way != NULL && !changes_type(stmt, NULL)) {
+    if (stmt->one_way != NULL && stmt_alter(stmt, ALTER_COLUMN_TYPE, NULL) == NULL) {
         context_refuse(error, hint,
                        "the directive \"allow one-way\" stands above an ALTER COLUMN TYPE; this is another %s",
                        stmt->what);
@@ -122,7 +96,8 @@ check_down(const PlanContext *ctx, const Stmt *stmt, GError **error)
         const DmlStmt *down = &((const Stmt *)g_ptr_array_index(stmt->downs, i))->dml;
         const char *column = ((const Assignment *)g_ptr_array_index(down->assignments, 0))->column;
 
-        if (changes_type(stmt, column) || (has_version && drops(stmt, column)))
+        if (stmt_alter(stmt, ALTER_COLUMN_TYPE, column) != NULL ||
+            (has_version && stmt_alter(stmt, ALTER_DROP_COLUMN, column) != NULL))
             continue;
         context_refuse(error, hint,
                        "the directive \"down\" stands above the ALTER COLUMN TYPE that it is about%s; this %s does not "

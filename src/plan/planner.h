@@ -30,8 +30,7 @@ void wishes_clear(Wishes *wishes);
  */
 Plan *planner_build(const Script *script, const Facts *facts, GError **error);
 
-/* Queries that EXPLAIN must accept before anything runs: the expressions of the file against the table as it will be
- * after expand. A list of Probe; the caller unrefs. */
+/* A query that the server must accept before anything runs. */
 typedef struct PlanProbe {
     char *sql;
     char *must_hold;   /* what is wrong if the query's one boolean is false; NULL: the query only has to be accepted */
@@ -40,6 +39,13 @@ typedef struct PlanProbe {
     gboolean is_early; /* the file makes things before it: what does not exist now may exist then */
     int offset;        /* of the statement in the file, for the message */
 } PlanProbe;
+
+/* An empty list of them; the caller unrefs. One more on a list, its other texts NULL: `sql` is taken over, the probe
+ * belongs to the list. */
+GPtrArray *plan_probes_new(void);
+PlanProbe *plan_probe_add(GPtrArray *probes, char *sql, int offset);
+
+/* The expressions of the file against the table as it will be after expand. A list of PlanProbe; the caller unrefs. */
 GPtrArray *planner_probes(const Script *script, const Facts *facts);
 
 #endif

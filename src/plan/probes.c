@@ -54,14 +54,21 @@ plain_type(const ColumnDef *column)
     return context_is_serial(column->type_name) ? "bigint" : column->type;
 }
 
-static void
-add_probe(GPtrArray *probes, char *sql, int offset)
+GPtrArray *
+plan_probes_new(void)
+{
+    return g_ptr_array_new_with_free_func(probe_free);
+}
+
+PlanProbe *
+plan_probe_add(GPtrArray *probes, char *sql, int offset)
 {
     PlanProbe *probe = g_new0(PlanProbe, 1);
 
     probe->sql = sql;
     probe->offset = offset;
     g_ptr_array_add(probes, probe);
+    return probe;
 }
 
 /* A CHECK on columns that this file adds is there before the old application is gone: the row that it writes, with the
@@ -74,17 +81,18 @@ probe_check(GPtrArray *probes, const Facts *facts, const AlterCmd *cmd, int offs
 
     for (guint i = 0; i < column->constraints->len; i++) {
         const ConstraintDef *constraint = g_ptr_array_index(column->constraints, i);
+        PlanProbe *probe;
 
         if (constraint->kind != CONSTRAINT_CHECK || context_is_serial(column->type_name) ||
             !reads_only(&constraint->check, column->name) || !is_stable(facts, &constraint->check) ||
             !is_stable(facts, &column->default_value))
             continue;
-        add_probe(probes,
-                  sql_build("SELECT (?\n) IS NOT FALSE FROM (SELECT CAST((?\n) AS ?) AS ?) AS added",
-                            sql_raw(constraint->check.text), sql_raw(value), sql_raw(column->type),
-                            sql_ident(column->name)),
-                  offset);
-        ((PlanProbe *)g_ptr_array_index(probes, probes->len - 1))->must_hold =
+        probe = plan_probe_add(probes,
+                               sql_build("SELECT (?\n) IS NOT FALSE FROM (SELECT CAST((?\n) AS ?) AS ?) AS added",
+                                         sql_raw(constraint->check.text), sql_raw(value), sql_raw(column->type),
+                                         sql_ident(column->name)),
+                               offset);
+        probe->must_hold =
             g_strdup_printf("the default of column \"%s\" does not pass its CHECK: the rows that are there, and those "
                             "that the old application writes, would not hold",
                             column->name);
@@ -130,15 +138,10 @@ type_of(const Script *script, const Facts *facts, const FactTable *table, const 
         return existing->type;
     for (guint i = 0; i < script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+        const AlterCmd *cmd = stmt_alter(stmt, ALTER_ADD_COLUMN, column);
 
-        if (stmt->kind != STMT_ALTER_TABLE || !same_table(facts, &stmt->alter_table.relation, table))
-            continue;
-        for (guint k = 0; k < stmt->alter_table.cmds->len; k++) {
-            const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
-
-            if (cmd->kind == ALTER_ADD_COLUMN && strcmp(cmd->column, column) == 0)
-                return plain_type(&cmd->definition);
-        }
+        if (cmd != NULL && same_table(facts, &stmt->alter_table.relation, table))
+            return plain_type(&cmd->definition);
     }
     return NULL;
 }
@@ -236,11 +239,11 @@ probe_stand_in(GPtrArray *probes, const Script *script, const Facts *facts, cons
         if (type != NULL && assignment->is_simple && can_probe(&assignment->value, alias))
             g_string_append_printf(values, ", CAST((%s\n) AS %s)", assignment->value.text, type);
     }
-    add_probe(probes,
-              sql_build("EXPLAIN SELECT ? FROM (SELECT *? FROM ?) AS ??\nWHERE (?\n)", sql_raw(values->str),
-                        sql_raw(added), sql_name(table->schema, table->name), sql_ident(alias), sql_raw(from),
-                        sql_raw(dml->where.text != NULL ? dml->where.text : "true")),
-              stmt->offset);
+    plan_probe_add(probes,
+                   sql_build("EXPLAIN SELECT ? FROM (SELECT *? FROM ?) AS ??\nWHERE (?\n)", sql_raw(values->str),
+                             sql_raw(added), sql_name(table->schema, table->name), sql_ident(alias), sql_raw(from),
+                             sql_raw(dml->where.text != NULL ? dml->where.text : "true")),
+                   stmt->offset);
 }
 
 static void
@@ -252,11 +255,11 @@ probe_dml(GPtrArray *probes, const Script *script, const Facts *facts, const Stm
     if (dml->unsupported != NULL || reads_what_is_in_the_making(script, facts, dml))
         return;
     if (table != NULL && is_plannable(script, facts, table, dml))
-        add_probe(probes, sql_build("EXPLAIN ?", sql_raw(stmt->text)), stmt->offset);
+        plan_probe_add(probes, sql_build("EXPLAIN ?", sql_raw(stmt->text)), stmt->offset);
     else if (table != NULL && stmt->kind != STMT_INSERT)
         probe_stand_in(probes, script, facts, stmt);
     else if (stmt->kind == STMT_INSERT && dml->query != NULL)
-        add_probe(probes, sql_build("EXPLAIN ?", sql_raw(dml->query)), stmt->offset);
+        plan_probe_add(probes, sql_build("EXPLAIN ?", sql_raw(dml->query)), stmt->offset);
 }
 
 /* A copy gives the column its new type before its new default; where only catalog rows change, the default comes
@@ -296,16 +299,16 @@ probe_alter(GPtrArray *probes, const Script *script, const Facts *facts, const S
         if (cmd->kind == ALTER_ADD_COLUMN)
             probe_check(probes, facts, cmd, stmt->offset + cmd->offset);
         if (cmd->kind == ALTER_ADD_COLUMN && cmd->definition.default_value.text != NULL)
-            add_probe(probes,
-                      sql_build("EXPLAIN SELECT CAST((?\n) AS ?)", sql_raw(cmd->definition.default_value.text),
-                                sql_raw(cmd->definition.type)),
-                      stmt->offset + cmd->offset);
+            plan_probe_add(probes,
+                           sql_build("EXPLAIN SELECT CAST((?\n) AS ?)", sql_raw(cmd->definition.default_value.text),
+                                     sql_raw(cmd->definition.type)),
+                           stmt->offset + cmd->offset);
         else if (cmd->kind == ALTER_SET_DEFAULT && column != NULL &&
                  !version_retypes(script, &stmt->alter_table.relation, cmd->column))
-            add_probe(probes,
-                      sql_build("EXPLAIN SELECT CAST((?\n) AS ?)", sql_raw(cmd->default_value.text),
-                                sql_raw(type_for_default(script, facts, table, column))),
-                      stmt->offset + cmd->offset);
+            plan_probe_add(probes,
+                           sql_build("EXPLAIN SELECT CAST((?\n) AS ?)", sql_raw(cmd->default_value.text),
+                                     sql_raw(type_for_default(script, facts, table, column))),
+                           stmt->offset + cmd->offset);
     }
 }
 
@@ -333,7 +336,7 @@ has_new_value(const Script *script, const Stmt *until)
 GPtrArray *
 planner_probes(const Script *script, const Facts *facts)
 {
-    GPtrArray *probes = g_ptr_array_new_with_free_func(probe_free);
+    GPtrArray *probes = plan_probes_new();
     gboolean makes_things = FALSE;
     guint versions;
 

@@ -7,17 +7,6 @@
 #include "plan/recipe_column.h"
 #include "plan/recipe_rewrite.h"
 
-static PlanProbe *
-add_probe(GPtrArray *probes, char *sql, int offset)
-{
-    PlanProbe *probe = g_new0(PlanProbe, 1);
-
-    probe->sql = sql;
-    probe->offset = offset;
-    g_ptr_array_add(probes, probe);
-    return probe;
-}
-
 /* Whether PostgreSQL casts by itself, as an assignment does. The arguments of EXECUTE are such assignments, and they
  * need no table (EvaluateParams in src/backend/commands/prepare.c). */
 static void
@@ -27,9 +16,10 @@ probe_assignment(GPtrArray *probes, const FactColumn *column, const AlterCmd *cm
     g_autofree char *quoted = sql_quote_ident(cmd->column);
     PlanProbe *probe;
 
-    add_probe(probes, sql_build("PREPARE ? (?) AS SELECT $1", sql_ident(name), sql_raw(cmd->definition.type)), offset);
-    probe = add_probe(probes, sql_build("EXPLAIN EXECUTE ? (CAST(NULL AS ?))", sql_ident(name), sql_raw(column->type)),
-                      offset);
+    plan_probe_add(probes, sql_build("PREPARE ? (?) AS SELECT $1", sql_ident(name), sql_raw(cmd->definition.type)),
+                   offset);
+    probe = plan_probe_add(
+        probes, sql_build("EXPLAIN EXECUTE ? (CAST(NULL AS ?))", sql_ident(name), sql_raw(column->type)), offset);
     probe->wrong = g_strdup_printf("column \"%s\" cannot be cast automatically from %s to %s", cmd->column,
                                    column->type, cmd->definition.type);
     probe->hint =
@@ -38,26 +28,20 @@ probe_assignment(GPtrArray *probes, const FactColumn *column, const AlterCmd *cm
 
 /* The columns of the table with those that change in their new types. */
 static char *
-new_shape(const FactTable *table, const AlterTableStmt *alter)
+new_shape(const FactTable *table, const Stmt *stmt)
 {
     GString *list = g_string_new(NULL);
 
     for (guint i = 0; i < table->columns->len; i++) {
         const FactColumn *column = g_ptr_array_index(table->columns, i);
         g_autofree char *quoted = sql_quote_ident(column->name);
-        const char *type = NULL;
+        const AlterCmd *retyping = stmt_alter(stmt, ALTER_COLUMN_TYPE, column->name);
 
-        for (guint k = 0; k < alter->cmds->len; k++) {
-            const AlterCmd *cmd = g_ptr_array_index(alter->cmds, k);
-
-            if (cmd->kind == ALTER_COLUMN_TYPE && strcmp(cmd->column, column->name) == 0)
-                type = cmd->definition.type;
-        }
         g_string_append(list, list->len > 0 ? ", " : "");
-        if (type == NULL)
+        if (retyping == NULL)
             g_string_append(list, quoted);
         else
-            g_string_append_printf(list, "CAST(NULL AS %s) AS %s", type, quoted);
+            g_string_append_printf(list, "CAST(NULL AS %s) AS %s", retyping->definition.type, quoted);
     }
     return g_string_free(list, FALSE);
 }
@@ -68,22 +52,22 @@ probe_way_back(GPtrArray *probes, const FactTable *table, const FactColumn *colu
 {
     const Assignment *down = stmt_down(stmt, cmd->column);
     int offset = stmt->offset + cmd->offset;
-    g_autofree char *shape = new_shape(table, &stmt->alter_table);
+    g_autofree char *shape = new_shape(table, stmt);
     g_autofree char *quoted = sql_quote_ident(cmd->column);
     PlanProbe *probe;
 
     if (stmt->one_way != NULL && down == NULL)
         return;
     if (down != NULL) {
-        probe = add_probe(probes,
-                          sql_build("EXPLAIN SELECT CAST((?\n) AS ?) FROM (SELECT ? FROM ?) AS ?",
-                                    sql_raw(down->value.text), sql_raw(column->type), sql_raw(shape),
-                                    sql_name(table->schema, table->name), sql_ident(table->name)),
-                          offset);
+        probe = plan_probe_add(probes,
+                               sql_build("EXPLAIN SELECT CAST((?\n) AS ?) FROM (SELECT ? FROM ?) AS ?",
+                                         sql_raw(down->value.text), sql_raw(column->type), sql_raw(shape),
+                                         sql_name(table->schema, table->name), sql_ident(table->name)),
+                               offset);
         probe->wrong = g_strdup_printf("the directive \"down\" of column \"%s\"", cmd->column);
         return;
     }
-    probe = add_probe(
+    probe = plan_probe_add(
         probes,
         sql_build("EXPLAIN SELECT CAST(CAST(NULL AS ?) AS ?)", sql_raw(cmd->definition.type), sql_raw(column->type)),
         offset);
@@ -111,10 +95,11 @@ probe_foreign_keys(GPtrArray *probes, const FactTable *table, const AlterCmd *cm
             !g_ptr_array_find_with_equal_func(constraint->columns, cmd->column, g_str_equal, &place) ||
             place >= constraint->other_types->len)
             continue;
-        probe = add_probe(probes,
-                          sql_build("EXPLAIN SELECT CAST(NULL AS ?) = CAST(NULL AS ?)", sql_raw(cmd->definition.type),
-                                    sql_raw(g_ptr_array_index(constraint->other_types, place))),
-                          offset);
+        probe =
+            plan_probe_add(probes,
+                           sql_build("EXPLAIN SELECT CAST(NULL AS ?) = CAST(NULL AS ?)", sql_raw(cmd->definition.type),
+                                     sql_raw(g_ptr_array_index(constraint->other_types, place))),
+                           offset);
         probe->wrong =
             g_strdup_printf("foreign key \"%s\" would compare %s with the %s of table %s.%s", constraint->name,
                             cmd->definition.type, (const char *)g_ptr_array_index(constraint->other_types, place),
@@ -138,10 +123,10 @@ probe_type(GPtrArray *probes, const Facts *facts, const FactTable *table, const 
     if (cmd->default_value.text == NULL)
         probe_assignment(probes, column, cmd, offset);
     else
-        add_probe(probes,
-                  sql_build("EXPLAIN SELECT CAST((?\n) AS ?) FROM ?", sql_raw(cmd->default_value.text),
-                            sql_raw(cmd->definition.type), sql_name(table->schema, table->name)),
-                  offset);
+        plan_probe_add(probes,
+                       sql_build("EXPLAIN SELECT CAST((?\n) AS ?) FROM ?", sql_raw(cmd->default_value.text),
+                                 sql_raw(cmd->definition.type), sql_name(table->schema, table->name)),
+                       offset);
     probe_way_back(probes, table, column, stmt, cmd);
     probe_foreign_keys(probes, table, cmd, offset);
 }
@@ -179,15 +164,15 @@ probe_added(GPtrArray *probes, const Facts *facts, const FactTable *table, const
         const ConstraintDef *constraint = g_ptr_array_index(column->constraints, i);
 
         if (constraint->kind == CONSTRAINT_GENERATED && has_all(table, &constraint->check))
-            add_probe(probes,
-                      sql_build("EXPLAIN SELECT CAST((?\n) AS ?) FROM ?", sql_raw(constraint->check.text),
-                                sql_raw(column->type), sql_name(table->schema, table->name)),
-                      offset);
+            plan_probe_add(probes,
+                           sql_build("EXPLAIN SELECT CAST((?\n) AS ?) FROM ?", sql_raw(constraint->check.text),
+                                     sql_raw(column->type), sql_name(table->schema, table->name)),
+                           offset);
     }
     if (type == NULL || !type->is_constrained_domain || column->constraints->len > 0 ||
         is_volatile(facts, &column->default_value))
         return;
-    add_probe(probes, sql_build("SELECT CAST((?\n) AS ?) IS NULL", sql_raw(value), sql_raw(column->type)), offset)
+    plan_probe_add(probes, sql_build("SELECT CAST((?\n) AS ?) IS NULL", sql_raw(value), sql_raw(column->type)), offset)
         ->wrong = g_strdup_printf("the rows that are there would get a value that %s does not take in column \"%s\"",
                                   column->type, column->name);
 }

@@ -122,6 +122,10 @@ Step *context_planned(const PlanContext *ctx, const Target *target, StepKind kin
 /* Begin a step of the statement in hand and put it at the end of its phase. */
 Step *context_step(PlanContext *ctx, Phase phase, StepKind kind, const Target *target);
 
+/* A statement that the planner makes itself, as if it stood where the one in hand stands; the caller puts it in hand.
+ * `text` is taken over. Belongs to the context; NULL with an error if it is not one statement. */
+const Stmt *context_generate(PlanContext *ctx, char *text, GError **error);
+
 /* Refuse: what, and the way out. Both printf-style in one go is rare enough: `hint` is plain text. */
 void context_refuse(GError **error, const char *hint, const char *format, ...) G_GNUC_PRINTF(3, 4);
 /* "X is not yet supported online", with the way out. */

@@ -12,28 +12,19 @@
 #include "plan/objects.h"
 #include "plan/recipe.h"
 #include "plan/recipe_column.h"
-#include "sql/parse.h"
 
 gboolean
 recipe_generated_update(PlanContext *ctx, char *text, GError **error)
 {
-    g_autofree char *owned = text;
+    g_autofree char *shown = g_strdup(ctx->stmt->up != NULL ? ctx->stmt->up : text);
     const Stmt *written = ctx->stmt;
-    g_autoptr(GError) why = NULL;
-    int offset = 0;
-    g_autoptr(GPtrArray) stmts = parse_source(owned, &offset, &why);
-    Stmt *stmt;
+    const Stmt *stmt = context_generate(ctx, text, NULL);
     gboolean ok;
 
-    if (stmts == NULL || stmts->len != 1 || ((Stmt *)g_ptr_array_index(stmts, 0))->kind != STMT_UPDATE) {
-        context_refuse(error, "write it as: -- pgseam: up column = expression", "this is not an assignment: %s",
-                       written->up != NULL ? written->up : owned);
+    if (stmt == NULL || stmt->kind != STMT_UPDATE) {
+        context_refuse(error, "write it as: -- pgseam: up column = expression", "this is not an assignment: %s", shown);
         return FALSE;
     }
-    stmt = g_ptr_array_steal_index(stmts, 0);
-    g_ptr_array_add(ctx->generated, stmt);
-    stmt->line = written->line;
-    stmt->offset = written->offset;
     ctx->stmt = stmt;
     ok = recipe_dml(ctx, error);
     ctx->stmt = written;

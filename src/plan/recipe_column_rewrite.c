@@ -3,16 +3,11 @@
  */
 #include <string.h>
 
+#include "base/names.h"
 #include "base/sqltext.h"
 #include "plan/objects.h"
 #include "plan/recipe_column.h"
 #include "plan/recipe_rewrite.h"
-
-static gboolean
-contains(const GPtrArray *names, const char *name)
-{
-    return names != NULL && g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
-}
 
 /* USING that is no mere cast says nothing about the way back. */
 static gboolean
@@ -40,12 +35,12 @@ check_key(const Target *target, const AlterCmd *cmd, const Expr *expr, const cha
 {
     const FactIndex *key = rewrite_key(target->table);
 
-    if (!contains(key->columns, cmd->column))
+    if (!names_contain(key->columns, cmd->column))
         return TRUE;
     for (guint i = 0; i < expr->columns->len && !expr->has_whole_row; i++) {
         const char *column = g_ptr_array_index(expr->columns, i);
 
-        if (contains(key->columns, column) || strcmp(column, target->name) == 0)
+        if (names_contain(key->columns, column) || strcmp(column, target->name) == 0)
             continue;
         context_refuse(
             error, "add a column and fill it with an UPDATE, then make it the key",
@@ -113,8 +108,8 @@ check_others(const TableRewrite *rewrite, const AlterCmd *cmd, GError **error)
     for (guint i = 0; i < rewrite->parts->len; i++) {
         const RewritePart *part = g_ptr_array_index(rewrite->parts, i);
         gboolean reads = part->old_type != NULL && cmd->default_value.text != NULL &&
-                         contains(cmd->default_value.columns, part->column);
-        gboolean is_read = part->up != NULL && contains(part->up->columns, cmd->column);
+                         names_contain(cmd->default_value.columns, part->column);
+        gboolean is_read = part->up != NULL && names_contain(part->up->columns, cmd->column);
 
         if (!reads && !is_read)
             continue;

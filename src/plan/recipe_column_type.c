@@ -4,16 +4,11 @@
  */
 #include <string.h>
 
+#include "base/names.h"
 #include "base/sqltext.h"
 #include "plan/recipe_column.h"
 #include "plan/version.h"
 #include "rules/type_change.h"
-
-static gboolean
-contains(const GPtrArray *names, const char *name)
-{
-    return names != NULL && g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
-}
 
 /* Views, rules, policies, generated columns and the like stop the statement (0A000). NULL: there are none. */
 static char *
@@ -45,7 +40,7 @@ indexes_reason(const FactTable *table, const char *column, gboolean rebuilds_all
         gboolean is_special = index->columns == NULL || index->is_partial;
 
         if (!(is_special && strstr(index->definition, column) != NULL) &&
-            !(rebuilds_all && contains(index->columns, column)))
+            !(rebuilds_all && names_contain(index->columns, column)))
             continue;
         return g_strdup_printf("index \"%s\" would be built anew under ACCESS EXCLUSIVE%s", index->name,
                                is_special ? ": it is partial or on an expression" : "");
@@ -62,7 +57,7 @@ foreign_keys_reason(const FactTable *table, const char *column, const char *from
     for (guint i = 0; i < table->constraints->len; i++) {
         const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
 
-        if (constraint->kind == 'f' && contains(constraint->columns, column) && !same_base)
+        if (constraint->kind == 'f' && names_contain(constraint->columns, column) && !same_base)
             return g_strdup_printf("foreign key \"%s\" would be checked anew under ACCESS EXCLUSIVE on both tables",
                                    constraint->name);
     }
@@ -120,7 +115,7 @@ check_type(const PlanContext *ctx, const AlterCmd *cmd, GError **error)
 static gboolean
 is_kept_check(const PlanContext *ctx, const Target *target, const FactConstraint *constraint, const char *column)
 {
-    if (constraint->kind != 'c' || !contains(constraint->columns, column) ||
+    if (constraint->kind != 'c' || !names_contain(constraint->columns, column) ||
         context_planned(ctx, target, STEP_DDL_FINAL, PARAM_CONSTRAINT, constraint->name) != NULL)
         return FALSE;
     for (guint i = 0; i < constraint->columns->len; i++) {
@@ -182,7 +177,7 @@ lock_partners(Step *step, const FactTable *table, const char *column)
     for (guint i = 0; i < table->constraints->len; i++) {
         const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
 
-        if (constraint->kind == 'f' && contains(constraint->columns, column) && constraint->other_table != NULL &&
+        if (constraint->kind == 'f' && names_contain(constraint->columns, column) && constraint->other_table != NULL &&
             (strcmp(constraint->other_table, table->name) != 0 || strcmp(constraint->other_schema, table->schema) != 0))
             step_add_lock(step, constraint->other_schema, constraint->other_table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT,
                           constraint->other_is_owned);
@@ -203,7 +198,7 @@ check_new_checks(PlanContext *ctx, const Target *target, const char *column, GEr
             const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
 
             if (cmd->constraint == NULL || cmd->constraint->kind != CONSTRAINT_CHECK ||
-                !contains(cmd->constraint->check.columns, column))
+                !names_contain(cmd->constraint->check.columns, column))
                 continue;
             context_refuse(
                 error, "change the type in a migration of its own, before this one",

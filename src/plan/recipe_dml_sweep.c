@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/names.h"
 #include "plan/dml.h"
 
 static gboolean
@@ -53,12 +54,6 @@ insert_sweep(PlanContext *ctx, const Step *backfill, const Stmt *stmt, Phase pha
     g_ptr_array_insert(steps, place, g_ptr_array_steal_index(steps, steps->len - 1));
 }
 
-static gboolean
-mentions(const GPtrArray *columns, const char *column)
-{
-    return columns != NULL && g_ptr_array_find_with_equal_func((GPtrArray *)columns, column, g_str_equal, NULL);
-}
-
 /* TRUE if the fate of a row under `dml` depends on `column`. */
 static gboolean
 depends_on(const DmlStmt *dml, const char *column)
@@ -66,11 +61,11 @@ depends_on(const DmlStmt *dml, const char *column)
     for (guint i = 0; i < dml->assignments->len; i++) {
         const Assignment *assignment = g_ptr_array_index(dml->assignments, i);
 
-        if (strcmp(assignment->column, column) == 0 || mentions(assignment->value.columns, column) ||
+        if (strcmp(assignment->column, column) == 0 || names_contain(assignment->value.columns, column) ||
             assignment->value.has_whole_row)
             return TRUE;
     }
-    return mentions(dml->where.columns, column) || dml->where.has_whole_row;
+    return names_contain(dml->where.columns, column) || dml->where.has_whole_row;
 }
 
 static gboolean

@@ -348,10 +348,9 @@ check_partitions(PlanContext *ctx, const FactTable *table, GError **error)
 {
     for (guint i = 0; i < ctx->script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
-        gboolean brings = stmt->kind == STMT_CREATE_TABLE && stmt->create_table.bound.text != NULL;
+        gboolean brings = (stmt->kind == STMT_CREATE_TABLE && stmt->create_table.bound.text != NULL) ||
+                          stmt_alter(stmt, ALTER_ATTACH_PARTITION, NULL) != NULL;
 
-        for (guint k = 0; stmt->kind == STMT_ALTER_TABLE && k < stmt->alter_table.cmds->len; k++)
-            brings |= ((const AlterCmd *)g_ptr_array_index(stmt->alter_table.cmds, k))->kind == ALTER_ATTACH_PARTITION;
         if (stmt == ctx->stmt)
             return TRUE;
         if (!brings)

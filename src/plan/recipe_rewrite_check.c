@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "base/names.h"
 #include "base/sqltext.h"
 #include "plan/objects.h"
 #include "plan/recipe_rewrite.h"
@@ -248,23 +249,17 @@ names_table(const PlanContext *ctx, const RelName *name, const Target *target)
 }
 
 static gboolean
-contains(const GPtrArray *names, const char *name)
-{
-    return names != NULL && g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
-}
-
-static gboolean
 uses_column(const DmlStmt *dml, const char *column)
 {
     for (guint i = 0; i < dml->assignments->len; i++) {
         const Assignment *assignment = g_ptr_array_index(dml->assignments, i);
 
-        if (strcmp(assignment->column, column) == 0 || contains(assignment->value.columns, column) ||
+        if (strcmp(assignment->column, column) == 0 || names_contain(assignment->value.columns, column) ||
             assignment->value.has_whole_row)
             return TRUE;
     }
-    return contains(dml->columns, column) || contains(dml->where.columns, column) || dml->where.has_whole_row ||
-           contains(dml->rest.columns, column);
+    return names_contain(dml->columns, column) || names_contain(dml->where.columns, column) ||
+           dml->where.has_whole_row || names_contain(dml->rest.columns, column);
 }
 
 /* A change of rows between two parts of the copy; or one that goes by a column whose type changes. */

@@ -128,28 +128,18 @@ repack_plan(const RepackRequest *request, const Facts *facts, const FactTable *t
     return ok ? g_steal_pointer(&plan) : NULL;
 }
 
-static void
-probe_free(gpointer data)
-{
-    PlanProbe *probe = data;
-
-    g_free(probe->sql);
-    g_free(probe->wrong);
-    g_free(probe);
-}
-
 GPtrArray *
 repack_probes(const RepackRequest *request, const FactTable *table)
 {
-    GPtrArray *probes = g_ptr_array_new_with_free_func(probe_free);
+    GPtrArray *probes = plan_probes_new();
     PlanProbe *probe;
 
     if (request->order_by == NULL)
         return probes;
-    probe = g_new0(PlanProbe, 1);
-    probe->sql = sql_build("EXPLAIN SELECT FROM ONLY ? ORDER BY ?", sql_name(table->schema, table->name),
-                           sql_raw(request->order_by));
+    probe = plan_probe_add(probes,
+                           sql_build("EXPLAIN SELECT FROM ONLY ? ORDER BY ?", sql_name(table->schema, table->name),
+                                     sql_raw(request->order_by)),
+                           0);
     probe->wrong = g_strdup_printf("cannot order %s.%s so", table->schema, table->name);
-    g_ptr_array_add(probes, probe);
     return probes;
 }

@@ -56,15 +56,9 @@ is_set_not_null(const PlanContext *ctx, const Target *target, const char *column
     for (guint i = 0; i < ctx->script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
 
-        if (stmt->kind != STMT_ALTER_TABLE ||
-            facts_find(ctx->facts, stmt->alter_table.relation.schema, stmt->alter_table.relation.name) != target->table)
-            continue;
-        for (guint k = 0; k < stmt->alter_table.cmds->len; k++) {
-            const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
-
-            if (cmd->kind == ALTER_SET_NOT_NULL && strcmp(cmd->column, column) == 0)
-                return TRUE;
-        }
+        if (stmt_alter(stmt, ALTER_SET_NOT_NULL, column) != NULL &&
+            facts_find(ctx->facts, stmt->alter_table.relation.schema, stmt->alter_table.relation.name) == target->table)
+            return TRUE;
     }
     return FALSE;
 }

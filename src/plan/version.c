@@ -110,7 +110,6 @@ take_added(VersionTable *table, const Stmt *stmt, const AlterCmd *cmd)
     column->added = &cmd->definition;
     column->name = cmd->definition.name;
     column->up = value_of(stmt_up(stmt, column->name));
-    column->stmt = stmt;
     column->offset = stmt->offset + cmd->offset;
     g_ptr_array_add(table->columns, column);
     if (column->up != NULL)
@@ -148,7 +147,6 @@ take_alter(VersionTable *table, const Stmt *stmt, const AlterCmd *cmd)
         column->fill = value_of(stmt_up(stmt, cmd->column));
     else
         return;
-    column->stmt = stmt;
     column->offset = stmt->offset + cmd->offset;
     note_visible(table, stmt, column->offset);
 }

@@ -25,8 +25,7 @@ typedef struct VersionColumn {
     const Expr *up;           /* what makes the new side of it (USING, directive "up"); NULL: nothing, or a cast */
     const Expr *down;         /* ... and the old side, over the new shape (directive "down") */
     const Expr *fill;         /* SET NOT NULL with a directive "up": what stands for NULL, for both; NULL: nothing */
-    const Stmt *stmt;         /* that drops it, adds it or changes its type ... */
-    int offset;               /* ... and where in the file */
+    int offset;               /* in the file, of what drops it, adds it or changes its type */
 } VersionColumn;
 
 /* A table that the file changes. */
@@ -67,9 +66,6 @@ gboolean version_retype(PlanContext *ctx, const Target *target, const AlterCmd *
 
 /* Queries (PlanProbe) that try the expressions of a file with a version on rows that are there. */
 void version_probes(GPtrArray *probes, const Script *script, const Facts *facts);
-
-/* The schema that holds what a migration's versions need for themselves: functions, inner views. The caller frees. */
-char *version_own_schema(const PlanContext *ctx);
 
 /* After all statements: refuse what a view could not stand for, and plan schema and views as the last thing before the
  * gate. Nothing to do for a file without a version. */

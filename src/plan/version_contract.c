@@ -7,8 +7,7 @@
 #include "base/sqltext.h"
 #include "plan/version_plan.h"
 
-#define SHOWN                5
-#define NOT_NULL_NAMED_SINCE 180000
+#define SHOWN 5
 
 static const VersionTable *
 first_kept(const GPtrArray *tables)
@@ -205,21 +204,21 @@ static void
 count_nulls(Step *step, const VersionTable *table, char **show)
 {
     g_autofree char *condition = null_condition(table);
-    g_autofree char *sql = g_steal_pointer(&step->sql);
-    g_autofree char *shown = g_steal_pointer(show);
+    g_autofree char *sql = NULL;
+    g_autofree char *shown = NULL;
     SqlArg name = sql_name(table->table->schema, table->table->name);
 
-    step->sql = condition == NULL ? g_strdup(sql)
-                                  : sql_build("SELECT (?) + (SELECT pg_catalog.count(*) FROM ? WHERE ?)", sql_raw(sql),
-                                              name, sql_raw(condition));
-    *show = condition == NULL
-                ? g_strdup(shown)
-                : sql_build("(?) UNION ALL SELECT 'for the new version a NOT NULL column would be NULL where ' "
-                            "|| ? WHERE EXISTS (SELECT FROM ? WHERE ?)",
-                            sql_raw(shown), sql_literal(condition), name, sql_raw(condition));
+    if (condition == NULL)
+        return;
+    sql = g_steal_pointer(&step->sql);
+    shown = g_steal_pointer(show);
+    step->sql =
+        sql_build("SELECT (?) + (SELECT pg_catalog.count(*) FROM ? WHERE ?)", sql_raw(sql), name, sql_raw(condition));
+    *show = sql_build("(?) UNION ALL SELECT 'for the new version a NOT NULL column would be NULL where ' "
+                      "|| ? WHERE EXISTS (SELECT FROM ? WHERE ?)",
+                      sql_raw(shown), sql_literal(condition), name, sql_raw(condition));
 }
 
-/* Rows are told apart by the primary key, or shown without one. */
 /* The columns of the primary key as they are called then: what the file renames has its new name in contract. */
 static GPtrArray *
 key_names(const VersionTable *table, Phase phase)
@@ -278,14 +277,19 @@ take_drops(PlanContext *ctx, const VersionTable *table, Step *into)
     }
 }
 
-/* From 18 on NOT NULL is a constraint, with a name from its column's: recipe_not_null.c. */
+/* From 18 on NOT NULL is a constraint that stays, with a name from its column's; before, a helper that has gone:
+ * recipe_not_null.c. */
 static void
-rename_not_null(Step *step, const VersionTable *table, const VersionColumn *column)
+rename_not_null(const PlanContext *ctx, Step *step, const VersionTable *table, const VersionColumn *column)
 {
     const char *name = table->table->name;
-    g_autofree char *from = name_default(name, column->hidden, "not_null", 0);
+    Target target = {.schema = table->table->schema, .name = name, .table = table->table};
+    const Step *added = context_planned(ctx, &target, STEP_CHECK_ADD_NOT_VALID, PARAM_COLUMN, column->hidden);
+    const char *from = added != NULL ? step_get(added, PARAM_CONSTRAINT) : NULL;
     g_autofree char *to = name_default(name, column->fact->name, "not_null", 0);
 
+    if (from == NULL || step_is(added, PARAM_TRANSIENT))
+        return;
     step_append(step, PARAM_MORE,
                 sql_build("ALTER TABLE ? RENAME CONSTRAINT ? TO ?", sql_name(table->table->schema, name),
                           sql_ident(from), sql_ident(to)));
@@ -303,8 +307,7 @@ take_place(const PlanContext *ctx, Step *step, const VersionTable *table, const 
     step_append(
         step, PARAM_MORE,
         sql_build("ALTER TABLE ? RENAME COLUMN ? TO ?", name, sql_ident(column->hidden), sql_ident(fact->name)));
-    if (fact->is_not_null && ctx->facts->server_version >= NOT_NULL_NAMED_SINCE)
-        rename_not_null(step, table, column);
+    rename_not_null(ctx, step, table, column);
     if (text != NULL && !column->drops_default)
         step_append(step, PARAM_MORE,
                     sql_build("ALTER TABLE ? ALTER COLUMN ? SET DEFAULT CAST((?) AS ?)", name, sql_ident(fact->name),
@@ -326,24 +329,12 @@ take_place(const PlanContext *ctx, Step *step, const VersionTable *table, const 
     }
 }
 
-/* The names of the table's columns by then: what the file renames has its new name. */
 static char *
 replace_view(const PlanContext *ctx, const VersionTable *table)
 {
     g_auto(VersionView) view;
 
-    version_fill_view(&view, ctx, table);
-    view.base_schema = table->table->schema;
-    for (guint i = 0, k = 0; i < table->columns->len; i++) {
-        const VersionColumn *column = g_ptr_array_index(table->columns, i);
-        ViewColumn *shown;
-
-        if (column->is_dropped)
-            continue;
-        shown = g_ptr_array_index(view.columns, k++);
-        if (column->hidden == NULL)
-            shown->base = column->name;
-    }
+    version_fill_view(&view, ctx, table, PHASE_CONTRACT);
     return view_replace_sql(&view);
 }
 

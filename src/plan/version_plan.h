@@ -7,11 +7,15 @@
 #include "plan/version.h"
 #include "version/view.h"
 
+/* server_version_num of the first server whose views can read with the rights of whoever asks. */
+#define INVOKER_SERVER 150000
+
 /* TRUE if there is a view beneath the application's, which marks what the new one inserts. */
 gboolean version_is_marked(const VersionTable *table);
 
-/* The application's view, and the one beneath it. The caller clears. */
-void version_fill_view(VersionView *view, const PlanContext *ctx, const VersionTable *table);
+/* The application's view as it is made, or as it stays from PHASE_CONTRACT on, on the table itself and with the names
+ * that its columns have by then; and the one beneath it. The caller clears. */
+void version_fill_view(VersionView *view, const PlanContext *ctx, const VersionTable *table, Phase phase);
 void version_fill_inner(VersionView *view, const PlanContext *ctx, const VersionTable *table);
 void version_view_clear(VersionView *view);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VersionView, version_view_clear)

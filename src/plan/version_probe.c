@@ -44,16 +44,15 @@ new_rows(const SyncGroup *group, const SyncColumn *column, const char *rows)
 static void
 add(GPtrArray *probes, const SyncColumn *column, const char *rows, int offset)
 {
-    PlanProbe *probe = g_new0(PlanProbe, 1);
+    PlanProbe *probe = plan_probe_add(probes,
+                                      sql_build("SELECT pg_catalog.count(CAST((\n?\n) AS ?)) >= 0 FROM ? AS pgseam_row",
+                                                sql_raw(column->expression), sql_raw(column->type), sql_raw(rows)),
+                                      offset);
 
-    probe->sql = sql_build("SELECT pg_catalog.count(CAST((\n?\n) AS ?)) >= 0 FROM ? AS pgseam_row",
-                           sql_raw(column->expression), sql_raw(column->type), sql_raw(rows));
     probe->must_hold = g_strdup("the rows cannot be counted");
     probe->wrong = g_strdup("an expression that keeps both versions in step fails on the rows that are there");
     probe->hint =
         g_strdup("write it so that each row has a value, or correct the rows first; nothing has been changed");
-    probe->offset = offset;
-    g_ptr_array_add(probes, probe);
 }
 
 static void
@@ -84,12 +83,10 @@ probe_default(GPtrArray *probes, const VersionColumn *column)
 
     if (column->retyped == NULL || column->drops_default || text == NULL)
         return;
-    probe = g_new0(PlanProbe, 1);
-    probe->sql = sql_build("SELECT CAST((?) AS ?)", sql_raw(text), sql_raw(column->retyped->type));
+    probe = plan_probe_add(probes, sql_build("SELECT CAST((?) AS ?)", sql_raw(text), sql_raw(column->retyped->type)),
+                           column->offset);
     probe->wrong = g_strdup("the column's default has no cast to its new type");
     probe->hint = g_strdup("say what it shall be: ALTER COLUMN ... SET DEFAULT, in this same file");
-    probe->offset = column->offset;
-    g_ptr_array_add(probes, probe);
 }
 
 /* The triggers run with the rights of whoever writes: he must be able to run what they call. */
@@ -103,16 +100,15 @@ probe_rights(GPtrArray *probes, const Facts *facts, const Expr *expr, int offset
 
         if (facts_is_builtin(facts, name))
             continue;
-        probe = g_new0(PlanProbe, 1);
-        probe->sql = sql_build("SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.proname = ? AND "
-                               "pg_catalog.pg_function_is_visible(p.oid) IS NOT NULL AND NOT "
-                               "(pg_catalog.has_function_privilege('public', p.oid, "
-                               "'EXECUTE') AND pg_catalog.has_schema_privilege('public', p.pronamespace, 'USAGE')))",
-                               sql_literal(dot != NULL ? dot + 1 : name));
+        probe = plan_probe_add(
+            probes,
+            sql_build("SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.proname = ? AND NOT "
+                      "(pg_catalog.has_function_privilege('public', p.oid, "
+                      "'EXECUTE') AND pg_catalog.has_schema_privilege('public', p.pronamespace, 'USAGE')))",
+                      sql_literal(dot != NULL ? dot + 1 : name)),
+            offset);
         probe->must_hold = g_strdup_printf("%s() may not be executed by everybody who writes to the table", name);
         probe->hint = g_strdup("GRANT EXECUTE ON FUNCTION ... TO PUBLIC, and USAGE on its schema; or do without it");
-        probe->offset = offset;
-        g_ptr_array_add(probes, probe);
     }
 }
 

@@ -6,8 +6,7 @@
 #include "base/sqltext.h"
 #include "plan/version_plan.h"
 
-#define INVOKER_SERVER 150000
-#define MERGE_SERVER   170000
+#define MERGE_SERVER 170000
 
 /* The application would insert rows without a value for it. */
 static gboolean
@@ -144,7 +143,7 @@ plan_view(PlanContext *ctx, const VersionTable *table)
     g_autofree char *name = sql_quote_name(ctx->script->version, table->name);
     g_autofree char *verify = sql_build("SELECT pg_catalog.to_regclass(?) IS NOT NULL", sql_literal(name));
 
-    version_fill_view(&view, ctx, table);
+    version_fill_view(&view, ctx, table, PHASE_BACKFILL);
     statements = view_create_sql(&view);
     if (version_is_marked(table))
         add_inner(ctx, table, step);

@@ -196,14 +196,6 @@ add_inputs(const Grouping *grouping, SyncColumn *made, const Expr *expr, gboolea
     return TRUE;
 }
 
-/* A cast of the column itself, where the file says nothing else. */
-static gboolean
-add_cast(SyncColumn *made, const char *name, const char *base, const char *type)
-{
-    sync_input_set_argument(sync_column_add_input(made, base, type, NULL), name);
-    return TRUE;
-}
-
 /* A type without its length, to which no explicit cast cuts anything. The caller frees. */
 static char *
 roomy_type(const char *type)
@@ -223,12 +215,12 @@ roomy_type(const char *type)
 static char *
 typed(const Expr *expr, const char *type)
 {
-    g_autofree char *roomy = roomy_type(type);
+    g_autofree char *roomy = expr->is_literal || expr->is_null_literal ? roomy_type(type) : NULL;
 
-    return expr->is_literal || expr->is_null_literal ? sql_build("CAST(? AS ?)", sql_raw(expr->text), sql_raw(roomy))
-                                                     : g_strdup(expr->text);
+    return roomy != NULL ? sql_build("CAST(? AS ?)", sql_raw(expr->text), sql_raw(roomy)) : g_strdup(expr->text);
 }
 
+/* Without "up" the assignment casts, and refuses what does not fit: an explicit cast would cut it. */
 static gboolean
 add_retyped(Grouping *grouping, SyncGroup *group, const VersionColumn *column, GError **error)
 {
@@ -255,7 +247,7 @@ add_retyped(Grouping *grouping, SyncGroup *group, const VersionColumn *column, G
     new->is_not_null = fact->is_not_null;
     return add_inputs(grouping, old, column->down, FALSE, error) &&
            (column->up != NULL ? add_inputs(grouping, new, column->up, TRUE, error)
-                               : add_cast(new, fact->name, fact->name, fact->type));
+                               : add_input(grouping, new, fact->name, TRUE, error));
 }
 
 /* What one application writes must reach the other. */
@@ -298,13 +290,12 @@ add_member(Grouping *grouping, SyncGroup *group, const VersionColumn *column, GE
         return FALSE;
     if (column->retyped != NULL)
         return add_retyped(grouping, group, column, error);
-    if (made_by != NULL)
-        text = typed(made_by, column->is_dropped ? column->fact->type : column->added->type);
+    text = typed(made_by, column->is_dropped ? column->fact->type : column->added->type);
     made = column->is_dropped ? sync_group_add_old(group, column->fact->name, column->fact->type, text)
                               : sync_group_add_new(group, column->added->name, column->added->type, text);
     if (column->fact != NULL && !check_input_column(grouping, column, column->fact->name, error))
         return FALSE;
-    return made_by == NULL || add_inputs(grouping, made, made_by, !column->is_dropped, error);
+    return add_inputs(grouping, made, made_by, !column->is_dropped, error);
 }
 
 static SyncKind
@@ -408,7 +399,7 @@ static gboolean
 build(Grouping *grouping, GError **error)
 {
     const FactTable *fact = grouping->table->table;
-    g_autofree char *own = version_own_schema(grouping->ctx);
+    g_autofree char *own = name_bounded("version", grouping->ctx->plan->migration);
 
     grouping->ctx->offset = g_array_index(grouping->members, Member, 0).column->offset;
     if (!check_kept(grouping, error))
@@ -431,10 +422,4 @@ version_sync(PlanContext *ctx, VersionTable *table, GError **error)
 
     gather(&grouping);
     return members->len == 0 || build(&grouping, error);
-}
-
-char *
-version_own_schema(const PlanContext *ctx)
-{
-    return name_bounded("version", ctx->plan->migration);
 }

@@ -8,13 +8,6 @@
 #include "plan/objects.h"
 #include "plan/recipe_column.h"
 #include "plan/version.h"
-#include "sql/parse.h"
-
-static gboolean
-contains(const GPtrArray *names, const char *name)
-{
-    return names != NULL && g_ptr_array_find_with_equal_func((GPtrArray *)names, name, g_str_equal, NULL);
-}
 
 static void
 append(GString *out, const char *kind, const char *name)
@@ -32,7 +25,7 @@ is_on(const FactIndex *index, const char *column)
     g_auto(GStrv) parts = g_strsplit(column, "\"", -1);
     g_autofree char *doubled = g_strjoinv("\"\"", parts);
 
-    return contains(index->attributes, column) || contains(index->columns, column) ||
+    return names_contain(index->attributes, column) || names_contain(index->columns, column) ||
            (has_text && strstr(index->definition, doubled) != NULL);
 }
 
@@ -57,12 +50,12 @@ what_hangs_on(const FactTable *table, const FactColumn *column)
     for (guint i = 0; i < table->constraints->len; i++) {
         const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
 
-        if (constraint->kind != 'n' && contains(constraint->columns, column->name))
+        if (constraint->kind != 'n' && names_contain(constraint->columns, column->name))
             append(out, "constraint ", constraint->name);
     }
     if (column->sequence != NULL)
         append(out, "sequence ", column->sequence);
-    if (contains(table->statistics_columns, column->name))
+    if (names_contain(table->statistics_columns, column->name))
         append(out, "", "extended statistics");
     if (column->is_generated)
         append(out, "", "the expression that it is generated from");
@@ -150,33 +143,23 @@ version_retypes(const Script *script, const RelName *table, const char *column)
     for (guint i = 0; script->version != NULL && i < script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(script->stmts, i);
 
-        if (stmt->kind != STMT_ALTER_TABLE || strcmp(stmt->alter_table.relation.name, table->name) != 0 ||
-            g_strcmp0(stmt->alter_table.relation.schema, table->schema) != 0)
-            continue;
-        for (guint k = 0; k < stmt->alter_table.cmds->len; k++) {
-            const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
-
-            if (cmd->kind == ALTER_COLUMN_TYPE && strcmp(cmd->column, column) == 0)
-                return TRUE;
-        }
+        if (stmt_alter(stmt, ALTER_COLUMN_TYPE, column) != NULL &&
+            strcmp(stmt->alter_table.relation.name, table->name) == 0 &&
+            g_strcmp0(stmt->alter_table.relation.schema, table->schema) == 0)
+            return TRUE;
     }
     return FALSE;
 }
 
 /* TRUE if the file says what becomes of the default. */
 static gboolean
-has_word_on_default(const PlanContext *ctx, const AlterCmd *retyping)
+has_word_on_default(const PlanContext *ctx, const char *column)
 {
     for (guint i = 0; i < ctx->script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
 
-        for (guint k = 0; stmt->kind == STMT_ALTER_TABLE && k < stmt->alter_table.cmds->len; k++) {
-            const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, k);
-
-            if ((cmd->kind == ALTER_SET_DEFAULT || cmd->kind == ALTER_DROP_DEFAULT) &&
-                strcmp(cmd->column, retyping->column) == 0)
-                return TRUE;
-        }
+        if (stmt_alter(stmt, ALTER_SET_DEFAULT, column) != NULL || stmt_alter(stmt, ALTER_DROP_DEFAULT, column) != NULL)
+            return TRUE;
     }
     return FALSE;
 }
@@ -186,49 +169,30 @@ has_word_on_default(const PlanContext *ctx, const AlterCmd *retyping)
 static gboolean
 check_default(const PlanContext *ctx, const FactColumn *column, const AlterCmd *cmd, GError **error)
 {
-    if (column->default_expr == NULL || has_word_on_default(ctx, cmd) || !column_is_type_of_file(ctx, &cmd->definition))
+    if (column->default_expr == NULL || has_word_on_default(ctx, cmd->column) ||
+        !column_is_type_of_file(ctx, &cmd->definition))
         return TRUE;
     context_refuse(error, "say what it shall be: ALTER COLUMN ... SET DEFAULT, in this same file",
                    "the default of column \"%s\" is of its old type: %s", column->name, column->default_expr);
     return FALSE;
 }
 
-/* Plan a statement that we make ourselves, as one of the file. `text` is taken over. */
+/* Plan an ALTER TABLE that we make ourselves, as one of the file. `text` is taken over. */
 static gboolean
-plan_generated(PlanContext *ctx, char *text, const char *up, GError **error)
+plan_generated(PlanContext *ctx, char *text, GError **error)
 {
-    g_autofree char *owned = text;
     const Stmt *written = ctx->stmt;
-    int offset = 0;
-    g_autoptr(GPtrArray) stmts = parse_source(owned, &offset, error);
     int place = ctx->offset;
-    Stmt *stmt;
+    const Stmt *stmt = context_generate(ctx, text, error);
     gboolean ok;
 
-    if (stmts == NULL)
+    if (stmt == NULL)
         return FALSE;
-    stmt = g_ptr_array_steal_index(stmts, 0);
-    g_ptr_array_add(ctx->generated, stmt);
-    stmt->line = written->line;
-    stmt->offset = written->offset;
-    if (up != NULL)
-        script_set_up(stmt, up);
     ctx->stmt = stmt;
     ok = recipe_alter_table(ctx, error);
     ctx->stmt = written;
     ctx->offset = place;
     return ok;
-}
-
-static char *
-up_of(const PlanContext *ctx, const AlterCmd *cmd, const char *hidden)
-{
-    const Assignment *up = stmt_up(ctx->stmt, cmd->column);
-    const char *text = cmd->default_value.text != NULL ? cmd->default_value.text : up != NULL ? up->value.text : NULL;
-
-    /* Without USING the assignment casts, and refuses what does not fit: an explicit cast would cut it. */
-    return text != NULL ? sql_build("? = ?", sql_ident(hidden), sql_raw(text))
-                        : sql_build("? = ?", sql_ident(hidden), sql_ident(cmd->column));
 }
 
 /* One of them would be read by nobody. */
@@ -247,7 +211,6 @@ version_retype(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GErr
 {
     const FactColumn *column = facts_column(target->table, cmd->column);
     g_autofree char *hidden = name_bounded("new", column->name);
-    g_autofree char *up = up_of(ctx, cmd, hidden);
 
     if (!check_once(ctx, cmd, error) || !check_column(ctx, target->table, column, error) ||
         !check_file(ctx, cmd, error) || !check_new_type(ctx, target->table, cmd, error) ||
@@ -255,10 +218,10 @@ version_retype(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GErr
         !plan_generated(ctx,
                         sql_build("ALTER TABLE ? ADD COLUMN ? ?", sql_name(target->schema, target->name),
                                   sql_ident(hidden), sql_raw(cmd->definition.type)),
-                        up, error))
+                        error))
         return FALSE;
     return !column->is_not_null || plan_generated(ctx,
                                                   sql_build("ALTER TABLE ? ALTER COLUMN ? SET NOT NULL",
                                                             sql_name(target->schema, target->name), sql_ident(hidden)),
-                                                  NULL, error);
+                                                  error);
 }

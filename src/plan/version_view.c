@@ -7,8 +7,6 @@
 #include "base/sqltext.h"
 #include "plan/version_plan.h"
 
-#define INVOKER_SERVER 150000
-
 /* "NULL", "(NULL)", "NULL::text" */
 static gboolean
 is_null(const char *expr)
@@ -49,10 +47,11 @@ default_of(const VersionColumn *column)
 }
 
 static void
-fill_column(VersionView *view, const VersionColumn *column)
+fill_column(VersionView *view, const VersionColumn *column, Phase phase)
 {
     const FactColumn *fact = column->fact;
-    ViewColumn *out = new_column(view->columns, column->name, version_base_name(column));
+    gboolean is_renamed = phase == PHASE_CONTRACT && column->hidden == NULL;
+    ViewColumn *out = new_column(view->columns, column->name, is_renamed ? column->name : version_base_name(column));
 
     out->type = column->retyped != NULL ? column->retyped->type : fact != NULL ? fact->type : column->added->type;
     out->comment = fact != NULL ? fact->comment : NULL;
@@ -127,17 +126,17 @@ version_is_marked(const VersionTable *table)
 }
 
 void
-version_fill_view(VersionView *view, const PlanContext *ctx, const VersionTable *table)
+version_fill_view(VersionView *view, const PlanContext *ctx, const VersionTable *table, Phase phase)
 {
     begin_view(view, ctx, table);
     view->comment = table->table->comment;
-    if (version_is_marked(table))
+    if (version_is_marked(table) && phase != PHASE_CONTRACT)
         view->base_schema = table->sync->own_schema;
     for (guint i = 0; i < table->columns->len; i++) {
         const VersionColumn *column = g_ptr_array_index(table->columns, i);
 
         if (!column->is_dropped)
-            fill_column(view, column);
+            fill_column(view, column, phase);
     }
     fill_grants(view, table, FALSE);
 }

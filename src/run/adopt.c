@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/names.h"
 #include "base/sqltext.h"
 #include "db/array.h"
 #include "run_queries.h"
@@ -46,12 +47,6 @@ static const struct {
      "SELECT id::text AS version, 'applied' AS meaning FROM ? ORDER BY 1"},
 };
 
-static gboolean
-has_text(const GPtrArray *texts, const char *text)
-{
-    return g_ptr_array_find_with_equal_func((GPtrArray *)texts, text, g_str_equal, NULL);
-}
-
 static char *
 known_tools(void)
 {
@@ -85,8 +80,8 @@ tool_of(const DbResult *tables, int row, const char *tool)
     g_autoptr(GPtrArray) columns = db_array(tables, row, "columns");
 
     for (guint i = 0; i < G_N_ELEMENTS(tools); i++) {
-        if (strcmp(tools[i].relation, db_text(tables, row, "relation")) == 0 && has_text(columns, tools[i].has) &&
-            (tools[i].lacks == NULL || !has_text(columns, tools[i].lacks)) &&
+        if (strcmp(tools[i].relation, db_text(tables, row, "relation")) == 0 && names_contain(columns, tools[i].has) &&
+            (tools[i].lacks == NULL || !names_contain(columns, tools[i].lacks)) &&
             (strcmp(tool, "auto") == 0 || strcmp(tool, tools[i].tool) == 0))
             return (int)i;
     }

@@ -122,11 +122,11 @@ add_assignment(GPtrArray *updates, const char *set)
     return TRUE;
 }
 
-void
-script_set_up(Stmt *stmt, const char *set)
+/* What is no assignment is told by whoever reads it. */
+static void
+set_up(Stmt *stmt, const char *set)
 {
     replace(&stmt->up, set);
-    g_ptr_array_set_size(stmt->ups, 0);
     add_assignment(stmt->ups, set);
 }
 
@@ -149,7 +149,7 @@ apply_to(Stmt *stmt, const Directive *directive, GError **error)
         return FALSE;
     }
     if (directive->kind == DIRECTIVE_UP)
-        script_set_up(stmt, directive->set);
+        set_up(stmt, directive->set);
     else if (directive->kind == DIRECTIVE_DOWN)
         return add_down(stmt, directive->set, error);
     else if (strcmp(directive->rule, "opaque") == 0)

@@ -32,9 +32,6 @@ char *script_name_of(const char *path);
 void script_free(Script *script);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Script, script_free)
 
-/* Give a statement the directive "up" with this assignment; what is none is told by whoever reads it. */
-void script_set_up(Stmt *stmt, const char *set);
-
 /* Line and column (characters, both from 1) of a byte offset of the source. */
 void script_position(const char *source, int offset, int *ret_line, int *ret_column);
 

@@ -102,6 +102,18 @@ stmt_up(const Stmt *stmt, const char *column)
     return assignment_to(stmt->ups, column);
 }
 
+const AlterCmd *
+stmt_alter(const Stmt *stmt, AlterKind kind, const char *column)
+{
+    for (guint i = 0; stmt->kind == STMT_ALTER_TABLE && i < stmt->alter_table.cmds->len; i++) {
+        const AlterCmd *cmd = g_ptr_array_index(stmt->alter_table.cmds, i);
+
+        if (cmd->kind == kind && (column == NULL || g_strcmp0(cmd->column, column) == 0))
+            return cmd;
+    }
+    return NULL;
+}
+
 void
 stmt_free(Stmt *stmt)
 {

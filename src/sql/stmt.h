@@ -214,6 +214,10 @@ void stmt_rel_name_free(gpointer name);
 const Assignment *stmt_down(const Stmt *stmt, const char *column);
 const Assignment *stmt_up(const Stmt *stmt, const char *column);
 
+/* The first subcommand of this kind that an ALTER TABLE has for the column (NULL: for any); NULL if there is none, or
+ * the statement is another one. */
+const AlterCmd *stmt_alter(const Stmt *stmt, AlterKind kind, const char *column);
+
 /* Release what a Stmt holds. */
 void stmt_free(Stmt *stmt);
 

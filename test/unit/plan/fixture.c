@@ -41,7 +41,7 @@ fixture_facts(void)
     facts->time_zone = g_strdup("Europe/Berlin");
     facts->date_style = g_strdup("ISO, DMY");
     facts->creation_schema = g_strdup("shop");
-    facts->version = (FactVersion){TRUE, FALSE, TRUE};
+    facts->version = (FactVersion){.may_create = TRUE};
     add_volatility(facts, "i", "= <> < > <= >= + - * / || ~~ lower upper coalesce length pg_catalog.btrim");
     add_volatility(facts, "s", "now pg_catalog.now current_setting");
     add_volatility(facts, "v", "random nextval gen_random_uuid clock_timestamp");
