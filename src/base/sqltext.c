@@ -291,3 +291,21 @@ sql_quote_list(const GPtrArray *names)
     }
     return g_string_free(out, FALSE);
 }
+
+static gboolean
+is_word_byte(char c)
+{
+    return g_ascii_isalnum(c) || c == '_' || c == '$' || (c & 0x80) != 0;
+}
+
+gboolean
+sql_mentions(const char *sql, const char *word)
+{
+    gsize length = strlen(word);
+
+    for (const char *c = sql; length > 0 && *c != '\0'; c++) {
+        if (g_ascii_strncasecmp(c, word, length) == 0 && (c == sql || !is_word_byte(c[-1])) && !is_word_byte(c[length]))
+            return TRUE;
+    }
+    return FALSE;
+}

@@ -94,9 +94,6 @@ Phase objects_phase(const PlanContext *ctx, gboolean follows_rows);
 /* The last step planned so far whose SQL has the word: what makes a thing that is not there yet. NULL if none has. */
 const Step *objects_step_with(const PlanContext *ctx, const char *word);
 
-/* TRUE if `sql` has `word` as a word of its own, in any case. */
-gboolean sql_mentions(const char *sql, const char *word);
-
 /* The object that a statement names; NULL if there is none. `flags` as for fact_object_key(). */
 const FactObject *objects_fact(const PlanContext *ctx, const ObjectName *name, guint flags);
 /* The name that RENAME gives, as the catalog would be asked for it; NULL for parts that have no name of their own
