@@ -48,6 +48,8 @@ column_free(FactColumn *column)
     g_clear_pointer(&column->options, g_ptr_array_unref);
     g_free(column->comment);
     g_free(column->type_default);
+    g_free(column->not_null_name);
+    g_free(column->not_null_comment);
     g_free(column);
 }
 
@@ -61,6 +63,9 @@ index_free(FactIndex *index)
     g_free(index->parent_name);
     g_free(index->shape);
     g_free(index->tail);
+    g_free(index->comment);
+    g_free(index->tablespace);
+    g_clear_pointer(&index->statistics, g_ptr_array_unref);
     g_clear_pointer(&index->attributes, g_ptr_array_unref);
     g_clear_pointer(&index->columns, g_ptr_array_unref);
     g_free(index);

@@ -32,9 +32,12 @@ typedef struct FactColumn {
     char *compression;   /* SET COMPRESSION; NULL: the server's default */
     GPtrArray *options;  /* SET (n_distinct = ...): "n_distinct=5" */
     /* Only where a version is to be made (FactRequest.version): */
-    char *comment;         /* COMMENT ON COLUMN; NULL: none */
-    gboolean forbids_null; /* its type is a domain that forbids NULL and gives no default */
-    char *type_default;    /* what its type, a domain, gives where the column has no default; NULL: nothing */
+    char *comment;          /* COMMENT ON COLUMN; NULL: none */
+    gboolean forbids_null;  /* its type is a domain that forbids NULL and gives no default */
+    char *type_default;     /* what its type, a domain, gives where the column has no default; NULL: nothing */
+    gboolean has_storage;   /* SET STORAGE to something else than its type's */
+    char *not_null_name;    /* from 18 on: of its NOT NULL constraint; NULL: none ... */
+    char *not_null_comment; /* ... and the comment on that */
 } FactColumn;
 
 typedef struct FactIndex {
@@ -55,6 +58,10 @@ typedef struct FactIndex {
     char *tail;            /* of the definition: from USING on */
     GPtrArray *attributes; /* the names of the index's own columns */
     gboolean is_clustered; /* CLUSTER ON */
+    /* Only where a version is to be made (FactRequest.version): */
+    char *comment;         /* COMMENT ON INDEX; NULL: none */
+    char *tablespace;      /* NULL: the database's */
+    GPtrArray *statistics; /* "ALTER COLUMN 1 SET STATISTICS 500": of its expressions */
 } FactIndex;
 
 typedef struct FactConstraint {

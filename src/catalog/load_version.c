@@ -37,7 +37,27 @@ load_columns(DbConn *conn, FactTable *table, const char *oid, GError **error)
             column->comment = g_strdup(db_text(rows, i, "text"));
             column->forbids_null = db_bool(rows, i, "forbids_null");
             column->type_default = g_strdup(db_text(rows, i, "type_default"));
+            column->not_null_name = g_strdup(db_text(rows, i, "not_null_name"));
+            column->not_null_comment = g_strdup(db_text(rows, i, "not_null_comment"));
+            column->has_storage = db_bool(rows, i, "has_storage");
         }
+    }
+    return rows != NULL;
+}
+
+static gboolean
+load_indexes(DbConn *conn, FactTable *table, const char *oid, GError **error)
+{
+    g_autoptr(DbResult) rows = db_query(conn, QUERY_VERSION_INDEXES, DB_ARGS(oid), error);
+
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
+        FactIndex *index = (FactIndex *)facts_index(table, db_text(rows, i, "name"));
+
+        if (index == NULL)
+            continue;
+        index->comment = g_strdup(db_text(rows, i, "comment"));
+        index->tablespace = g_strdup(db_text(rows, i, "tablespace"));
+        index->statistics = db_array(rows, i, "statistics");
     }
     return rows != NULL;
 }
@@ -80,7 +100,7 @@ load_version(DbConn *conn, Facts *facts, const char *name, GError **error)
         g_autofree char *oid = db_int_text(table->oid);
 
         if (!load_grants(conn, table, oid, error) || !load_columns(conn, table, oid, error) ||
-            !load_writers(conn, table, oid, error))
+            !load_indexes(conn, table, oid, error) || !load_writers(conn, table, oid, error))
             return FALSE;
     }
     return load_schema(conn, &facts->version, name, error);

@@ -42,6 +42,7 @@ typedef enum TxMode { TX_WITH_JOURNAL, TX_FORBIDDEN, TX_BATCHED } TxMode;
     X(STEP_DDL_RUN, "ddl.run", TX_WITH_JOURNAL, FALSE, "run the statement as it stands, under the guard")              \
     X(STEP_DDL_FINAL, "ddl.final", TX_WITH_JOURNAL, TRUE, "run the statement as it stands; cannot be undone")          \
     X(STEP_VERSION_VERIFY, "version.verify", TX_BATCHED, FALSE, "compare what both versions read, row by row")         \
+    X(STEP_VERSION_END, "version.end", TX_WITH_JOURNAL, TRUE, "take the old shape away, and compare what is left")     \
     X(STEP_REWRITE_PREPARE, "rewrite.prepare", TX_BATCHED, FALSE, "make the shadow table in its final shape")          \
     X(STEP_REWRITE_CAPTURE, "rewrite.capture", TX_BATCHED, FALSE, "capture the keys of rows that change")              \
     X(STEP_REWRITE_COPY, "rewrite.copy", TX_BATCHED, FALSE, "copy the rows")                                           \
@@ -104,6 +105,11 @@ typedef struct StepLock {
 #define PARAM_CHECK_TEXT  "check_text" /* ... and what is wrong if it is not */
 #define PARAM_VERIFY      "verify"     /* ddl: a query whose one boolean says that the result is there */
 #define PARAM_RENAMES     "renames"    /* ddl: a relation that has another name after it; renames2 ... follow */
+
+/* version.end: what the catalog says of the table before and after must be the same, but for these. */
+#define PARAM_GONE    "gone"    /* a thing of the inventory that goes, with what needs it: "column a"; gone2 ... */
+#define PARAM_DROPPED "dropped" /* a column that the file drops: whatever speaks of it may go with it; dropped2 ... */
+#define PARAM_RETYPED "retyped" /* a column that is another one of the same name; retyped2 ... */
 
 /* partition.detach: the partition concerned, and the CHECK that DETACH leaves, to be dropped. */
 #define PARAM_PARTITION        "partition"

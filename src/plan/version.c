@@ -117,8 +117,11 @@ take_added(VersionTable *table, const Stmt *stmt, const AlterCmd *cmd)
 }
 
 static void
-take_type(VersionColumn *column, const Stmt *stmt, const AlterCmd *cmd)
+take_type(const PlanContext *ctx, VersionColumn *column, const Stmt *stmt, const AlterCmd *cmd)
 {
+    const FactType *type = g_hash_table_lookup(ctx->facts->types, cmd->definition.type);
+
+    column->new_type = type != NULL ? type->formatted : NULL;
     column->retyped = &cmd->definition;
     column->hidden = name_bounded("new", column->fact != NULL ? column->fact->name : column->name);
     column->up = cmd->default_value.text != NULL ? &cmd->default_value : value_of(stmt_up(stmt, column->name));
@@ -127,7 +130,7 @@ take_type(VersionColumn *column, const Stmt *stmt, const AlterCmd *cmd)
 
 /* DROP COLUMN IF EXISTS may name none. */
 static void
-take_alter(VersionTable *table, const Stmt *stmt, const AlterCmd *cmd)
+take_alter(const PlanContext *ctx, VersionTable *table, const Stmt *stmt, const AlterCmd *cmd)
 {
     VersionColumn *column = cmd->column != NULL ? version_new_column(table, cmd->column) : NULL;
 
@@ -139,7 +142,7 @@ take_alter(VersionTable *table, const Stmt *stmt, const AlterCmd *cmd)
         column->is_dropped = TRUE;
         column->down = value_of(stmt_down(stmt, cmd->column));
     } else if (cmd->kind == ALTER_COLUMN_TYPE && column->fact != NULL)
-        take_type(column, stmt, cmd);
+        take_type(ctx, column, stmt, cmd);
     else if (cmd->kind == ALTER_SET_DEFAULT || cmd->kind == ALTER_DROP_DEFAULT) {
         column->drops_default = cmd->kind == ALTER_DROP_DEFAULT;
         column->default_text = cmd->default_value.text;
@@ -199,7 +202,7 @@ version_tables(const PlanContext *ctx)
         if (stmt->kind == STMT_ALTER_TABLE) {
             fact = facts_find(ctx->facts, stmt->alter_table.relation.schema, stmt->alter_table.relation.name);
             for (guint k = 0; is_table(fact) && k < stmt->alter_table.cmds->len; k++)
-                take_alter(begin_table(tables, fact), stmt, g_ptr_array_index(stmt->alter_table.cmds, k));
+                take_alter(ctx, begin_table(tables, fact), stmt, g_ptr_array_index(stmt->alter_table.cmds, k));
         } else if (stmt->kind == STMT_OBJECT && version_renamed(&stmt->object, &name)) {
             fact = facts_find(ctx->facts, name.schema, name.name);
             if (is_table(fact))

@@ -21,6 +21,7 @@ typedef struct VersionColumn {
     gboolean drops_default;
     gboolean is_dropped;
     const ColumnDef *retyped; /* ALTER COLUMN TYPE; NULL: the type stays */
+    const char *new_type;     /* ... its type as the server prints it; NULL: it is not there yet */
     char *hidden;             /* ... the column that holds the new type until complete */
     const Expr *up;           /* what makes the new side of it (USING, directive "up"); NULL: nothing, or a cast */
     const Expr *down;         /* ... and the old side, over the new shape (directive "down") */

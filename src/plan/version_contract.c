@@ -5,7 +5,9 @@
 
 #include "base/names.h"
 #include "base/sqltext.h"
+#include "base/units.h"
 #include "plan/version_plan.h"
+#include "plan/version_twin.h"
 
 #define SHOWN 5
 
@@ -108,6 +110,37 @@ fill_groups(PlanContext *ctx, const VersionTable *table, GError **error)
     return TRUE;
 }
 
+/* Measured with PostgreSQL 15 on a table of a million rows, 112 MB with 64 MB of indexes: an UPDATE of each row wrote
+ * 2.9 times that into the WAL and let table and indexes grow by 1.1 of it, the online rewrite 0.9 times and nothing. */
+#define UPDATE_WAL   2.9
+#define UPDATE_BLOAT 1.1
+#define REWRITE_WAL  0.9
+
+static void
+note_cost(PlanContext *ctx, const VersionTable *table)
+{
+    double bytes = (double)table->table->table_bytes + (double)table->table->index_bytes;
+    g_autofree char *wal = units_bytes_about(bytes * UPDATE_WAL);
+    g_autofree char *bloat = units_bytes_about(bytes * UPDATE_BLOAT);
+    g_autofree char *rewrite_wal = units_bytes_about(bytes * REWRITE_WAL);
+    g_autofree char *copy = units_bytes_about(bytes);
+    gboolean is_retyped = FALSE;
+
+    for (guint i = 0; i < table->columns->len; i++)
+        is_retyped |= ((const VersionColumn *)g_ptr_array_index(table->columns, i))->retyped != NULL;
+    if (table->table->is_small)
+        return;
+    plan_note(ctx->plan,
+              "%s.%s: the new columns are filled inside the table, since both applications need it meanwhile: about %s "
+              "of WAL, and %s more of disk until VACUUM has made it free again (`pgseam repack` gives it back)",
+              table->table->schema, table->table->name, wal, bloat);
+    if (is_retyped)
+        plan_note(ctx->plan,
+                  "%s.%s: if the old application could do with the new type, a migration without a version would be "
+                  "cheaper: an online rewrite, with about %s of WAL, %s of disk until complete, and no bloat",
+                  table->table->schema, table->table->name, rewrite_wal, copy);
+}
+
 /* What the file drops is still there when this runs. */
 gboolean
 version_plan_fill(PlanContext *ctx, const VersionTable *table, GError **error)
@@ -121,6 +154,8 @@ version_plan_fill(PlanContext *ctx, const VersionTable *table, GError **error)
     ok = fill_groups(ctx, table, error);
     g_ptr_array_unref(ctx->dropped);
     ctx->dropped = dropped;
+    if (ok)
+        note_cost(ctx, table);
     return ok;
 }
 
@@ -141,6 +176,7 @@ unchanged_sql(const VersionTable *table, const VersionColumn *column)
 {
     const FactColumn *fact = column->fact;
     g_autofree char *name = sql_quote_name(table->table->schema, table->table->name);
+    g_autofree char *has_twin = version_has_twin_sql(table);
 
     return sql_build(
         "EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = "
@@ -152,10 +188,11 @@ unchanged_sql(const VersionTable *table, const VersionColumn *column)
         "(SELECT FROM pg_catalog.pg_depend AS d LEFT JOIN pg_catalog.pg_constraint AS k ON d.classid = "
         "'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = d.objid WHERE d.refclassid = "
         "'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum "
-        "AND d.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND k.contype IS DISTINCT FROM 'n'))",
+        "AND d.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND k.contype IS DISTINCT FROM 'n' "
+        "AND NOT (?)))",
         sql_literal(name), sql_literal(fact->name), sql_raw(fact->is_not_null ? "true" : "false"),
         sql_raw(fact->default_expr != NULL ? "true" : "false"), sql_int(fact->statistics), sql_literal(fact->comment),
-        sql_int(n_grants(table->table, fact->name)));
+        sql_int(n_grants(table->table, fact->name)), sql_raw(has_twin));
 }
 
 static void
@@ -277,7 +314,7 @@ take_drops(PlanContext *ctx, const VersionTable *table, Step *into)
     }
 }
 
-/* From 18 on NOT NULL is a constraint that stays, with a name from its column's; before, a helper that has gone:
+/* From 18 on NOT NULL is a constraint that stays, with a name of its own; before, a helper that has gone:
  * recipe_not_null.c. */
 static void
 rename_not_null(const PlanContext *ctx, Step *step, const VersionTable *table, const VersionColumn *column)
@@ -286,13 +323,17 @@ rename_not_null(const PlanContext *ctx, Step *step, const VersionTable *table, c
     Target target = {.schema = table->table->schema, .name = name, .table = table->table};
     const Step *added = context_planned(ctx, &target, STEP_CHECK_ADD_NOT_VALID, PARAM_COLUMN, column->hidden);
     const char *from = added != NULL ? step_get(added, PARAM_CONSTRAINT) : NULL;
-    g_autofree char *to = name_default(name, column->fact->name, "not_null", 0);
+    const char *to = column->fact->not_null_name;
 
-    if (from == NULL || step_is(added, PARAM_TRANSIENT))
+    if (from == NULL || to == NULL || step_is(added, PARAM_TRANSIENT))
         return;
-    step_append(step, PARAM_MORE,
-                sql_build("ALTER TABLE ? RENAME CONSTRAINT ? TO ?", sql_name(table->table->schema, name),
-                          sql_ident(from), sql_ident(to)));
+    step_append(step, PARAM_GONE, g_strdup_printf("constraint %s", from));
+    step_add_sql(step, sql_build("ALTER TABLE ? RENAME CONSTRAINT ? TO ?", sql_name(table->table->schema, name),
+                                 sql_ident(from), sql_ident(to)));
+    if (column->fact->not_null_comment != NULL)
+        step_add_sql(step,
+                     sql_build("COMMENT ON CONSTRAINT ? ON ? IS ?", sql_ident(to), sql_name(table->table->schema, name),
+                               sql_literal(column->fact->not_null_comment)));
 }
 
 /* The hidden column takes the place of the one whose type changes, with what is said of that one. */
@@ -338,12 +379,40 @@ replace_view(const PlanContext *ctx, const VersionTable *table)
     return view_replace_sql(&view);
 }
 
+static void
+add_thing(Step *step, const char *kind, const char *name)
+{
+    step_append(step, PARAM_GONE, g_strdup_printf("%s %s", kind, name));
+}
+
+/* What the catalog may say otherwise when the step is through. */
+static void
+declare_difference(Step *step, const VersionTable *table)
+{
+    const SyncTable *sync = table->sync;
+
+    add_thing(step, "trigger", sync->first_trigger);
+    add_thing(step, "trigger", sync->last_trigger);
+    if (version_is_marked(table))
+        add_thing(step, "column", sync->marker);
+    for (guint i = 0; i < table->columns->len; i++) {
+        const VersionColumn *column = g_ptr_array_index(table->columns, i);
+
+        if (column->is_dropped && column->fact != NULL)
+            step_append(step, PARAM_DROPPED, g_strdup(column->fact->name));
+        if (column->retyped == NULL)
+            continue;
+        add_thing(step, "column", column->hidden);
+        step_append(step, PARAM_RETYPED, g_strdup_printf("column %s", column->fact->name));
+    }
+}
+
 void
 version_plan_end(PlanContext *ctx, const VersionTable *table)
 {
     const SyncTable *sync = table->sync;
     SqlArg name = sql_name(sync->schema, sync->table);
-    Step *step = version_step(ctx, PHASE_CONTRACT, STEP_DDL_FINAL, table->stmt, table->table);
+    Step *step = version_step(ctx, PHASE_CONTRACT, STEP_VERSION_END, table->stmt, table->table);
     g_autoptr(GPtrArray) drop_triggers = sync_drop_triggers_sql(sync);
     g_autoptr(GPtrArray) drop_functions = sync_drop_functions_sql(sync);
 
@@ -364,6 +433,8 @@ version_plan_end(PlanContext *ctx, const VersionTable *table)
         if (column->retyped != NULL)
             take_place(ctx, step, table, column);
     }
+    version_twins_take_place(step, table);
+    declare_difference(step, table);
 }
 
 void

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/sqltext.h"
-#include "plan/version.h"
+#include "plan/version_twin.h"
 
 #define SAMPLE_ROWS 1000
 
@@ -133,6 +133,7 @@ probe_table(GPtrArray *probes, PlanContext *ctx, VersionTable *table)
                      sql_int(SAMPLE_ROWS));
     for (guint i = 0; i < table->columns->len; i++)
         probe_column(probes, ctx->facts, g_ptr_array_index(table->columns, i));
+    version_probe_twins(probes, table);
     for (guint i = 0; i < table->sync->groups->len; i++)
         probe_group(probes, g_ptr_array_index(table->sync->groups, i), rows, table->offset);
 }

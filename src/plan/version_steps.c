@@ -5,6 +5,7 @@
 
 #include "base/sqltext.h"
 #include "plan/version_plan.h"
+#include "plan/version_twin.h"
 
 #define MERGE_SERVER 170000
 
@@ -230,6 +231,7 @@ plan_version(PlanContext *ctx, const GPtrArray *tables, GError **error)
         version_plan_sync(ctx, table);
         if (!version_plan_fill(ctx, table, error))
             return FALSE;
+        version_plan_twins(ctx, table);
         version_plan_verify(ctx, table, PHASE_BACKFILL);
         version_plan_verify(ctx, table, PHASE_CONTRACT);
         version_plan_end(ctx, table);
@@ -268,7 +270,8 @@ version_finish(PlanContext *ctx, GError **error)
         VersionTable *table = g_ptr_array_index(tables, i);
 
         ctx->offset = table->offset;
-        if (!check_table(ctx, table, error) || !version_sync(ctx, table, error))
+        if (!check_table(ctx, table, error) || !version_check_twins(ctx, table, error) ||
+            !version_sync(ctx, table, error))
             return FALSE;
     }
     if (!plan_version(ctx, tables, error))

@@ -7,72 +7,13 @@
 #include "base/sqltext.h"
 #include "plan/objects.h"
 #include "plan/recipe_column.h"
-#include "plan/version.h"
-
-static void
-append(GString *out, const char *kind, const char *name)
-{
-    g_string_append_printf(out, "%s%s%s", out->len > 0 ? ", " : "", kind, name);
-}
-
-/* An index on an expression, with a predicate or with columns beside its key is searched as text: a name that happens
- * to stand in it is one refusal too many, never one too few. */
-static gboolean
-is_on(const FactIndex *index, const char *column)
-{
-    gboolean has_text = index->columns == NULL || index->is_partial || index->attributes == NULL ||
-                        index->attributes->len > index->columns->len;
-    g_auto(GStrv) parts = g_strsplit(column, "\"", -1);
-    g_autofree char *doubled = g_strjoinv("\"\"", parts);
-
-    return names_contain(index->attributes, column) || names_contain(index->columns, column) ||
-           (has_text && strstr(index->definition, doubled) != NULL);
-}
-
-/* What would go with the old column. */
-static char *
-what_hangs_on(const FactTable *table, const FactColumn *column)
-{
-    GString *out = g_string_new(NULL);
-
-    for (guint i = 0; i < table->dependents->len; i++) {
-        const FactDependent *dependent = g_ptr_array_index(table->dependents, i);
-
-        if (strcmp(dependent->column, column->name) == 0)
-            append(out, "", dependent->what);
-    }
-    for (guint i = 0; i < table->indexes->len; i++) {
-        const FactIndex *index = g_ptr_array_index(table->indexes, i);
-
-        if (is_on(index, column->name))
-            append(out, "index ", index->name);
-    }
-    for (guint i = 0; i < table->constraints->len; i++) {
-        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
-
-        if (constraint->kind != 'n' && names_contain(constraint->columns, column->name))
-            append(out, "constraint ", constraint->name);
-    }
-    if (column->sequence != NULL)
-        append(out, "sequence ", column->sequence);
-    if (names_contain(table->statistics_columns, column->name))
-        append(out, "", "extended statistics");
-    if (column->is_generated)
-        append(out, "", "the expression that it is generated from");
-    for (guint i = 0; column->options != NULL && i < column->options->len; i++) {
-        const char *option = g_ptr_array_index(column->options, i);
-
-        /* Those that ALTER COLUMN SET takes (manual, ALTER TABLE); servers may keep others there for themselves. */
-        if (g_str_has_prefix(option, "n_distinct"))
-            append(out, "option ", option);
-    }
-    return g_string_free(out, FALSE);
-}
+#include "plan/version_twin.h"
+#include "rules/type_change.h"
 
 static gboolean
 check_column(PlanContext *ctx, const FactTable *table, const FactColumn *column, GError **error)
 {
-    g_autofree char *hanging = what_hangs_on(table, column);
+    g_autofree char *hanging = version_hanging(table, column);
 
     if (hanging[0] == '\0')
         return TRUE;
@@ -206,15 +147,39 @@ check_once(const PlanContext *ctx, const AlterCmd *cmd, GError **error)
     return FALSE;
 }
 
+/* A column that only the catalog has to hear of is not copied, unless the file says how both types go together. */
+static gboolean
+check_needed(const PlanContext *ctx, const FactColumn *column, const AlterCmd *cmd, GError **error)
+{
+    const FactType *type = g_hash_table_lookup(ctx->facts->types, cmd->definition.type);
+    TypeChange change = TYPE_CHANGE_REWRITE;
+
+    if (type != NULL && type->formatted != NULL)
+        change = type_change(column->type, type->formatted, ctx->facts->time_zone);
+    if (change == TYPE_CHANGE_NONE) {
+        context_refuse(error, "leave it out", "column \"%s\" is of type %s already", cmd->column, column->type);
+        return FALSE;
+    }
+    if (change != TYPE_CHANGE_CATALOG || cmd->default_value.text != NULL || stmt_up(ctx->stmt, cmd->column) != NULL ||
+        stmt_down(ctx->stmt, cmd->column) != NULL)
+        return TRUE;
+    context_refuse(error,
+                   "put it into a migration without a version: nothing is copied there. Where the old application must "
+                   "go on with the old type, say how it gets its value: -- pgseam: down column = expression",
+                   "%s to %s changes catalog rows only: a version would copy column \"%s\" for it", column->type,
+                   type->formatted, cmd->column);
+    return FALSE;
+}
+
 gboolean
 version_retype(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error)
 {
     const FactColumn *column = facts_column(target->table, cmd->column);
     g_autofree char *hidden = name_bounded("new", column->name);
 
-    if (!check_once(ctx, cmd, error) || !check_column(ctx, target->table, column, error) ||
-        !check_file(ctx, cmd, error) || !check_new_type(ctx, target->table, cmd, error) ||
-        !check_default(ctx, column, cmd, error) ||
+    if (!check_once(ctx, cmd, error) || !check_needed(ctx, column, cmd, error) ||
+        !check_column(ctx, target->table, column, error) || !check_file(ctx, cmd, error) ||
+        !check_new_type(ctx, target->table, cmd, error) || !check_default(ctx, column, cmd, error) ||
         !plan_generated(ctx,
                         sql_build("ALTER TABLE ? ADD COLUMN ? ?", sql_name(target->schema, target->name),
                                   sql_ident(hidden), sql_raw(cmd->definition.type)),

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/sqltext.h"
 #include "rewrite_queries.h"
 
 #define MOST_SHOWN 10
@@ -44,8 +45,9 @@ line_of_row(const DbResult *rows, int row, const GRegex *casts)
     line->thing = g_strstrip(g_strdup_printf("%s %s", db_text(rows, row, "kind"), db_text(rows, row, "object")));
     line->needs = g_strdup(db_text(rows, row, "needs"));
     line->text = g_strdup_printf("%s: %s", line->thing, db_text(rows, row, "definition"));
-    line->loose = db_bool(rows, row, "is_expression") ? without_casts(casts, line->text) : g_strdup(line->text);
     line->is_local = db_bool(rows, row, "is_local");
+    line->loose =
+        line->is_local || db_bool(rows, row, "is_expression") ? without_casts(casts, line->text) : g_strdup(line->text);
     return line;
 }
 
@@ -69,19 +71,41 @@ read_elsewhere(DbConn *conn, const Dependants *dependants, GError **error)
     return db_query_kept(conn, QUERY_SWAP_VIEW_LINES, DB_ARGS(views, rules, policies, functions), error);
 }
 
+static GPtrArray *
+lines_of_rows(const DbResult *rows)
+{
+    GPtrArray *lines = rows != NULL ? g_ptr_array_new_with_free_func(line_free) : NULL;
+
+    if (rows != NULL)
+        add_lines(lines, rows);
+    return lines;
+}
+
+GPtrArray *
+inventory_of(DbConn *conn, const char *schema, const char *table, GError **error)
+{
+    g_autofree char *name = sql_quote_name(schema, table);
+    g_autoptr(DbResult) row =
+        db_query(conn, "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid AS oid", DB_ARGS(name), error);
+    g_autoptr(DbResult) rows =
+        row != NULL ? db_query_kept(conn, QUERY_SWAP_INVENTORY, DB_ARGS(db_text(row, 0, "oid"), "", "", ""), error)
+                    : NULL;
+
+    return lines_of_rows(rows);
+}
+
 GPtrArray *
 inventory_read(const Rewrite *rewrite, DbConn *conn, gint64 oid, const Dependants *dependants, GError **error)
 {
-    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(line_free);
     g_autofree char *oid_text = db_int_text(oid);
     const char *slot = rewrite->slot != NULL ? rewrite->slot : "";
     g_autoptr(DbResult) rows =
         db_query_kept(conn, QUERY_SWAP_INVENTORY, DB_ARGS(oid_text, rewrite->name, rewrite->schema, slot), error);
+    g_autoptr(GPtrArray) lines = lines_of_rows(rows);
     g_autoptr(DbResult) elsewhere = NULL;
 
-    if (rows == NULL)
+    if (lines == NULL)
         return NULL;
-    add_lines(lines, rows);
     if (dependants != NULL && dependants->all->len > 0) {
         elsewhere = read_elsewhere(conn, dependants, error);
         if (elsewhere == NULL)

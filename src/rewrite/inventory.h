@@ -22,6 +22,9 @@ typedef struct InventoryLine {
 GPtrArray *inventory_read(const Rewrite *rewrite, DbConn *conn, gint64 oid, const Dependants *dependants,
                           GError **error);
 
+/* The same of a table that is not rewritten, without what lives elsewhere. */
+GPtrArray *inventory_of(DbConn *conn, const char *schema, const char *table, GError **error);
+
 /* The texts of the local lines (char *, belonging to the lines). The caller unrefs. */
 GPtrArray *inventory_shape(const GPtrArray *lines);
 

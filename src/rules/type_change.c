@@ -104,6 +104,23 @@ compare(const TypeParts *from, const TypeParts *to, const char *time_zone)
     return is_utc_pair(from, to, time_zone) || is_integer_as_oid(from, to) ? TYPE_CHANGE_REINDEX : TYPE_CHANGE_REWRITE;
 }
 
+gboolean
+type_keeps_values(const char *from, const char *to)
+{
+    static const char *const wider_types[][2] = {
+        {"smallint", "integer"},      {"smallint", "bigint"},
+        {"smallint", "numeric"},      {"integer", "bigint"},
+        {"integer", "numeric"},       {"bigint", "numeric"},
+        {"real", "double precision"}, {"date", "timestamp without time zone"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(wider_types); i++) {
+        if (strcmp(from, wider_types[i][0]) == 0 && strcmp(to, wider_types[i][1]) == 0)
+            return TRUE;
+    }
+    return type_change(from, to, NULL) == TYPE_CHANGE_CATALOG;
+}
+
 TypeChange
 type_change(const char *from, const char *to, const char *time_zone)
 {

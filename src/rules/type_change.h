@@ -17,6 +17,10 @@ typedef enum TypeChange {
 } TypeChange;
 
 /* `from` and `to` as format_type() prints them; `time_zone` is that of the session which runs the statement. */
+/* TRUE if each value of one type has a value of its own in the other that compares alike: what was unique stays unique,
+ * and no cast fails (manual, "Numeric Types", "Date/Time Types"). Both as above. */
+gboolean type_keeps_values(const char *from, const char *to);
+
 TypeChange type_change(const char *from, const char *to, const char *time_zone);
 
 #endif

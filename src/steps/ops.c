@@ -25,6 +25,7 @@ static const StepOps *const table[] = {
     [STEP_DDL_FINAL] = &step_ddl_final,
     [STEP_PARTITION_DETACH] = &step_partition_detach,
     [STEP_VERSION_VERIFY] = &step_version_verify,
+    [STEP_VERSION_END] = &step_version_end,
     [STEP_REWRITE_PREPARE] = &step_rewrite_prepare,
     [STEP_REWRITE_CAPTURE] = &step_rewrite_capture,
     [STEP_REWRITE_COPY] = &step_rewrite_copy,

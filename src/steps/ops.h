@@ -38,6 +38,7 @@ extern const StepOps step_ddl_run;
 extern const StepOps step_ddl_final;
 extern const StepOps step_partition_detach;
 extern const StepOps step_version_verify;
+extern const StepOps step_version_end;
 extern const StepOps step_rewrite_prepare;
 extern const StepOps step_rewrite_capture;
 extern const StepOps step_rewrite_copy;

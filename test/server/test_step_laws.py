@@ -175,8 +175,8 @@ def test_each_kind_is_tested():
     # Those of a rewrite are one engine: test_rewrite_kills.py stops it within each and looks at what is left.
     rewrite = {kind for kind in kinds if kind.startswith("rewrite.")}
     assert len(rewrite) == 8
-    # What it compares is made by others: test_version_changes.py.
-    assert len(kinds) >= 14 and kinds - rewrite - {"version.verify"} == set(KINDS)
+    # What they compare is made by others: test_version_changes.py, test_version_twins.py.
+    assert len(kinds) >= 14 and kinds - rewrite - {"version.verify", "version.end"} == set(KINDS)
 
 
 def test_absent_run_present(any_cluster, case):

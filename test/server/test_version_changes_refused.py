@@ -7,9 +7,9 @@ from harness.twin import assert_same
 from harness.versions import to_the_gate
 
 HANGING = {
-    "a key": ("id int, c int PRIMARY KEY", ""), "an index": ("id int, c int", "CREATE INDEX ON t (c)"),
+    "a key": ("id int, c int PRIMARY KEY", ""), "a deferrable key": ("id int, c int UNIQUE DEFERRABLE", ""),
     "an index on an expression": ("id int, c int", "CREATE INDEX ON t (abs(c))"), "a predicate": ("id int, c int", "CREATE INDEX ON t (id) WHERE c > 0"),
-    "beside a key": ("id int, old int", "CREATE INDEX ON t (id) INCLUDE (old); ALTER TABLE t RENAME old TO c"),
+    "storage": ("id int, c text", "ALTER TABLE t ALTER c SET STORAGE PLAIN"),
     "a name with quotes": ('id int, "c""d" int', 'CREATE INDEX ON t (abs("c""d"))', 'c""d'),
     "a check": ("id int, c int CHECK (c > 0)", ""), "a foreign key": ("id int, c int REFERENCES o", ""),
     "one that points here": ("id int, c int UNIQUE", "CREATE TABLE p (c int REFERENCES t (c))"),

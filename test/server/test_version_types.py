@@ -117,7 +117,7 @@ ALTER TABLE users ALTER COLUMN price TYPE text USING price::text;
     ("ALTER TABLE users ADD COLUMN pgseam_side int", PRICE, "pgseam_side"),
     ("ALTER TABLE users ADD COLUMN g int GENERATED ALWAYS AS (n + 1) STORED",
      "-- pgseam: version v2\n-- pgseam: down g = g::int\nALTER TABLE users ALTER COLUMN g TYPE bigint;\n", "generated"),
-    ("CREATE INDEX x ON users (price)", PRICE, "index x"), ("CREATE PUBLICATION {db} FOR TABLE users", PRICE, "published"),
+    ("CREATE INDEX x ON users (abs(price))", PRICE, "index \"x\""), ("CREATE PUBLICATION {db} FOR TABLE users", PRICE, "published"),
 ], ids=["statistics", "marker", "generated", "index", "publication"])
 def test_what_is_there_is_refused(users, pgseam, setup, text, why):
     users.execute(setup.format(db=users.name))

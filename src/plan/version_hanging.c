@@ -1,0 +1,117 @@
+/*
+ * What would go with a column whose type changes, and cannot have a twin.
+ */
+#include <string.h>
+
+#include "base/names.h"
+#include "plan/version_twin.h"
+
+static void
+append(GString *out, const char *kind, const char *name)
+{
+    g_string_append_printf(out, "%s%s%s", out->len > 0 ? ", " : "", kind, name);
+}
+
+/* An index on an expression or with a predicate is searched as text: a name that happens to stand in it is one refusal
+ * too many, never one too few. */
+static gboolean
+is_on(const FactIndex *index, const char *column)
+{
+    gboolean has_text = index->columns == NULL || index->is_partial || index->attributes == NULL ||
+                        index->attributes->len > index->columns->len;
+    g_auto(GStrv) parts = g_strsplit(column, "\"", -1);
+    g_autofree char *doubled = g_strjoinv("\"\"", parts);
+
+    return names_contain(index->attributes, column) || names_contain(index->columns, column) ||
+           (has_text && strstr(index->definition, doubled) != NULL);
+}
+
+/* Why the index cannot have a twin; NULL if it can. */
+static const char *
+index_hangs(const FactIndex *index)
+{
+    if (index->is_primary)
+        return "primary key ";
+    if (index->is_exclusion || (index->constraint != NULL && strstr(index->tail, "WITHOUT OVERLAPS") != NULL))
+        return "exclusion constraint ";
+    if (!index->is_immediate)
+        return "deferrable constraint ";
+    if (!index->is_valid)
+        return "invalid index ";
+    return index->tablespace != NULL ? "tablespace of index " : NULL;
+}
+
+static gboolean
+rests_on(const FactTable *table, const FactConstraint *constraint, const char *column)
+{
+    const FactIndex *index = constraint->index != NULL ? facts_index(table, constraint->index) : NULL;
+
+    return strcmp(constraint->other_table, table->name) == 0 && strcmp(constraint->other_schema, table->schema) == 0 &&
+           index != NULL && is_on(index, column);
+}
+
+static const char *
+constraint_hangs(const FactTable *table, const FactConstraint *constraint, const char *column)
+{
+    if (constraint->is_inbound)
+        return names_contain(constraint->columns, column) ? "foreign key that refers to it " : NULL;
+    if (constraint->kind == 'f' && rests_on(table, constraint, column))
+        return "foreign key that refers to it ";
+    if (constraint->kind == 'n' || !names_contain(constraint->columns, column))
+        return NULL;
+    if (constraint->kind == 'f' &&
+        (strstr(constraint->definition, "SET DEFAULT") != NULL || strstr(constraint->definition, "PERIOD ") != NULL))
+        return "foreign key with SET DEFAULT or PERIOD ";
+    return strchr("cfup", constraint->kind) != NULL ? NULL : "constraint ";
+}
+
+static void
+columns_own(const FactTable *table, const FactColumn *column, GString *out)
+{
+    if (column->sequence != NULL)
+        append(out, "sequence ", column->sequence);
+    if (names_contain(table->statistics_columns, column->name))
+        append(out, "", "extended statistics");
+    if (column->is_generated)
+        append(out, "", "the expression that it is generated from");
+    if (column->has_storage)
+        append(out, "storage ", column->storage);
+    if (column->compression != NULL)
+        append(out, "compression ", column->compression);
+    for (guint i = 0; column->options != NULL && i < column->options->len; i++) {
+        const char *option = g_ptr_array_index(column->options, i);
+
+        /* Those that ALTER COLUMN SET takes (manual, ALTER TABLE); servers may keep others there for themselves. */
+        if (g_str_has_prefix(option, "n_distinct"))
+            append(out, "option ", option);
+    }
+}
+
+char *
+version_hanging(const FactTable *table, const FactColumn *column)
+{
+    GString *out = g_string_new(NULL);
+
+    for (guint i = 0; i < table->dependents->len; i++) {
+        const FactDependent *dependent = g_ptr_array_index(table->dependents, i);
+
+        if (strcmp(dependent->column, column->name) == 0)
+            append(out, "", dependent->what);
+    }
+    for (guint i = 0; i < table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(table->indexes, i);
+        const char *why = is_on(index, column->name) ? index_hangs(index) : NULL;
+
+        if (why != NULL)
+            append(out, why, index->name);
+    }
+    for (guint i = 0; i < table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
+        const char *why = constraint_hangs(table, constraint, column->name);
+
+        if (why != NULL)
+            append(out, why, constraint->name);
+    }
+    columns_own(table, column, out);
+    return g_string_free(out, FALSE);
+}

@@ -1,0 +1,465 @@
+#include "plan/version_twin.h"
+
+#include <string.h>
+
+#include "base/names.h"
+#include "base/sqltext.h"
+#include "plan/version_plan.h"
+#include "rules/type_change.h"
+#include "sql/parse.h"
+#include "sql/rename.h"
+
+/* An index or a constraint with its twin. */
+typedef struct Twin {
+    const FactIndex *index; /* NULL: a constraint without one of its own */
+    const FactConstraint *constraint;
+    const char *name;  /* of the old one */
+    char *twin;        /* ... and of its twin until complete */
+    char *statement;   /* that would make the old one anew */
+    char *tail;        /* its end on the hidden columns: from USING on, or the constraint's definition */
+    Phase phase;       /* in which it is made: beside the old one, or when the old application is gone */
+    gboolean is_plain; /* columns alone: no expression, no predicate */
+    gboolean is_kept;  /* no value of the old application can violate it that does not violate the old one */
+} Twin;
+
+static void
+twin_free(gpointer data)
+{
+    Twin *twin = data;
+
+    g_free(twin->twin);
+    g_free(twin->statement);
+    g_free(twin->tail);
+    g_free(twin);
+}
+
+/* What a twin made in this phase calls the columns: those of a new type are hidden, and in contract those that the file
+ * renames have their new names. */
+static GHashTable *
+names_of(const VersionTable *table, Phase phase)
+{
+    GHashTable *names = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < table->columns->len; i++) {
+        const VersionColumn *column = g_ptr_array_index(table->columns, i);
+
+        if (column->retyped != NULL)
+            g_hash_table_insert(names, column->fact->name, column->hidden);
+        else if (phase == PHASE_CONTRACT && column->fact != NULL && strcmp(column->fact->name, column->name) != 0)
+            g_hash_table_insert(names, column->fact->name, (gpointer)column->name);
+    }
+    return names;
+}
+
+/* Whether the new value is the old one in a wider type. */
+static gboolean
+is_kept_column(const VersionColumn *column)
+{
+    g_autofree char *cast = NULL;
+    g_autofree char *plain = NULL;
+
+    if (column->new_type == NULL || !type_keeps_values(column->fact->type, column->new_type))
+        return FALSE;
+    plain = sql_quote_ident(column->fact->name);
+    cast = g_strdup_printf("%s::%s", plain, column->retyped->type);
+    return column->up == NULL || strcmp(column->up->text, plain) == 0 || strcmp(column->up->text, cast) == 0;
+}
+
+/* TRUE if the statement speaks of the column, or nobody can tell. */
+static gboolean
+speaks_of(const char *statement, const VersionColumn *column)
+{
+    g_autoptr(GHashTable) one = g_hash_table_new(g_str_hash, g_str_equal);
+    g_autofree char *renamed = NULL;
+    guint n = 0;
+
+    g_hash_table_insert(one, column->fact->name, column->fact->name);
+    renamed = rename_columns(statement, one, &n, NULL);
+    return renamed == NULL || n > 0;
+}
+
+/* All columns that the text speaks of, among those whose type changes. */
+static gboolean
+is_kept_text(const VersionTable *table, const char *statement)
+{
+    for (guint i = 0; i < table->columns->len; i++) {
+        const VersionColumn *column = g_ptr_array_index(table->columns, i);
+
+        if (column->retyped != NULL && !is_kept_column(column) && speaks_of(statement, column))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+is_on_retyped(const VersionTable *table, const GPtrArray *columns)
+{
+    for (guint i = 0; i < table->columns->len; i++) {
+        const VersionColumn *column = g_ptr_array_index(table->columns, i);
+
+        if (column->retyped != NULL && names_contain(columns, column->fact->name))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* TRUE if the text is about a column whose type changes. */
+static gboolean
+has_twin(const VersionTable *table, const char *statement)
+{
+    for (guint i = 0; i < table->columns->len; i++) {
+        const VersionColumn *column = g_ptr_array_index(table->columns, i);
+
+        if (column->retyped != NULL && speaks_of(statement, column))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* The twin of what `statement` makes; `tail` is the end of it that is kept. `may_reject`: it
+ * can refuse a row. NULL with an error: it cannot be told. */
+static Twin *
+add_twin(GPtrArray *twins, const VersionTable *table, const char *statement, const char *tail, gboolean may_reject,
+         GError **error)
+{
+    Twin *twin = g_new0(Twin, 1);
+    g_autoptr(GHashTable) names = NULL;
+    g_autofree char *renamed = NULL;
+    guint n;
+
+    g_ptr_array_add(twins, twin);
+    twin->is_kept = is_kept_text(table, statement);
+    twin->phase = twin->is_kept || !may_reject ? PHASE_BACKFILL : PHASE_CONTRACT;
+    names = names_of(table, twin->phase);
+    renamed = rename_columns(statement, names, &n, error);
+    if (renamed == NULL)
+        return NULL;
+    twin->statement = g_strdup(statement);
+    twin->tail = g_strdup(renamed + (strlen(statement) - strlen(tail)));
+    return twin;
+}
+
+static gboolean
+add_index_twins(GPtrArray *twins, const VersionTable *table, GError **error)
+{
+    for (guint i = 0; i < table->table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(table->table->indexes, i);
+        Twin *twin;
+
+        if (!has_twin(table, index->definition))
+            continue;
+        twin = add_twin(twins, table, index->definition, index->tail, index->is_unique, error);
+        if (twin == NULL)
+            return FALSE;
+        twin->name = index->name;
+        twin->twin = name_bounded("twin", index->name);
+        twin->index = index;
+        twin->constraint = index->constraint != NULL ? facts_constraint(table->table, index->constraint) : NULL;
+        twin->is_plain = index->columns != NULL && !index->is_partial;
+    }
+    return TRUE;
+}
+
+static gboolean
+add_constraint_twins(GPtrArray *twins, const VersionTable *table, GError **error)
+{
+    for (guint i = 0; i < table->table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->table->constraints, i);
+        g_autofree char *statement = NULL;
+        Twin *twin;
+
+        if (constraint->is_inbound || (constraint->kind != 'c' && constraint->kind != 'f') ||
+            !is_on_retyped(table, constraint->columns))
+            continue;
+        statement = sql_build("ALTER TABLE t ADD CONSTRAINT c ?", sql_raw(constraint->definition));
+        twin = add_twin(twins, table, statement, constraint->definition, TRUE, error);
+        if (twin == NULL)
+            return FALSE;
+        twin->name = constraint->name;
+        twin->twin = name_bounded("twin", constraint->name);
+        twin->constraint = constraint;
+    }
+    return TRUE;
+}
+
+/* Indexes first: a foreign key may be checked with one. NULL with an error. */
+static GPtrArray *
+twins_of(const VersionTable *table, GError **error)
+{
+    g_autoptr(GPtrArray) twins = g_ptr_array_new_with_free_func(twin_free);
+
+    if (!add_index_twins(twins, table, error) || !add_constraint_twins(twins, table, error))
+        return NULL;
+    return g_steal_pointer(&twins);
+}
+
+/* What the file drops takes the twin with it. */
+static gboolean
+check_dropped(PlanContext *ctx, const VersionTable *table, const Twin *twin, GError **error)
+{
+    for (guint i = 0; i < table->columns->len; i++) {
+        const VersionColumn *column = g_ptr_array_index(table->columns, i);
+
+        if (!column->is_dropped || column->fact == NULL || !speaks_of(twin->statement, column))
+            continue;
+        ctx->offset = column->offset;
+        context_refuse(error, "drop one of them in a migration of its own",
+                       "\"%s\" is on column \"%s\", which the file drops, and on one whose type it changes", twin->name,
+                       column->fact->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+check_twin(PlanContext *ctx, const VersionTable *table, const Twin *twin, GError **error)
+{
+    if (twin->index == NULL || twin->is_plain || twin->is_kept)
+        return check_dropped(ctx, table, twin, error);
+    ctx->offset = table->offset;
+    context_refuse(
+        error, "drop it in a migration before this one, and make the one for the new type when this one is complete",
+        "index \"%s\" is on an expression or has a predicate: what it shall be for values of the new "
+        "type, nobody can tell",
+        twin->name);
+    return FALSE;
+}
+
+gboolean
+version_check_twins(PlanContext *ctx, const VersionTable *table, GError **error)
+{
+    g_autoptr(GPtrArray) twins = twins_of(table, error);
+
+    for (guint i = 0; twins != NULL && i < twins->len; i++) {
+        if (!check_twin(ctx, table, g_ptr_array_index(twins, i), error))
+            return FALSE;
+    }
+    return twins != NULL;
+}
+
+static Step *
+begin(PlanContext *ctx, const VersionTable *table, const Twin *twin, StepKind kind)
+{
+    Step *step = version_step(ctx, twin->phase, kind, table->stmt, table->table);
+
+    step->why =
+        g_strdup_printf("for the new version what \"%s\" is for the old one; takes its name at complete%s", twin->name,
+                        twin->phase == PHASE_CONTRACT ? ". Rows of the old application might violate it" : "");
+    return step;
+}
+
+static void
+plan_index(PlanContext *ctx, const VersionTable *table, const Twin *twin)
+{
+    const FactTable *fact = table->table;
+    Step *step = begin(ctx, table, twin, STEP_INDEX_CREATE);
+
+    step->sql = sql_build("CREATE ?INDEX CONCURRENTLY ? ON ? ?", sql_raw(twin->index->is_unique ? "UNIQUE " : ""),
+                          sql_ident(twin->twin), sql_name(fact->schema, fact->name), sql_raw(twin->tail));
+    step->rows = fact->rows;
+    step_set(step, PARAM_INDEX, twin->twin);
+    step_add_lock(step, fact->schema, fact->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_BUILD, TRUE);
+}
+
+static void
+lock_other(Step *step, const VersionTable *table, const FactConstraint *constraint, LockMode mode, LockHold hold)
+{
+    if (constraint->kind == 'f' && (strcmp(constraint->other_table, table->table->name) != 0 ||
+                                    strcmp(constraint->other_schema, table->table->schema) != 0))
+        step_add_lock(step, constraint->other_schema, constraint->other_table, mode, hold, constraint->other_is_owned);
+}
+
+/* As printed, it may say that it is not to be proven. */
+static gboolean
+is_proven(const Twin *twin)
+{
+    return twin->constraint->is_valid && strstr(twin->tail, "NOT ENFORCED") == NULL;
+}
+
+static void
+plan_constraint(PlanContext *ctx, const VersionTable *table, const Twin *twin)
+{
+    const FactTable *fact = table->table;
+    gboolean is_foreign = twin->constraint->kind == 'f';
+    SqlArg name = sql_name(fact->schema, fact->name);
+    Step *step = begin(ctx, table, twin, is_foreign ? STEP_FOREIGN_KEY_ADD_NOT_VALID : STEP_CHECK_ADD_NOT_VALID);
+
+    step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? ??", name, sql_ident(twin->twin), sql_raw(twin->tail),
+                          sql_raw(is_proven(twin) ? " NOT VALID" : ""));
+    step_set(step, PARAM_CONSTRAINT, twin->twin);
+    step_add_lock(step, fact->schema, fact->name, is_foreign ? LOCK_SHARE_ROW_EXCLUSIVE : LOCK_ACCESS_EXCLUSIVE,
+                  HOLD_INSTANT, TRUE);
+    lock_other(step, table, twin->constraint, LOCK_SHARE_ROW_EXCLUSIVE, HOLD_INSTANT);
+    if (!is_proven(twin))
+        return;
+    step = begin(ctx, table, twin, is_foreign ? STEP_FOREIGN_KEY_VALIDATE : STEP_CHECK_VALIDATE);
+    step->sql = sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", name, sql_ident(twin->twin));
+    step->rows = fact->rows;
+    step_set(step, PARAM_CONSTRAINT, twin->twin);
+    step_add_lock(step, fact->schema, fact->name, LOCK_SHARE_UPDATE_EXCLUSIVE, HOLD_SCAN, TRUE);
+    lock_other(step, table, twin->constraint, LOCK_ROW_SHARE, HOLD_SCAN);
+}
+
+void
+version_plan_twins(PlanContext *ctx, const VersionTable *table)
+{
+    g_autoptr(GPtrArray) twins = twins_of(table, NULL);
+
+    for (guint i = 0; i < twins->len; i++) {
+        const Twin *twin = g_ptr_array_index(twins, i);
+        if (twin->index != NULL)
+            plan_index(ctx, table, twin);
+        else
+            plan_constraint(ctx, table, twin);
+        if (twin->phase == PHASE_CONTRACT)
+            plan_note(ctx->plan,
+                      "\"%s\" is made for the new type when the old application is gone, since its values might not "
+                      "hold; until then only the old column has it",
+                      twin->name);
+    }
+}
+
+static void
+index_takes_place(Step *step, const VersionTable *table, const Twin *twin)
+{
+    const FactTable *fact = table->table;
+    SqlArg name = sql_name(fact->schema, fact->name);
+    SqlArg index = sql_name(fact->schema, twin->name);
+
+    if (twin->constraint != NULL)
+        step_add_sql(step, sql_build("ALTER TABLE ? ADD CONSTRAINT ? UNIQUE USING INDEX ?", name, sql_ident(twin->name),
+                                     sql_ident(twin->twin)));
+    else
+        step_add_sql(step,
+                     sql_build("ALTER INDEX ? RENAME TO ?", sql_name(fact->schema, twin->twin), sql_ident(twin->name)));
+    if (twin->index->comment != NULL)
+        step_add_sql(step, sql_build("COMMENT ON INDEX ? IS ?", index, sql_literal(twin->index->comment)));
+    for (guint i = 0; twin->index->statistics != NULL && i < twin->index->statistics->len; i++)
+        step_add_sql(step, sql_build("ALTER INDEX ? ?", index, sql_raw(g_ptr_array_index(twin->index->statistics, i))));
+    if (twin->index->is_clustered)
+        step_add_sql(step, sql_build("ALTER TABLE ? CLUSTER ON ?", name, sql_ident(twin->name)));
+    if (twin->index->is_replica_identity)
+        step_add_sql(step, sql_build("ALTER TABLE ? REPLICA IDENTITY USING INDEX ?", name, sql_ident(twin->name)));
+}
+
+/* As version.end names it: rewrite/queries/swap_inventory.sql. */
+static const char *
+thing_of(const Twin *twin)
+{
+    if (twin->index != NULL)
+        return "index";
+    return twin->constraint->kind == 'f' ? "foreign key" : "constraint";
+}
+
+void
+version_twins_take_place(Step *step, const VersionTable *table)
+{
+    g_autoptr(GPtrArray) twins = twins_of(table, NULL);
+    SqlArg name = sql_name(table->table->schema, table->table->name);
+
+    for (guint i = 0; i < twins->len; i++) {
+        const Twin *twin = g_ptr_array_index(twins, i);
+
+        step_append(step, PARAM_GONE, g_strdup_printf("%s %s", thing_of(twin), twin->twin));
+        if (twin->index != NULL)
+            index_takes_place(step, table, twin);
+        else
+            step_add_sql(step, sql_build("ALTER TABLE ? RENAME CONSTRAINT ? TO ?", name, sql_ident(twin->twin),
+                                         sql_ident(twin->name)));
+        if (twin->constraint == NULL)
+            continue;
+        lock_other(step, table, twin->constraint, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+        if (twin->constraint->comment != NULL)
+            step_add_sql(step, sql_build("COMMENT ON CONSTRAINT ? ON ? IS ?", sql_ident(twin->name), name,
+                                         sql_literal(twin->constraint->comment)));
+    }
+}
+
+/* An array of names: SQL. */
+static void
+add_name(GString *list, const char *name)
+{
+    g_autofree char *item = sql_build("?", sql_literal(name));
+
+    g_string_append_printf(list, "%s%s", list->len > 0 ? ", " : "", item);
+}
+
+char *
+version_has_twin_sql(const VersionTable *table)
+{
+    g_autoptr(GPtrArray) twins = twins_of(table, NULL);
+    g_autoptr(GString) indexes = g_string_new(NULL);
+    g_autoptr(GString) constraints = g_string_new(NULL);
+
+    for (guint i = 0; i < twins->len; i++) {
+        const Twin *twin = g_ptr_array_index(twins, i);
+
+        if (twin->constraint != NULL)
+            add_name(constraints, twin->constraint->name);
+        else
+            add_name(indexes, twin->name);
+    }
+    return sql_build("(d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND EXISTS (SELECT FROM "
+                     "pg_catalog.pg_class AS i WHERE i.oid = d.objid AND i.relkind = 'i' AND i.relname = ANY "
+                     "(CAST(ARRAY[?] AS pg_catalog.text[])))) OR "
+                     "(d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND EXISTS (SELECT FROM "
+                     "pg_catalog.pg_constraint AS t WHERE t.oid = d.objid AND t.conrelid = a.attrelid AND t.conname = "
+                     "ANY (CAST(ARRAY[?] AS pg_catalog.text[]))))",
+                     sql_raw(indexes->str), sql_raw(constraints->str));
+}
+
+/* The row as the new version has it, as far as types go: SQL. The caller frees. */
+static char *
+new_row(const VersionTable *table)
+{
+    g_autoptr(GString) added = g_string_new("*");
+
+    for (guint i = 0; i < table->columns->len; i++) {
+        const VersionColumn *column = g_ptr_array_index(table->columns, i);
+        g_autofree char *one = NULL;
+
+        if (column->retyped == NULL)
+            continue;
+        one = sql_build(", CAST(NULL AS ?) AS ?", sql_raw(column->retyped->type), sql_ident(column->hidden));
+        g_string_append(added, one);
+    }
+    return sql_build("SELECT ? FROM ?", sql_raw(added->str), sql_name(table->table->schema, table->table->name));
+}
+
+static void
+probe_check(GPtrArray *probes, const VersionTable *table, const Twin *twin)
+{
+    g_autoptr(GHashTable) names = names_of(table, PHASE_BACKFILL);
+    guint n;
+    g_autofree char *statement = rename_columns(twin->statement, names, &n, NULL);
+    g_autofree char *rows = new_row(table);
+    int offset = 0;
+    g_autoptr(GPtrArray) stmts = parse_source(statement, &offset, NULL);
+    const Stmt *stmt = stmts != NULL ? g_ptr_array_index(stmts, 0) : NULL;
+    const AlterCmd *cmd = stmt != NULL && stmt->kind == STMT_ALTER_TABLE
+                              ? (const AlterCmd *)g_ptr_array_index(stmt->alter_table.cmds, 0)
+                              : NULL;
+    PlanProbe *probe;
+
+    if (cmd == NULL || cmd->constraint == NULL)
+        return;
+    probe = plan_probe_add(probes,
+                           sql_build("EXPLAIN SELECT (?\n) FROM (?) AS ?", sql_raw(cmd->constraint->check.text),
+                                     sql_raw(rows), sql_ident(table->table->name)),
+                           table->offset);
+    probe->wrong = g_strdup_printf("constraint \"%s\" means nothing for the new type", twin->name);
+    probe->hint = g_strdup("drop it in a migration before this one");
+}
+
+void
+version_probe_twins(GPtrArray *probes, const VersionTable *table)
+{
+    g_autoptr(GPtrArray) twins = twins_of(table, NULL);
+
+    for (guint i = 0; twins != NULL && i < twins->len; i++) {
+        const Twin *twin = g_ptr_array_index(twins, i);
+
+        if (twin->constraint != NULL && twin->constraint->kind == 'c')
+            probe_check(probes, table, twin);
+    }
+}
