@@ -34,12 +34,6 @@ write_u64(char *at, guint64 value)
     memcpy(at, &big, sizeof(big));
 }
 
-char *
-lsn_text(guint64 lsn)
-{
-    return g_strdup_printf("%X/%X", (unsigned)(lsn >> 32), (unsigned)lsn);
-}
-
 gboolean
 lsn_parse(const char *text, guint64 *ret_lsn)
 {
@@ -132,12 +126,6 @@ int
 stream_backend_pid(const DbStream *stream)
 {
     return PQbackendPID(stream->conn.pg);
-}
-
-gboolean
-stream_is_lost(const DbStream *stream)
-{
-    return stream == NULL || PQstatus(stream->conn.pg) != CONNECTION_OK;
 }
 
 gboolean

@@ -25,7 +25,6 @@ void stream_close(DbStream *stream);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DbStream, stream_close)
 
 int stream_backend_pid(const DbStream *stream);
-gboolean stream_is_lost(const DbStream *stream); /* a NULL one is */
 
 /*
  * CREATE_REPLICATION_SLOT name LOGICAL pgoutput without a snapshot. Waits until each transaction of the whole cluster
@@ -65,8 +64,7 @@ void stream_wait(DbStream *stream, int timeout_ms);
 /* Standby status update: all before `lsn` is safe elsewhere and the server may forget it. SEAM_ERROR_LOST. */
 gboolean stream_confirm(DbStream *stream, guint64 lsn, GError **error);
 
-/* "16/B374D848" <-> number. FALSE if it is no position. The caller frees the text. */
-char *lsn_text(guint64 lsn);
+/* "16/B374D848" as a number. FALSE if it is no position. */
 gboolean lsn_parse(const char *text, guint64 *ret_lsn);
 
 #endif

@@ -91,16 +91,6 @@ flow_key_list(const Flow *flow)
 }
 
 char *
-flow_target_key_list(const Flow *flow)
-{
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-
-    for (guint i = 0; i < flow->keys->len; i++)
-        g_ptr_array_add(names, ((const FlowKey *)g_ptr_array_index(flow->keys, i))->target);
-    return sql_quote_list(names);
-}
-
-char *
 flow_select(const Flow *flow, const char *from)
 {
     g_autoptr(GString) list = g_string_new(NULL);

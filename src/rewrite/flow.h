@@ -71,9 +71,6 @@ char *flow_select(const Flow *flow, const char *from);
 /* "a, b": the key columns of the source, quoted. The caller frees. */
 char *flow_key_list(const Flow *flow);
 
-/* The key columns of the target, quoted. The caller frees. */
-char *flow_target_key_list(const Flow *flow);
-
 /* "(SELECT <image> AS pgseam_k0, <key> AS pgseam_s0 ... FROM <from> AS s)": keys of the source with what they are in
  * the target. `from` provides the key columns. The caller frees. */
 char *flow_images(const Flow *flow, const char *from);
