@@ -129,6 +129,7 @@ table_free(FactTable *table)
     g_clear_pointer(&table->before_triggers, g_ptr_array_unref);
     g_clear_pointer(&table->update_of, g_ptr_array_unref);
     g_clear_pointer(&table->statistics_columns, g_ptr_array_unref);
+    g_clear_pointer(&table->partition_keys, g_ptr_array_unref);
     free_list(table->indexes, (GDestroyNotify)index_free);
     free_list(table->constraints, (GDestroyNotify)constraint_free);
     free_list(table->sources, (GDestroyNotify)name_free);

@@ -145,12 +145,13 @@ typedef struct FactTable {
     gboolean has_row_security;
     gboolean forces_row_security;
     /* Only where a version is to be made (FactRequest.version): */
-    GPtrArray *grants;             /* FactGrant: what others than the owner may do; NULL: not asked for */
-    char *comment;                 /* COMMENT ON TABLE; NULL: none */
-    GPtrArray *before_triggers;    /* names of the user's enabled BEFORE ROW triggers for INSERT and UPDATE */
-    GPtrArray *update_of;          /* columns that some trigger names in UPDATE OF */
-    char *publications;            /* that it is in; NULL: none */
+    GPtrArray *grants;          /* FactGrant: what others than the owner may do; NULL: not asked for */
+    char *comment;              /* COMMENT ON TABLE; NULL: none */
+    GPtrArray *before_triggers; /* names of the user's enabled BEFORE ROW triggers for INSERT and UPDATE, of it ... */
+    GPtrArray *update_of;       /* ... columns that some trigger names in UPDATE OF ... */
+    char *publications;         /* ... that it is in; NULL: none; all of its partitions, too */
     GPtrArray *statistics_columns; /* in extended statistics */
+    GPtrArray *partition_keys;     /* columns in the partition keys of all its levels */
 } FactTable;
 
 /* The schema that a version would get. */

@@ -72,6 +72,7 @@ load_writers(DbConn *conn, FactTable *table, const char *oid, GError **error)
     table->before_triggers = db_array(row, 0, "before_triggers");
     table->update_of = db_array(row, 0, "update_of");
     table->statistics_columns = db_array(row, 0, "statistics_columns");
+    table->partition_keys = db_array(row, 0, "partition_keys");
     table->publications = g_strdup(db_text(row, 0, "publications"));
     return TRUE;
 }

@@ -183,6 +183,13 @@ check_constraints(const FactTable *table, const AlterCmd *cmd, GError **error)
     return TRUE;
 }
 
+/* The new type is that of a column added beside: ADD COLUMN reaches all partitions. */
+static gboolean
+is_beside_version(const PlanContext *ctx, const FactTable *table, const AlterCmd *cmd)
+{
+    return cmd->kind == ALTER_COLUMN_TYPE && ctx->script->version != NULL && table->kind == 'p' && !table->is_derived;
+}
+
 gboolean
 family_check(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError **error)
 {
@@ -191,7 +198,7 @@ family_check(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError
 
     if (table == NULL || !is_in_family(table))
         return TRUE;
-    if (!check_policy(table, shown, cmd, error))
+    if (!is_beside_version(ctx, table, cmd) && !check_policy(table, shown, cmd, error))
         return FALSE;
     if (ctx->stmt->alter_table.is_only && table->has_children) {
         context_refuse(error, "leave ONLY out: the statement then reaches the whole family",
@@ -199,7 +206,8 @@ family_check(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError
         return FALSE;
     }
     if (!check_alike(table, shown, cmd, error) || !check_constraints(table, cmd, error) ||
-        (cmd->kind == ALTER_DROP_COLUMN && !check_not_in_key(table, cmd->column, error)))
+        ((cmd->kind == ALTER_DROP_COLUMN || cmd->kind == ALTER_COLUMN_TYPE) &&
+         !check_not_in_key(table, cmd->column, error)))
         return FALSE;
     if (table->descendants->len >= MANY_RELATIONS)
         plan_note(

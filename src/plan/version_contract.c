@@ -73,7 +73,7 @@ version_plan_sync(PlanContext *ctx, const VersionTable *table)
     if (version_is_marked(table))
         step_append(step, PARAM_UNDO, sql_build("ALTER TABLE ? DROP COLUMN ?", name, sql_ident(sync->marker)));
     step_set(step, PARAM_VERIFY, verify);
-    step_add_lock(step, sync->schema, sync->table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    version_lock(step, table->table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
 }
 
 /* All new columns of a group at once: a row with some of them would look as if the new application had written it. */
@@ -116,10 +116,26 @@ fill_groups(PlanContext *ctx, const VersionTable *table, GError **error)
 #define UPDATE_BLOAT 1.1
 #define REWRITE_WAL  0.9
 
+#define COST_WORTH_A_WORD (64.0 * 1024 * 1024)
+
+/* On disk, with indexes and partitions. */
+static double
+bytes_of(const FactTable *table)
+{
+    double bytes = (double)table->table_bytes + (double)table->index_bytes;
+
+    for (guint i = 0; i < table->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(table->descendants, i);
+
+        bytes += (double)member->table_bytes + (double)member->index_bytes;
+    }
+    return bytes;
+}
+
 static void
 note_cost(PlanContext *ctx, const VersionTable *table)
 {
-    double bytes = (double)table->table->table_bytes + (double)table->table->index_bytes;
+    double bytes = bytes_of(table->table);
     g_autofree char *wal = units_bytes_about(bytes * UPDATE_WAL);
     g_autofree char *bloat = units_bytes_about(bytes * UPDATE_BLOAT);
     g_autofree char *rewrite_wal = units_bytes_about(bytes * REWRITE_WAL);
@@ -128,7 +144,7 @@ note_cost(PlanContext *ctx, const VersionTable *table)
 
     for (guint i = 0; i < table->columns->len; i++)
         is_retyped |= ((const VersionColumn *)g_ptr_array_index(table->columns, i))->retyped != NULL;
-    if (table->table->is_small)
+    if (table->table->is_small || bytes < COST_WORTH_A_WORD)
         return;
     plan_note(ctx->plan,
               "%s.%s: the new columns are filled inside the table, since both applications need it meanwhile: about %s "
@@ -169,8 +185,8 @@ n_grants(const FactTable *table, const char *column)
     return n;
 }
 
-/* SQL that is true while nothing hangs on the old column but what the plan knows: what somebody else adds meanwhile
- * would go with it. The caller frees. */
+/* SQL that is true while nothing hangs on the old column, of the table and of its partitions, but what the plan knows:
+ * what somebody else adds meanwhile would go with it. The caller frees. */
 static char *
 unchanged_sql(const VersionTable *table, const VersionColumn *column)
 {
@@ -179,20 +195,22 @@ unchanged_sql(const VersionTable *table, const VersionColumn *column)
     g_autofree char *has_twin = version_has_twin_sql(table);
 
     return sql_build(
-        "EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = "
-        "pg_catalog.to_regclass(?) AND a.attname = ? AND a.attnotnull = ? AND a.atthasdef = ? AND "
-        "coalesce(a.attstattarget, -1) = ? AND "
+        "NOT EXISTS (SELECT FROM (SELECT pg_catalog.to_regclass(?) AS oid UNION SELECT t.relid FROM "
+        "pg_catalog.pg_partition_tree(pg_catalog.to_regclass(?)) AS t) AS f LEFT JOIN pg_catalog.pg_attribute AS a ON "
+        "a.attrelid = f.oid AND a.attname = ? WHERE (a.attnotnull = ? AND a.atthasdef = ? AND "
+        "coalesce(a.attstattarget, -1) = ? AND CASE WHEN f.oid = pg_catalog.to_regclass(?) THEN "
         "pg_catalog.col_description(a.attrelid, a.attnum) IS NOT DISTINCT FROM ? AND "
         "(SELECT pg_catalog.count(*) FROM pg_catalog.aclexplode(a.attacl) AS e JOIN pg_catalog.pg_roles AS r "
-        "ON r.rolname = current_user WHERE e.grantee <> r.oid) = ? AND NOT EXISTS "
+        "ON r.rolname = current_user WHERE e.grantee <> r.oid) = ? ELSE "
+        "pg_catalog.col_description(a.attrelid, a.attnum) IS NULL AND a.attacl IS NULL END AND NOT EXISTS "
         "(SELECT FROM pg_catalog.pg_depend AS d LEFT JOIN pg_catalog.pg_constraint AS k ON d.classid = "
         "'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = d.objid WHERE d.refclassid = "
         "'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum "
         "AND d.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND k.contype IS DISTINCT FROM 'n' "
-        "AND NOT (?)))",
-        sql_literal(name), sql_literal(fact->name), sql_raw(fact->is_not_null ? "true" : "false"),
-        sql_raw(fact->default_expr != NULL ? "true" : "false"), sql_int(fact->statistics), sql_literal(fact->comment),
-        sql_int(n_grants(table->table, fact->name)), sql_raw(has_twin));
+        "AND NOT (?))) IS NOT TRUE)",
+        sql_literal(name), sql_literal(name), sql_literal(fact->name), sql_raw(fact->is_not_null ? "true" : "false"),
+        sql_raw(fact->default_expr != NULL ? "true" : "false"), sql_int(fact->statistics), sql_literal(name),
+        sql_literal(fact->comment), sql_int(n_grants(table->table, fact->name)), sql_raw(has_twin));
 }
 
 static void
@@ -290,7 +308,7 @@ version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase)
     step_set(step, PARAM_SHOW, show);
     if (phase == PHASE_CONTRACT)
         add_check(step, table);
-    step_add_lock(step, table->table->schema, table->table->name, LOCK_ACCESS_SHARE, HOLD_SCAN, FALSE);
+    version_lock(step, table->table, LOCK_ACCESS_SHARE, HOLD_SCAN);
 }
 
 /* The file's own DROP COLUMN of the table: they belong into the transaction in which the triggers go. */
@@ -322,11 +340,14 @@ rename_not_null(const PlanContext *ctx, Step *step, const VersionTable *table, c
     const char *name = table->table->name;
     Target target = {.schema = table->table->schema, .name = name, .table = table->table};
     const Step *added = context_planned(ctx, &target, STEP_CHECK_ADD_NOT_VALID, PARAM_COLUMN, column->hidden);
-    const char *from = added != NULL ? step_get(added, PARAM_CONSTRAINT) : NULL;
     const char *to = column->fact->not_null_name;
+    g_autofree char *from = NULL;
 
-    if (from == NULL || to == NULL || step_is(added, PARAM_TRANSIENT))
+    if (added == NULL || to == NULL)
         return;
+    /* A helper has gone again, and SET NOT NULL has given the constraint the name that it gives. */
+    from = step_is(added, PARAM_TRANSIENT) ? name_default(name, column->hidden, "not_null", 0)
+                                           : g_strdup(step_get(added, PARAM_CONSTRAINT));
     step_append(step, PARAM_GONE, g_strdup_printf("constraint %s", from));
     step_add_sql(step, sql_build("ALTER TABLE ? RENAME CONSTRAINT ? TO ?", sql_name(table->table->schema, name),
                                  sql_ident(from), sql_ident(to)));
@@ -418,7 +439,7 @@ version_plan_end(PlanContext *ctx, const VersionTable *table)
 
     step->why = g_strdup("the old application is gone: only the new side stays; cannot be undone");
     step_add_view_lock(step, ctx->script->version, table->name, LOCK_ACCESS_EXCLUSIVE);
-    step_add_lock(step, sync->schema, sync->table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, TRUE);
+    version_lock(step, table->table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
     version_add_all(step, drop_triggers);
     if (version_is_marked(table)) {
         step_append(step, PARAM_MORE, replace_view(ctx, table));

@@ -87,31 +87,83 @@ columns_own(const FactTable *table, const FactColumn *column, GString *out)
     }
 }
 
-char *
-version_hanging(const FactTable *table, const FactColumn *column)
+static void
+indexes_own(const FactTable *table, const FactColumn *column, GString *out)
 {
-    GString *out = g_string_new(NULL);
+    for (guint i = 0; i < table->indexes->len; i++) {
+        const FactIndex *index = g_ptr_array_index(table->indexes, i);
+        const char *why = is_on(index, column->name) ? index_hangs(index) : NULL;
 
+        if (why == NULL && is_on(index, column->name) && (table->kind == 'p' || table->is_partition))
+            why = "index of partitions ";
+        if (why != NULL)
+            append(out, why, index->name);
+    }
+}
+
+static void
+constraints_own(const FactTable *table, const FactColumn *column, GString *out)
+{
+    for (guint i = 0; i < table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
+        const char *why = constraint_hangs(table, constraint, column->name);
+
+        if (why == NULL && constraint->kind != 'n' && names_contain(constraint->columns, column->name) &&
+            (table->kind == 'p' || table->is_partition))
+            why = "constraint of partitions ";
+        if (why != NULL)
+            append(out, why, constraint->name);
+    }
+}
+
+/* What a partition has otherwise than the table that it belongs to. */
+static void
+member_own(const FactTable *member, const FactColumn *column, const FactColumn *parent, GString *out)
+{
+    g_autofree char *of = g_strdup_printf(" of partition %s", member->name);
+
+    if (g_strcmp0(column->default_expr, parent->default_expr) != 0)
+        append(out, "default", of);
+    if (column->comment != NULL)
+        append(out, "comment", of);
+    if (column->statistics != parent->statistics)
+        append(out, "statistics target", of);
+    if (column->is_not_null != parent->is_not_null)
+        append(out, "NOT NULL", of);
+    for (guint i = 0; member->grants != NULL && i < member->grants->len; i++) {
+        if (g_strcmp0(((const FactGrant *)g_ptr_array_index(member->grants, i))->column, column->name) == 0)
+            append(out, "privilege", of);
+    }
+}
+
+static void
+hanging(const FactTable *table, const FactColumn *column, GString *out)
+{
     for (guint i = 0; i < table->dependents->len; i++) {
         const FactDependent *dependent = g_ptr_array_index(table->dependents, i);
 
         if (strcmp(dependent->column, column->name) == 0)
             append(out, "", dependent->what);
     }
-    for (guint i = 0; i < table->indexes->len; i++) {
-        const FactIndex *index = g_ptr_array_index(table->indexes, i);
-        const char *why = is_on(index, column->name) ? index_hangs(index) : NULL;
-
-        if (why != NULL)
-            append(out, why, index->name);
-    }
-    for (guint i = 0; i < table->constraints->len; i++) {
-        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
-        const char *why = constraint_hangs(table, constraint, column->name);
-
-        if (why != NULL)
-            append(out, why, constraint->name);
-    }
+    indexes_own(table, column, out);
+    constraints_own(table, column, out);
     columns_own(table, column, out);
+}
+
+char *
+version_hanging(const FactTable *table, const FactColumn *column)
+{
+    GString *out = g_string_new(NULL);
+
+    hanging(table, column, out);
+    for (guint i = 0; i < table->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(table->descendants, i);
+        const FactColumn *own = facts_column(member, column->name);
+
+        if (own == NULL)
+            continue;
+        hanging(member, own, out);
+        member_own(member, own, column, out);
+    }
     return g_string_free(out, FALSE);
 }

@@ -23,6 +23,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VersionView, version_view_clear)
 /* A step at the end of a phase, of the statement `stmt`. */
 Step *version_step(PlanContext *ctx, Phase phase, StepKind kind, const Stmt *stmt, const FactTable *table);
 
+/* The lock of a step on the table and, where it has partitions, on all of them. */
+void version_lock(Step *step, const FactTable *table, LockMode mode, LockHold hold);
+
 /* The first statement becomes the step's, unless it has one; the others follow in its transaction. */
 void version_add_all(Step *step, const GPtrArray *statements);
 

@@ -118,6 +118,14 @@ version_step(PlanContext *ctx, Phase phase, StepKind kind, const Stmt *stmt, con
 }
 
 void
+version_lock(Step *step, const FactTable *table, LockMode mode, LockHold hold)
+{
+    Target target = {.schema = table->schema, .name = table->name, .table = table};
+
+    context_lock(step, &target, mode, hold);
+}
+
+void
 version_add_all(Step *step, const GPtrArray *statements)
 {
     for (guint i = 0; i < statements->len; i++)

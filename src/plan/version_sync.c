@@ -364,17 +364,37 @@ check_triggers(const FactTable *table, GError **error)
     return TRUE;
 }
 
+/* A partition has the triggers of the table above it; a child that inherits has none. */
+static gboolean
+check_family(const Grouping *grouping, GError **error)
+{
+    const FactTable *fact = grouping->table->table;
+
+    if (fact->is_derived || (fact->kind == 'r' && fact->has_children)) {
+        context_refuse(error, "do without a version",
+                       "table %s is one of a family by inheritance: columns cannot be kept in step there", fact->name);
+        return FALSE;
+    }
+    for (guint i = 0; i < fact->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(fact->descendants, i);
+
+        if (member->kind != 'f')
+            continue;
+        context_refuse(error, "detach it until complete, or do without a version",
+                       "partition %s.%s is a foreign table: columns cannot be kept in step there", member->schema,
+                       member->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean
 check_kept(const Grouping *grouping, GError **error)
 {
     const FactTable *fact = grouping->table->table;
 
-    if (fact->kind != 'r' || fact->has_children || fact->is_derived) {
-        context_refuse(error, NULL,
-                       "table %s has partitions or is one of a family: columns cannot be kept in step there yet",
-                       fact->name);
+    if (!check_family(grouping, error))
         return FALSE;
-    }
     if (fact->publications != NULL) {
         context_refuse(error, "take the table out of the publication until complete, or do without a version",
                        "table %s is published (%s): its subscribers would be sent the columns that keep both versions "
@@ -406,6 +426,8 @@ build(Grouping *grouping, GError **error)
         return FALSE;
     grouping->table->sync = sync_table_new(fact->schema, fact->name, own, MARKER);
     grouping->table->sync->has_user_triggers = fact->before_triggers->len > 0;
+    for (guint i = 0; fact->partition_keys != NULL && i < fact->partition_keys->len; i++)
+        g_ptr_array_add(grouping->table->sync->partition_keys, g_strdup(g_ptr_array_index(fact->partition_keys, i)));
     sync_table_set_view(grouping->table->sync, grouping->ctx->script->version, grouping->table->name);
     for (guint number = 0; number < grouping->members->len; number++) {
         if (!add_group(grouping, number, error))
