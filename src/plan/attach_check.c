@@ -97,7 +97,7 @@ attach_check_keys(const Attach *attach, GError **error)
                 error,
                 "leave that constraint out: ATTACH PARTITION makes it online where the parent has one; or put "
                 "ATTACH into a migration of its own",
-                "line %d adds a constraint to %s, which ATTACH PARTITION would have to know", stmt->line,
+                "%s adds a constraint to %s, which ATTACH PARTITION would have to know", stmt->place,
                 attach->child->name);
             return FALSE;
         }
@@ -117,11 +117,10 @@ attach_check_filled(const Attach *attach, GError **error)
 
         if (!step_is_of(step, attach->child->schema, attach->child->name))
             continue;
-        context_refuse(
-            error, "put ATTACH PARTITION into a migration of its own, after this one",
-            "line %d fills %s, which this file makes: what ATTACH PARTITION would have to build and prove can "
-            "only be seen when it is there",
-            step->line, attach->child->name);
+        context_refuse(error, "put ATTACH PARTITION into a migration of its own, after this one",
+                       "%s fills %s, which this file makes: what ATTACH PARTITION would have to build and prove can "
+                       "only be seen when it is there",
+                       step->place, attach->child->name);
         return FALSE;
     }
     return TRUE;

@@ -149,12 +149,12 @@ context_target(PlanContext *ctx, const RelName *name, GError **error)
 static gboolean
 refuse_late(const PlanContext *ctx, const char *word, const char *shown, GError **error)
 {
-    int line = objects_late_line(ctx, word);
+    const char *place = objects_late_place(ctx, word);
 
-    if (line != 0)
+    if (place != NULL)
         context_refuse(error, "put this statement before that line, with the old name; or into a migration of its own",
-                       "%s is not there before the contract phase: line %d gives it this name", shown, line);
-    return line != 0;
+                       "%s is not there before the contract phase: %s gives it this name", shown, place);
+    return place != NULL;
 }
 
 const Target *
@@ -285,17 +285,16 @@ claim(PlanContext *ctx, const char *schema, const char *name_of_table, const cha
     g_autofree char *table = sql_quote_name(schema, name_of_table);
     g_autofree char *name = sql_quote_ident(column);
     char *key = g_strdup_printf("%s.%s: %s", table, name, aspect);
-    gpointer line = g_hash_table_lookup(ctx->aspects, key);
+    const char *before = g_hash_table_lookup(ctx->aspects, key);
 
-    if (line == NULL) {
-        g_hash_table_insert(ctx->aspects, key, GINT_TO_POINTER(ctx->stmt->line));
+    if (before == NULL) {
+        g_hash_table_insert(ctx->aspects, key, (gpointer)ctx->stmt->place);
         return TRUE;
     }
     g_free(key);
-    context_refuse(error,
-                   "write only the one that shall hold in the end, or put the second into a migration of its own",
-                   "line %d changes the %s of column \"%s\" already; the phases could not keep their order",
-                   GPOINTER_TO_INT(line), aspect, column);
+    context_refuse(
+        error, "write only the one that shall hold in the end, or put the second into a migration of its own",
+        "%s changes the %s of column \"%s\" already; the phases could not keep their order", before, aspect, column);
     return FALSE;
 }
 
@@ -396,7 +395,7 @@ context_generate(PlanContext *ctx, char *text, GError **error)
         return NULL;
     }
     stmt = g_ptr_array_steal_index(stmts, 0);
-    stmt->line = ctx->stmt->line;
+    stmt_set_place(stmt, ctx->stmt->file, ctx->stmt->line);
     stmt->offset = ctx->stmt->offset;
     g_ptr_array_add(ctx->generated, stmt);
     return stmt;
@@ -419,7 +418,7 @@ context_step(PlanContext *ctx, Phase phase, StepKind kind, const Target *target)
 {
     Step *step = step_new(phase, kind, target != NULL ? target->schema : NULL, target != NULL ? target->name : NULL);
 
-    step->line = ctx->stmt->line;
+    step_set_place(step, ctx->stmt->file, ctx->stmt->line);
     g_hash_table_insert(ctx->stmts, step, (gpointer)ctx->stmt);
     g_ptr_array_add(ctx->phases[phase], step);
     return step;

@@ -34,8 +34,8 @@ dml_check_filled(PlanContext *ctx, const char *table, GError **error)
         if (step->kind != STEP_BACKFILL_INSERT || strcmp(step->table, table) != 0)
             continue;
         context_refuse(error, "let the INSERT bring the right rows, or put this statement into a migration of its own",
-                       "line %d fills table %s in batches: going through its rows in one statement would take too long",
-                       step->line, table);
+                       "%s fills table %s in batches: going through its rows in one statement would take too long",
+                       step->place, table);
         return FALSE;
     }
     return TRUE;

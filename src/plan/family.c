@@ -210,11 +210,10 @@ family_check(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError
          !check_not_in_key(table, cmd->column, error)))
         return FALSE;
     if (table->descendants->len >= MANY_RELATIONS)
-        plan_note(
-            ctx->plan,
-            "line %d: the statement locks %u relations at once, as PostgreSQL does: all within one lock budget, or "
-            "none",
-            ctx->stmt->line, table->descendants->len + 1);
+        plan_note(ctx->plan,
+                  "%s: the statement locks %u relations at once, as PostgreSQL does: all within one lock budget, or "
+                  "none",
+                  ctx->stmt->place, table->descendants->len + 1);
     return TRUE;
 }
 
@@ -270,8 +269,8 @@ family_check_unchanged(PlanContext *ctx, const FactTable *table, const char *wha
         if (!is_changed)
             continue;
         context_refuse(error, "put it before that statement, or into a migration of its own",
-                       "%s rests on what %s.%s is now, and line %d changes that or its family", what, table->schema,
-                       table->name, stmt->line);
+                       "%s rests on what %s.%s is now, and %s changes that or its family", what, table->schema,
+                       table->name, stmt->place);
         return FALSE;
     }
     return TRUE;

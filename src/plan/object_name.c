@@ -208,7 +208,7 @@ objects_is_of_file(const PlanContext *ctx, const ObjectName *name)
     const char *schema =
         name->names->len > 1 ? g_ptr_array_index(name->names, name->names->len - 2) : ctx->facts->creation_schema;
 
-    return objects_made(ctx, name) != NULL || objects_late_line(ctx, word) != 0 || is_moved_here(ctx, word) ||
+    return objects_made(ctx, name) != NULL || objects_late_place(ctx, word) != NULL || is_moved_here(ctx, word) ||
            (strcmp(space_of(name->class), "relation") == 0 && context_is_created(ctx, schema, word));
 }
 
@@ -225,7 +225,7 @@ objects_refuse_missing(const PlanContext *ctx, const ObjectName *name, GError **
                        "%s %s is made by this file", name->class, shown);
     else if (step != NULL && step->phase == PHASE_CONTRACT)
         context_refuse(error, "put it into a migration of its own, to run after this one is complete",
-                       "%s %s is not there before the contract phase: see line %d", name->class, shown, step->line);
+                       "%s %s is not there before the contract phase: see %s", name->class, shown, step->place);
     else
         context_refuse(error, name->any_args ? "write its parameters' types, if there are several of the name" : NULL,
                        "%s %s does not exist (search_path: %s)", name->class, shown, ctx->facts->search_path);

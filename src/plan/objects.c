@@ -118,7 +118,6 @@ objects_piece(PlanContext *ctx, char *sql, Phase phase, const FactRelation *home
     Piece *piece = g_new0(Piece, 1);
 
     piece->place = ctx->objects->pieces->len;
-    piece->line = ctx->stmt->line;
     piece->stmt = ctx->stmt;
     piece->sql = sql;
     piece->phase = phase;
@@ -240,7 +239,7 @@ make_step(PlanContext *ctx, Group *group)
     StepKind kind = shape.is_final ? STEP_DDL_FINAL : STEP_DDL_RUN;
     Step *step = step_new(shape.phase, kind, home != NULL ? home->schema : NULL, home != NULL ? home->name : NULL);
 
-    step->line = first->line;
+    step_set_place(step, first->stmt->file, first->stmt->line);
     g_hash_table_insert(ctx->stmts, step, (gpointer)first->stmt);
     fill_step(step, group);
     if (!shape.is_final)
@@ -371,8 +370,8 @@ join_held_back(PlanContext *ctx, Group *group, const Piece *piece)
     }
     if (group->pieces->len > 1 && piece->kind != PIECE_OTHER)
         plan_note(ctx->plan,
-                  "line %d: waits for the contract phase together with what an earlier line does to the same object",
-                  piece->line);
+                  "%s: waits for the contract phase together with what an earlier line does to the same object",
+                  piece->stmt->place);
 }
 
 void
@@ -501,13 +500,13 @@ objects_is_table_gone(const PlanContext *ctx, const char *schema, const char *na
 void
 objects_note_late(PlanContext *ctx, const char *word)
 {
-    g_hash_table_insert(ctx->objects->late, g_strdup(word), GINT_TO_POINTER(ctx->stmt->line));
+    g_hash_table_insert(ctx->objects->late, g_strdup(word), (gpointer)ctx->stmt->place);
 }
 
-int
-objects_late_line(const PlanContext *ctx, const char *word)
+const char *
+objects_late_place(const PlanContext *ctx, const char *word)
 {
-    return GPOINTER_TO_INT(g_hash_table_lookup(ctx->objects->late, word));
+    return g_hash_table_lookup(ctx->objects->late, word);
 }
 
 Phase

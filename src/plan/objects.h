@@ -29,7 +29,6 @@ typedef enum PieceKind { PIECE_OTHER, PIECE_ALTER, PIECE_PRIVILEGE } PieceKind;
 
 typedef struct Piece {
     guint place; /* in the file, counted in pieces */
-    int line;
     const Stmt *stmt;
     char *sql;
     char *why;
@@ -84,9 +83,9 @@ void objects_note_gone(PlanContext *ctx, const char *what);
 gboolean objects_is_gone(const PlanContext *ctx, const char *what);
 gboolean objects_is_table_gone(const PlanContext *ctx, const char *schema, const char *name);
 
-/* Words that mean something only after the contract phase: the new names of renames. The line that gives it; 0. */
+/* Words that mean something only after the contract phase: the new names of renames. The place that gives it; NULL. */
 void objects_note_late(PlanContext *ctx, const char *word);
-int objects_late_line(const PlanContext *ctx, const char *word);
+const char *objects_late_place(const PlanContext *ctx, const char *word);
 /* The phase of the statement in hand: contract if its text has such a word; behind the backfill if it follows rows and
  * there is one; else expand. */
 Phase objects_phase(const PlanContext *ctx, gboolean follows_rows);

@@ -95,8 +95,8 @@ check_change(PlanContext *ctx, const Stmt *change, GError **error)
             continue;
         ctx->offset = change->offset;
         context_refuse(error, "put it into a migration of its own, after this one",
-                       "this %s stands behind line %d, which waits for the contract phase: it would run before it",
-                       change->what, step->line);
+                       "this %s stands behind %s, which waits for the contract phase: it would run before it",
+                       change->what, step->place);
         return FALSE;
     }
     return TRUE;

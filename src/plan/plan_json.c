@@ -55,6 +55,7 @@ put_step(JsonBuilder *builder, gconstpointer item)
     document_put_text(builder, "table", step->table);
     document_put_text(builder, "sql", step->sql);
     document_put_text(builder, "why", step->why);
+    document_put_text(builder, "file", step->file);
     document_put_int(builder, "line", step->line);
     document_put_int(builder, "rows", (gint64)step->rows);
     document_put_int(builder, "bytes", (gint64)step->bytes);

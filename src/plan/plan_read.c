@@ -209,6 +209,7 @@ get_step(Reader *reader, JsonObject *object)
 {
     g_autofree char *kind_name = get_string(reader, object, "kind");
     g_autofree char *phase_text = get_string(reader, object, "phase");
+    g_autofree char *file = NULL;
     StepKind kind;
     Phase phase;
     Step *step;
@@ -223,7 +224,9 @@ get_step(Reader *reader, JsonObject *object)
     step->table = get_string(reader, object, "table");
     step->sql = get_string(reader, object, "sql");
     step->why = get_string(reader, object, "why");
-    step->line = (int)get_int(reader, object, "line");
+    if (json_object_has_member(object, "file"))
+        file = get_string(reader, object, "file");
+    step_set_place(step, file, (int)get_int(reader, object, "line"));
     step->rows = (double)get_int(reader, object, "rows");
     if (json_object_has_member(object, "bytes"))
         step->bytes = (double)get_int(reader, object, "bytes");

@@ -71,8 +71,8 @@ append_step(GString *out, const Step *step)
     g_autofree char *relation = step->table != NULL ? sql_quote_name(step->schema, step->table) : g_strdup("-");
     const char *more;
 
-    g_string_append_printf(out, " %2d. %-22s %s  (line %d)\n", step->id, step_trait(step->kind)->name, relation,
-                           step->line);
+    g_string_append_printf(out, " %2d. %-22s %s  (%s)\n", step->id, step_trait(step->kind)->name, relation,
+                           step->place);
     append_sql(out, step->sql);
     for (guint n = 1; (more = step_get_nth(step, PARAM_MORE, n)) != NULL; n++)
         append_sql(out, more);

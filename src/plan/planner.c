@@ -151,7 +151,7 @@ plan_stmt(PlanContext *ctx, const Stmt *stmt, GError **error)
         return FALSE;
     if (recipes[stmt->kind](ctx, &why)) {
         if (stmt->consent != NULL && !ctx->is_consented)
-            plan_note(ctx->plan, "line %d: \"allow opaque\" is not needed: there is a recipe", stmt->line);
+            plan_note(ctx->plan, "%s: \"allow opaque\" is not needed: there is a recipe", stmt->place);
         return TRUE;
     }
     if (stmt->consent == NULL || !may_be_opaque(stmt)) {

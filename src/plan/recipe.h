@@ -40,7 +40,7 @@ typedef struct PlanContext {
     GPtrArray *dropped;           /* ColumnChange */
     GHashTable *index_names;      /* quoted qualified names that the file gives to indexes */
     GHashTable *dropped_indexes;  /* quoted qualified names */
-    GHashTable *aspects;          /* "schema.table.column: default" -> line: what a statement of the file changes */
+    GHashTable *aspects;          /* "schema.table.column: default" -> place: what a statement of the file changes */
     GHashTable *constraint_names; /* quoted "schema.table.name" of constraints that the file adds */
     GHashTable *stmts;            /* Step -> its Stmt */
     GHashTable *kept;             /* set of Step: backfills of columns that a trigger keeps in step from then on */

@@ -241,7 +241,7 @@ check_label(PlanContext *ctx, const FactObject *old, GError **error)
     if (!g_ptr_array_find_with_equal_func(old->labels, stmt->name, g_str_equal, NULL))
         return TRUE;
     if (stmt->if_not_exists)
-        plan_note(ctx->plan, "line %d: %s has the value \"%s\" already, nothing to do", ctx->stmt->line, old->what,
+        plan_note(ctx->plan, "%s: %s has the value \"%s\" already, nothing to do", ctx->stmt->place, old->what,
                   stmt->name);
     else
         context_refuse(error, "leave it out, or write IF NOT EXISTS", "%s has a value \"%s\" already", old->what,
@@ -288,7 +288,7 @@ add_alter(PlanContext *ctx, const AlterRow *row, const FactObject *old)
                               : "the old application goes on with it");
     lock_alter(ctx, piece, old);
     if (row->note != NULL)
-        plan_note(ctx->plan, "line %d: %s", ctx->stmt->line, row->note);
+        plan_note(ctx->plan, "%s: %s", ctx->stmt->place, row->note);
     objects_place(ctx, piece, NULL);
 }
 
@@ -298,7 +298,7 @@ alter_made(PlanContext *ctx, Piece *made)
 {
     Piece *piece = objects_piece(ctx, g_strdup(ctx->stmt->text), MAX(made->phase, objects_phase(ctx, FALSE)), NULL);
 
-    piece->why = g_strdup_printf("of what line %d makes", made->line);
+    piece->why = g_strdup_printf("of what %s makes", made->stmt->place);
     piece_lock_uses(ctx, piece, ctx->stmt->object.uses);
     objects_place(ctx, piece, objects_is_remade(ctx, made) ? made : NULL);
     return TRUE;
@@ -343,7 +343,7 @@ recipe_object_alter(PlanContext *ctx, GError **error)
     if (objects_made(ctx, name) != NULL)
         return alter_made(ctx, objects_made(ctx, name));
     if (old == NULL && stmt->if_exists && !objects_is_of_file(ctx, name)) {
-        plan_note(ctx->plan, "line %d: there is no %s %s, nothing to do", ctx->stmt->line, stmt->class, shown);
+        plan_note(ctx->plan, "%s: there is no %s %s, nothing to do", ctx->stmt->place, stmt->class, shown);
         return TRUE;
     }
     if (!check_present(ctx, name, old, error) || (row->check != NULL && !row->check(ctx, old, error)))

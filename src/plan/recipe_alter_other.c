@@ -308,18 +308,23 @@ static gboolean
 claim_phase(PlanContext *ctx, const Target *target, const OtherRow *row, Phase phase, GError **error)
 {
     g_autofree char *table = sql_quote_name(target->schema, target->name);
-    char *key = g_strdup_printf("%s: %s", table, row->aspect);
-    int mine = ctx->stmt->line * N_PHASES + (int)phase;
-    int other = GPOINTER_TO_INT(g_hash_table_lookup(ctx->aspects, key));
+    const char *other = NULL;
 
-    if (other == 0 || other % N_PHASES == (int)phase) {
-        g_hash_table_insert(ctx->aspects, key, GINT_TO_POINTER(mine));
+    for (int i = 0; i < N_PHASES && other == NULL; i++) {
+        g_autofree char *key = g_strdup_printf("%s: %s, %s", table, row->aspect, phase_name((Phase)i));
+
+        if (i != (int)phase)
+            other = g_hash_table_lookup(ctx->aspects, key);
+    }
+    if (other == NULL) {
+        char *key = g_strdup_printf("%s: %s, %s", table, row->aspect, phase_name(phase));
+
+        g_hash_table_insert(ctx->aspects, key, (gpointer)ctx->stmt->place);
         return TRUE;
     }
-    g_free(key);
     context_refuse(error, "put the two into migrations of their own, in this order",
-                   "line %d changes the %s of table %s already, in another phase; the order could not be kept",
-                   other / N_PHASES, row->aspect, target->name);
+                   "%s changes the %s of table %s already, in another phase; the order could not be kept", other,
+                   row->aspect, target->name);
     return FALSE;
 }
 
@@ -423,10 +428,9 @@ check_persistence(PlanContext *ctx, const Target *target, const AlterCmd *cmd, G
         return FALSE;
     }
     if (!is_logged)
-        plan_note(
-            ctx->plan,
-            "line %d: the rows of an unlogged table are gone after a crash of the server, and no standby has them",
-            ctx->stmt->line);
+        plan_note(ctx->plan,
+                  "%s: the rows of an unlogged table are gone after a crash of the server, and no standby has them",
+                  ctx->stmt->place);
     return TRUE;
 }
 
@@ -441,7 +445,7 @@ rewrite_other(PlanContext *ctx, const Target *target, const OtherRow *row, const
     if (row->of_column && !context_check_column(ctx, target, cmd->column, error))
         return FALSE;
     if (is_persistence && (target->table->persistence == 'u') != (strcmp(cmd->what, "SET LOGGED") == 0)) {
-        plan_note(ctx->plan, "line %d: table %s is %s already, nothing to do", ctx->stmt->line, target->name,
+        plan_note(ctx->plan, "%s: table %s is %s already, nothing to do", ctx->stmt->place, target->name,
                   target->table->persistence == 'u' ? "unlogged" : "logged");
         return TRUE;
     }

@@ -81,11 +81,10 @@ prove_default(const Attach *attach, const PartitionBound *bound, GError **error)
     }
     opposite = sql_build("NOT (?)", sql_raw(condition));
     prove_bound(attach, &fallback, opposite, "proves that the default partition holds no row of the new one");
-    plan_note(
-        attach->ctx->plan,
-        "line %d: from then on the default partition %s takes no rows of the new range: until the new partition is "
-        "there, which follows, an INSERT of one fails",
-        attach->ctx->stmt->line, attach->fallback->name);
+    plan_note(attach->ctx->plan,
+              "%s: from then on the default partition %s takes no rows of the new range: until the new partition is "
+              "there, which follows, an INSERT of one fails",
+              attach->ctx->stmt->place, attach->fallback->name);
     return TRUE;
 }
 
@@ -466,10 +465,9 @@ recipe_attach(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const
     if (!prove_rows(&attach, error))
         return FALSE;
     add_attach(&attach, sql);
-    plan_note(
-        ctx->plan,
-        "line %d: from ATTACH on the rows of %s are rows of %s; rollback takes them out of it again, with those that "
-        "the application has written there meanwhile: they stay in %s alone",
-        ctx->stmt->line, attach.child->name, target->name, attach.child->name);
+    plan_note(ctx->plan,
+              "%s: from ATTACH on the rows of %s are rows of %s; rollback takes them out of it again, with those that "
+              "the application has written there meanwhile: they stay in %s alone",
+              ctx->stmt->place, attach.child->name, target->name, attach.child->name);
     return TRUE;
 }

@@ -101,7 +101,7 @@ add_drop_locks(PlanContext *ctx, Step *step, const Target *target, const char *c
     for (guint i = 0; i < target->table->descendants->len; i++)
         append_gone(below, step, g_ptr_array_index(target->table->descendants, i), column);
     if (gone->len > 0)
-        plan_note(ctx->plan, "line %d: with column \"%s\" go %s", ctx->stmt->line, column, gone->str);
+        plan_note(ctx->plan, "%s: with column \"%s\" go %s", ctx->stmt->place, column, gone->str);
 }
 
 /* Later statements find the indexes of the column dropped. */
@@ -124,7 +124,7 @@ recipe_column_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
     Step *step;
 
     if (cmd->if_exists && !context_has_column(ctx, target, cmd->column)) {
-        plan_note(ctx->plan, "line %d: there is no column \"%s\", nothing to do", ctx->stmt->line, cmd->column);
+        plan_note(ctx->plan, "%s: there is no column \"%s\", nothing to do", ctx->stmt->place, cmd->column);
         return TRUE;
     }
     if (!context_check_column(ctx, target, cmd->column, error))
@@ -136,13 +136,16 @@ recipe_column_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
     }
     obstacles = obstacles_of(ctx, target->table, cmd->column);
     if (obstacles[0] != '\0') {
-        context_refuse(error, "drop or change these first: before it, in this same file", "column \"%s\" is used by %s",
-                       cmd->column, obstacles);
+        context_refuse(error,
+                       "drop or change these first: before it, in this same file; a version that no application uses "
+                       "any more, with "
+                       "`pgseam version drop`",
+                       "column \"%s\" is used by %s", cmd->column, obstacles);
         return FALSE;
     }
     if (cmd->is_cascade)
-        plan_note(ctx->plan, "line %d: nothing else depends on column \"%s\": CASCADE takes nothing with it",
-                  ctx->stmt->line, cmd->column);
+        plan_note(ctx->plan, "%s: nothing else depends on column \"%s\": CASCADE takes nothing with it",
+                  ctx->stmt->place, cmd->column);
     step = context_step(ctx, PHASE_CONTRACT, STEP_COLUMN_DROP, target);
     step->sql = g_strdup(sql);
     step->why = g_strdup("the old application still uses it: waits behind the gate; cannot be undone");

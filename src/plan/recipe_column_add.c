@@ -155,7 +155,7 @@ check_absent(PlanContext *ctx, const Target *target, const AlterCmd *cmd, GError
     if (!context_has_column(ctx, target, cmd->column))
         return TRUE;
     if (cmd->if_exists && !context_is_dropped(ctx, target, cmd->column)) {
-        plan_note(ctx->plan, "line %d: column \"%s\" is there already, nothing to do", ctx->stmt->line, cmd->column);
+        plan_note(ctx->plan, "%s: column \"%s\" is there already, nothing to do", ctx->stmt->place, cmd->column);
         return FALSE;
     }
     context_refuse(error,

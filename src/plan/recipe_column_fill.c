@@ -111,9 +111,9 @@ fill_rows(PlanContext *ctx, const Target *target, const char *column, const char
     guint begin = ctx->phases[PHASE_BACKFILL]->len;
 
     plan_note(ctx->plan,
-              "line %d: existing rows get their values for column \"%s\" in the order of the backfill; a plain ADD "
+              "%s: existing rows get their values for column \"%s\" in the order of the backfill; a plain ADD "
               "COLUMN would hand them out in the order of the table's pages",
-              ctx->stmt->line, column);
+              ctx->stmt->place, column);
     if (!recipe_generated_update(ctx,
                                  sql_build("UPDATE ? SET ? = ? WHERE ? IS NULL", sql_name(target->schema, target->name),
                                            sql_ident(column), sql_raw(value), sql_ident(column)),
@@ -139,9 +139,9 @@ fill_serial(PlanContext *ctx, const Target *target, const ColumnDef *column, Ste
     if (!check_room(target, column, integer, NULL, error))
         return FALSE;
     plan_note(ctx->plan,
-              "line %d: roles other than the owner that insert into table %s need USAGE on its new sequence (GRANT, or "
+              "%s: roles other than the owner that insert into table %s need USAGE on its new sequence (GRANT, or "
               "ALTER DEFAULT PRIVILEGES before), as they would after a plain ADD COLUMN of a serial type",
-              ctx->stmt->line, target->name);
+              ctx->stmt->place, target->name);
     g_free(add->sql);
     add->sql = sql_build("ALTER TABLE ? ADD COLUMN ? ?", sql_name(target->schema, target->name),
                          sql_ident(column->name), sql_raw(integer));

@@ -114,8 +114,8 @@ check_others(const TableRewrite *rewrite, const AlterCmd *cmd, GError **error)
         if (!reads && !is_read)
             continue;
         context_refuse(error, "put one of the two into a migration of its own",
-                       "line %d changes the type of column \"%s\" in the same copy, and USING of one reads the other",
-                       part->stmt->line, part->column);
+                       "%s changes the type of column \"%s\" in the same copy, and USING of one reads the other",
+                       part->stmt->place, part->column);
         return FALSE;
     }
     return TRUE;

@@ -200,11 +200,10 @@ check_new_checks(PlanContext *ctx, const Target *target, const char *column, GEr
             if (cmd->constraint == NULL || cmd->constraint->kind != CONSTRAINT_CHECK ||
                 !names_contain(cmd->constraint->check.columns, column))
                 continue;
-            context_refuse(
-                error, "change the type in a migration of its own, before this one",
-                "line %d adds a CHECK that reads column \"%s\": it would be evaluated for every row under the "
-                "lock of the change of type",
-                stmt->line, column);
+            context_refuse(error, "change the type in a migration of its own, before this one",
+                           "%s adds a CHECK that reads column \"%s\": it would be evaluated for every row under the "
+                           "lock of the change of type",
+                           stmt->place, column);
             return FALSE;
         }
     }
@@ -223,8 +222,8 @@ change_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const c
         return FALSE;
     reason = column_type_reason(ctx->facts, target->table, cmd, &change);
     if (reason == NULL && change == TYPE_CHANGE_NONE) {
-        plan_note(ctx->plan, "line %d: column \"%s\" is of type %s already, nothing to do", ctx->stmt->line,
-                  cmd->column, column->type);
+        plan_note(ctx->plan, "%s: column \"%s\" is of type %s already, nothing to do", ctx->stmt->place, cmd->column,
+                  column->type);
         return TRUE;
     }
     if (!context_claim(ctx, target, cmd->column, "type", error))
@@ -244,13 +243,13 @@ change_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const c
     reset_checks(ctx, target, step, cmd->column);
     plan_note(
         ctx->plan,
-        "line %d: a prepared statement that returns column \"%s\" fails once in each session with \"cached plan "
+        "%s: a prepared statement that returns column \"%s\" fails once in each session with \"cached plan "
         "must not change result type\" (0A000): let the application's pool open new sessions with `pgseam complete`",
-        ctx->stmt->line, cmd->column);
+        ctx->stmt->place, cmd->column);
     plan_note(ctx->plan,
-              "line %d: the new application gets the type of column \"%s\" with `pgseam complete`; if it needs it "
+              "%s: the new application gets the type of column \"%s\" with `pgseam complete`; if it needs it "
               "before, put this statement into a migration of its own that is completed first",
-              ctx->stmt->line, cmd->column);
+              ctx->stmt->place, cmd->column);
     return TRUE;
 }
 

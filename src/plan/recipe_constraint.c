@@ -55,9 +55,9 @@ name_beside(PlanContext *ctx, const Target *target, char *name)
                 sql_build("ALTER TABLE ? RENAME CONSTRAINT ? TO ?", sql_name(target->schema, target->name),
                           sql_ident(beside), sql_ident(name)));
     plan_note(ctx->plan,
-              "line %d: constraint \"%s\" is replaced: the new one is made beside the old one, and takes its name in "
+              "%s: constraint \"%s\" is replaced: the new one is made beside the old one, and takes its name in "
               "the transaction that drops that",
-              ctx->stmt->line, name);
+              ctx->stmt->place, name);
     g_free(name);
     return beside;
 }
@@ -295,9 +295,9 @@ recipe_exclude(PlanContext *ctx, const Target *target, const ConstraintDef *cons
         g_strdup("the index of EXCLUDE is built under ACCESS EXCLUSIVE, and PostgreSQL builds none concurrently");
     g_hash_table_add(ctx->index_names, sql_quote_name(target->schema, name));
     plan_note(ctx->plan,
-              "line %d: rows that are there must fulfil \"%s\", or the copy stops before the cut-over; from then on it "
+              "%s: rows that are there must fulfil \"%s\", or the copy stops before the cut-over; from then on it "
               "is enforced, for the old application, too",
-              ctx->stmt->line, name);
+              ctx->stmt->place, name);
     return TRUE;
 }
 
@@ -394,8 +394,7 @@ recipe_validate_constraint(PlanContext *ctx, const Target *target, const AlterCm
         (added != NULL &&
          (context_planned(ctx, target, STEP_CHECK_VALIDATE, PARAM_CONSTRAINT, cmd->column) != NULL ||
           context_planned(ctx, target, STEP_FOREIGN_KEY_VALIDATE, PARAM_CONSTRAINT, cmd->column) != NULL))) {
-        plan_note(ctx->plan, "line %d: constraint \"%s\" is valid already, nothing to do", ctx->stmt->line,
-                  cmd->column);
+        plan_note(ctx->plan, "%s: constraint \"%s\" is valid already, nothing to do", ctx->stmt->place, cmd->column);
         return TRUE;
     }
     beside = sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_name(target->schema, target->name), sql_ident(name));
@@ -439,8 +438,8 @@ check_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const Fa
         return FALSE;
     }
     if (cmd->is_cascade)
-        plan_note(ctx->plan, "line %d: nothing depends on constraint \"%s\": CASCADE takes nothing else",
-                  ctx->stmt->line, cmd->column);
+        plan_note(ctx->plan, "%s: nothing depends on constraint \"%s\": CASCADE takes nothing else", ctx->stmt->place,
+                  cmd->column);
     return TRUE;
 }
 
@@ -489,7 +488,7 @@ recipe_drop_constraint(PlanContext *ctx, const Target *target, const AlterCmd *c
     }
     if (constraint != NULL && goes_with_column(ctx, target, constraint)) {
         if (cmd->if_exists) {
-            plan_note(ctx->plan, "line %d: constraint \"%s\" goes with its column, nothing to do", ctx->stmt->line,
+            plan_note(ctx->plan, "%s: constraint \"%s\" goes with its column, nothing to do", ctx->stmt->place,
                       cmd->column);
             return TRUE;
         }
@@ -499,7 +498,7 @@ recipe_drop_constraint(PlanContext *ctx, const Target *target, const AlterCmd *c
     }
     if (constraint == NULL && !is_planned) {
         if (cmd->if_exists) {
-            plan_note(ctx->plan, "line %d: there is no constraint \"%s\", nothing to do", ctx->stmt->line, cmd->column);
+            plan_note(ctx->plan, "%s: there is no constraint \"%s\", nothing to do", ctx->stmt->place, cmd->column);
             return TRUE;
         }
         context_refuse(error, NULL, "constraint \"%s\" of table %s does not exist", cmd->column, target->name);

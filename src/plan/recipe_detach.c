@@ -103,7 +103,7 @@ recipe_detach(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const
         detach_at_once(ctx, target, child, sql);
     else
         detach_concurrently(ctx, target, child, cmd);
-    plan_note(ctx->plan, "line %d: from DETACH on the rows of %s are no longer rows of %s; it cannot be undone",
-              ctx->stmt->line, child->name, target->name);
+    plan_note(ctx->plan, "%s: from DETACH on the rows of %s are no longer rows of %s; it cannot be undone",
+              ctx->stmt->place, child->name, target->name);
     return TRUE;
 }

@@ -42,14 +42,13 @@ note_moments(PlanContext *ctx)
     gboolean moves = FALSE;
 
     if (context_volatility(ctx, &dml->where) == 's')
-        plan_note(ctx->plan, "line %d: the predicate is evaluated anew in each batch (now() moves on)",
-                  ctx->stmt->line);
+        plan_note(ctx->plan, "%s: the predicate is evaluated anew in each batch (now() moves on)", ctx->stmt->place);
     for (guint i = 0; i < dml->assignments->len; i++)
         moves |= has_now(&((const Assignment *)g_ptr_array_index(dml->assignments, i))->value);
     if (moves)
-        plan_note(ctx->plan, "line %d: now() in SET is the time of each batch, not one for all rows", ctx->stmt->line);
+        plan_note(ctx->plan, "%s: now() in SET is the time of each batch, not one for all rows", ctx->stmt->place);
     if (dml->reads->len > 0)
-        plan_note(ctx->plan, "line %d: each batch reads the other tables as they are then", ctx->stmt->line);
+        plan_note(ctx->plan, "%s: each batch reads the other tables as they are then", ctx->stmt->place);
 }
 
 static void
@@ -63,11 +62,11 @@ note_fate(PlanContext *ctx, const Target *target)
         changes_old |= facts_column(target->table, assignment->column) != NULL;
     }
     if (changes_old)
-        plan_note(ctx->plan, "line %d: rollback does not bring back what this %s changes in existing columns",
-                  ctx->stmt->line, dml_word(ctx->stmt));
+        plan_note(ctx->plan, "%s: rollback does not bring back what this %s changes in existing columns",
+                  ctx->stmt->place, dml_word(ctx->stmt));
     if (target->table->triggers->len > 0)
-        plan_note(ctx->plan, "line %d: triggers of %s fire for each row, as they would for the plain statement",
-                  ctx->stmt->line, target->name);
+        plan_note(ctx->plan, "%s: triggers of %s fire for each row, as they would for the plain statement",
+                  ctx->stmt->place, target->name);
 }
 
 static void
@@ -75,17 +74,17 @@ note_walk(PlanContext *ctx, const DmlChoice *choice)
 {
     if (choice->way == DML_BY_CTID)
         plan_note(ctx->plan,
-                  "line %d: without a key that it does not change, the table is gone through by blocks, and at the end "
+                  "%s: without a key that it does not change, the table is gone through by blocks, and at the end "
                   "the statement runs once over the whole table for rows that have moved meanwhile; rows that the "
                   "applications write while it runs, and that match, are changed, too",
-                  ctx->stmt->line);
+                  ctx->stmt->place);
     else if (choice->way == DML_BY_KEY && !choice->is_repeatable)
         plan_note(
             ctx->plan,
-            "line %d: this %s changes each row exactly once and is not swept: of the rows inserted while it runs, "
+            "%s: this %s changes each row exactly once and is not swept: of the rows inserted while it runs, "
             "those with a key above the highest one at its beginning are left alone, those with a key that the walk "
             "has still to reach are changed; what the applications write later stays as they write it",
-            ctx->stmt->line, dml_word(ctx->stmt));
+            ctx->stmt->place, dml_word(ctx->stmt));
 }
 
 static char *
@@ -230,10 +229,9 @@ recipe_dml_by_consent(PlanContext *ctx)
         return FALSE;
     step = dml_step(ctx, target, PHASE_BACKFILL, &(DmlChoice){.way = DML_PATIENT});
     step->why = g_strdup_printf("by consent: %s", ctx->stmt->consent);
-    plan_note(
-        ctx->plan,
-        "line %d: one statement, by consent: it takes as long as it takes, and is given up and tried again as soon "
-        "as somebody waits for a row that it has changed; rollback does not bring back what it changes",
-        ctx->stmt->line);
+    plan_note(ctx->plan,
+              "%s: one statement, by consent: it takes as long as it takes, and is given up and tried again as soon "
+              "as somebody waits for a row that it has changed; rollback does not bring back what it changes",
+              ctx->stmt->place);
     return TRUE;
 }

@@ -85,8 +85,8 @@ check_one_later(PlanContext *ctx, const Stmt *swept, const Stmt *later, GError *
             continue;
         ctx->offset = later->offset;
         context_refuse(error, "put this statement into a migration of its own, after this one",
-                       "this UPDATE changes column \"%s\", by which the statement on line %d is swept before contract",
-                       assignment->column, swept->line);
+                       "this UPDATE changes column \"%s\", by which the statement on %s is swept before contract",
+                       assignment->column, swept->place);
         return FALSE;
     }
     return TRUE;
@@ -104,9 +104,9 @@ check_reads(PlanContext *ctx, const Stmt *swept, const Stmt *later, GError **err
             continue;
         ctx->offset = later->offset;
         context_refuse(error, "put this statement into a migration of its own, after this one",
-                       "this statement changes table %s, which the statement on line %d reads when it is swept before "
+                       "this statement changes table %s, which the statement on %s reads when it is swept before "
                        "contract",
-                       table->name, swept->line);
+                       table->name, swept->place);
         return FALSE;
     }
     return TRUE;

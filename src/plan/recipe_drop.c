@@ -83,8 +83,8 @@ check_drop(PlanContext *ctx, const ObjectName *name, const FactObject *old, GErr
     g_autofree char *obstacles = obstacles_of(ctx, old);
 
     if (objects_dropped(ctx, old) != NULL) {
-        context_refuse(error, "leave it out", "%s is dropped by line %d already", old->what,
-                       objects_dropped(ctx, old)->line);
+        context_refuse(error, "leave it out", "%s is dropped by %s already", old->what,
+                       objects_dropped(ctx, old)->stmt->place);
         return FALSE;
     }
     if (!check_class(name, old, error))
@@ -151,9 +151,9 @@ note_drop(PlanContext *ctx, const FactObject *old)
             objects_note_gone(ctx, follower->what);
     }
     if (going->len > 0)
-        plan_note(ctx->plan, "line %d: CASCADE: with %s go %s", ctx->stmt->line, old->what, going->str);
+        plan_note(ctx->plan, "%s: CASCADE: with %s go %s", ctx->stmt->place, old->what, going->str);
     if (old->rows >= 1 && strchr("rpm", old->kind) != NULL && old->kind != '\0' && old->schema != NULL)
-        plan_note(ctx->plan, "line %d: about %.0f rows go with %s", ctx->stmt->line, old->rows, old->what);
+        plan_note(ctx->plan, "%s: about %.0f rows go with %s", ctx->stmt->place, old->rows, old->what);
     objects_note_gone(ctx, old->what);
 }
 
@@ -202,12 +202,12 @@ drop_name(PlanContext *ctx, const ObjectName *name, GError **error)
 
     if (objects_made(ctx, name) != NULL && (old == NULL || objects_dropped(ctx, old) != NULL)) {
         context_refuse(error, "leave both out, or only the one that shall hold in the end",
-                       "%s %s is made by line %d of this file; its DROP would wait for the contract phase", stmt->class,
-                       shown, objects_made(ctx, name)->line);
+                       "%s %s is made by %s; its DROP would wait for the contract phase", stmt->class, shown,
+                       objects_made(ctx, name)->stmt->place);
         return FALSE;
     }
     if (old == NULL && stmt->if_exists && !objects_is_of_file(ctx, name)) {
-        plan_note(ctx->plan, "line %d: there is no %s %s, nothing to do", ctx->stmt->line, stmt->class, shown);
+        plan_note(ctx->plan, "%s: there is no %s %s, nothing to do", ctx->stmt->place, stmt->class, shown);
         return TRUE;
     }
     if (old == NULL) {
@@ -275,11 +275,11 @@ recipe_object_truncate(PlanContext *ctx, GError **error)
             if (strcmp(follower->type, "table constraint") == 0 && follower->is_normal)
                 lock_relation(ctx, piece, "TRUNCATE", &follower->relation);
         }
-        plan_note(ctx->plan, "line %d: about %.0f rows go from %s", ctx->stmt->line, table->rows, table->what);
+        plan_note(ctx->plan, "%s: about %.0f rows go from %s", ctx->stmt->place, table->rows, table->what);
     }
     if (stmt->is_cascade)
-        plan_note(ctx->plan, "line %d: CASCADE empties each table with a foreign key to these, and to those",
-                  ctx->stmt->line);
+        plan_note(ctx->plan, "%s: CASCADE empties each table with a foreign key to these, and to those",
+                  ctx->stmt->place);
     objects_place(ctx, piece, NULL);
     return TRUE;
 }

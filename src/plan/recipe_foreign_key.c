@@ -154,9 +154,9 @@ note_index(PlanContext *ctx, const Target *target, const ConstraintDef *constrai
             return;
     }
     plan_note(ctx->plan,
-              "line %d: no index begins with column \"%s\": each DELETE and each change of the key in %s will read "
+              "%s: no index begins with column \"%s\": each DELETE and each change of the key in %s will read "
               "all of %s",
-              ctx->stmt->line, first, constraint->other.name, target->name);
+              ctx->stmt->place, first, constraint->other.name, target->name);
 }
 
 /* Rows whose reference nobody has. MATCH FULL aside, a NULL in any column is none. */
@@ -227,8 +227,8 @@ add_steps(PlanContext *ctx, const Target *target, const ConstraintDef *constrain
     step_set(step, PARAM_CONSTRAINT, name);
     lock_both(step, target, other, LOCK_SHARE_ROW_EXCLUSIVE, LOCK_SHARE_ROW_EXCLUSIVE, HOLD_INSTANT);
     if (constraint->is_not_valid) {
-        plan_note(ctx->plan, "line %d: \"%s\" stays NOT VALID, as written: existing rows are not looked up",
-                  ctx->stmt->line, name);
+        plan_note(ctx->plan, "%s: \"%s\" stays NOT VALID, as written: existing rows are not looked up",
+                  ctx->stmt->place, name);
         return;
     }
     step = context_step(ctx, phase, STEP_FOREIGN_KEY_VALIDATE, target);

@@ -39,7 +39,7 @@ check_name(PlanContext *ctx, const Target *target, const char *name, gboolean if
         return FALSE;
     }
     if (if_not_exists && index != NULL && !is_dropped) {
-        plan_note(ctx->plan, "line %d: index %s is there already, nothing to do", ctx->stmt->line, qualified);
+        plan_note(ctx->plan, "%s: index %s is there already, nothing to do", ctx->stmt->place, qualified);
         return FALSE;
     }
     context_refuse(error,
@@ -194,7 +194,7 @@ drop_one(PlanContext *ctx, const RelName *name, GError **error)
     }
     if (table == NULL) {
         if (drop->if_exists) {
-            plan_note(ctx->plan, "line %d: there is no index \"%s\", nothing to do", ctx->stmt->line, name->name);
+            plan_note(ctx->plan, "%s: there is no index \"%s\", nothing to do", ctx->stmt->place, name->name);
             return TRUE;
         }
         context_refuse(error, NULL, "index \"%s\" does not exist (search_path: %s)", name->name,
@@ -203,7 +203,7 @@ drop_one(PlanContext *ctx, const RelName *name, GError **error)
     }
     owner = (RelName){table->schema, table->name};
     if (drop->if_exists && is_dropped_before(ctx, table, name->name)) {
-        plan_note(ctx->plan, "line %d: index \"%s\" is dropped by an earlier statement, nothing to do", ctx->stmt->line,
+        plan_note(ctx->plan, "%s: index \"%s\" is dropped by an earlier statement, nothing to do", ctx->stmt->place,
                   name->name);
         return TRUE;
     }

@@ -143,7 +143,7 @@ grow(PlanContext *ctx, const Target *target, const char *name, const Wanted *wan
         branch->is_below = branch->parent->is_there || branch->parent->is_below;
         branch->is_there = !branch->is_below && alike != NULL;
         if (branch->is_there)
-            g_hash_table_insert(ctx->aspects, attached_key(table, alike->name), GINT_TO_POINTER(ctx->stmt->line));
+            g_hash_table_insert(ctx->aspects, attached_key(table, alike->name), (gpointer)ctx->stmt->place);
         branch->index = branch->is_there   ? g_strdup(alike->name)
                         : branch->is_below ? NULL
                                            : free_name(ctx, table, wanted);
@@ -356,7 +356,7 @@ check_partitions(PlanContext *ctx, const FactTable *table, GError **error)
         if (!brings)
             continue;
         context_refuse(error, "put the index before that statement, or into a migration of its own",
-                       "line %d brings a partition: the index of %s.%s could not be planned for it", stmt->line,
+                       "%s brings a partition: the index of %s.%s could not be planned for it", stmt->place,
                        table->schema, table->name);
         return FALSE;
     }

@@ -56,17 +56,15 @@ check_order(PlanContext *ctx, Phase phase, GError **error)
         if (is_moved && ((dml->columns == NULL && changes_shape(ctx, other, &dml->relation, is_later)) ||
                          (dml->rest.has_whole_row && dml->source.name != NULL &&
                           changes_shape(ctx, other, &dml->source, is_later)))) {
-            context_refuse(
-                error, "write the columns: INSERT INTO table (a, b) SELECT a, b FROM ...",
-                "line %d adds or drops a column, but in another phase: which columns this INSERT means would "
-                "depend on it",
-                other->line);
+            context_refuse(error, "write the columns: INSERT INTO table (a, b) SELECT a, b FROM ...",
+                           "%s adds or drops a column, but in another phase: which columns this INSERT means would "
+                           "depend on it",
+                           other->place);
             return FALSE;
         }
         if (is_later && phase == PHASE_BACKFILL && sets_default(other, &dml->relation)) {
             context_refuse(error, "put this statement behind it, or into a migration of its own",
-                           "line %d sets a default, but before the backfill: these rows would get it as well",
-                           other->line);
+                           "%s sets a default, but before the backfill: these rows would get it as well", other->place);
             return FALSE;
         }
     }
@@ -157,19 +155,18 @@ note_insert(PlanContext *ctx, const Target *target, const DmlChoice *choice)
 
     if (choice->way == DML_BY_KEY)
         plan_note(ctx->plan,
-                  "line %d: each row of %s is taken exactly once, as it is when its batch comes; rows with a key above "
+                  "%s: each row of %s is taken exactly once, as it is when its batch comes; rows with a key above "
                   "the highest one at the beginning are left alone",
-                  ctx->stmt->line, dml->source.name);
+                  ctx->stmt->place, dml->source.name);
     if (choice->way == DML_BY_KEY && dml->is_upsert)
-        plan_note(
-            ctx->plan,
-            "line %d: a row that two batches conflict with is updated twice; the plain statement would fail on it",
-            ctx->stmt->line);
+        plan_note(ctx->plan,
+                  "%s: a row that two batches conflict with is updated twice; the plain statement would fail on it",
+                  ctx->stmt->place);
     if (target->table != NULL)
-        plan_note(ctx->plan, "line %d: rollback does not take away the rows that this INSERT brings", ctx->stmt->line);
+        plan_note(ctx->plan, "%s: rollback does not take away the rows that this INSERT brings", ctx->stmt->place);
     if (target->table != NULL && target->table->triggers->len > 0)
-        plan_note(ctx->plan, "line %d: triggers of %s fire for each row, as they would for the plain statement",
-                  ctx->stmt->line, target->name);
+        plan_note(ctx->plan, "%s: triggers of %s fire for each row, as they would for the plain statement",
+                  ctx->stmt->place, target->name);
 }
 
 static char *

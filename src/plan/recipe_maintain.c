@@ -187,8 +187,8 @@ recipe_reindex(PlanContext *ctx, GError **error)
     }
     if (ok && reindex->kind != REINDEX_INDEX)
         plan_note(ctx->plan,
-                  "line %d: the indexes of TOAST tables are not rebuilt: only the owner of the server may name them",
-                  ctx->stmt->line);
+                  "%s: the indexes of TOAST tables are not rebuilt: only the owner of the server may name them",
+                  ctx->stmt->place);
     return ok;
 }
 
@@ -281,6 +281,6 @@ recipe_refresh(PlanContext *ctx, GError **error)
 
         step_add_lock(step, source->schema, source->name, LOCK_ACCESS_SHARE, HOLD_SCAN, FALSE);
     }
-    plan_note(ctx->plan, "line %d: rollback does not bring the former rows of %s back", ctx->stmt->line, target->name);
+    plan_note(ctx->plan, "%s: rollback does not bring the former rows of %s back", ctx->stmt->place, target->name);
     return TRUE;
 }

@@ -133,7 +133,7 @@ recipe_not_null_in(PlanContext *ctx, const Target *target, const char *name, con
     if (target->table == NULL)
         add_as_written(ctx, target, name, sql);
     else if (column != NULL && column->is_not_null)
-        plan_note(ctx->plan, "line %d: column \"%s\" is NOT NULL already, nothing to do", ctx->stmt->line, name);
+        plan_note(ctx->plan, "%s: column \"%s\" is NOT NULL already, nothing to do", ctx->stmt->place, name);
     else if (ctx->facts->server_version >= NOT_NULL_NOT_VALID_SINCE && is_ordinary(target))
         add_not_valid(ctx, target, name, phase);
     else
@@ -149,7 +149,7 @@ recipe_set_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd,
     if (!context_check_column(ctx, target, cmd->column, error))
         return FALSE;
     if (added != NULL && added->definition->is_not_null) {
-        plan_note(ctx->plan, "line %d: column \"%s\" is NOT NULL already, nothing to do", ctx->stmt->line, cmd->column);
+        plan_note(ctx->plan, "%s: column \"%s\" is NOT NULL already, nothing to do", ctx->stmt->place, cmd->column);
         return TRUE;
     }
     return recipe_not_null_in(ctx, target, cmd->column, sql, PHASE_CONTRACT, error);
@@ -179,7 +179,7 @@ recipe_drop_not_null(PlanContext *ctx, const Target *target, const AlterCmd *cmd
     if (!context_claim(ctx, target, cmd->column, "NOT NULL", error))
         return FALSE;
     if (column != NULL && !column->is_not_null) {
-        plan_note(ctx->plan, "line %d: column \"%s\" allows NULL already, nothing to do", ctx->stmt->line, cmd->column);
+        plan_note(ctx->plan, "%s: column \"%s\" allows NULL already, nothing to do", ctx->stmt->place, cmd->column);
         return TRUE;
     }
     if (column != NULL && is_in_primary_key(target->table, cmd->column)) {

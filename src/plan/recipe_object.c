@@ -218,10 +218,10 @@ add_create(PlanContext *ctx, const ObjectName *name, Piece *dropped, GError **er
     objects_note_made(ctx, name, piece);
     objects_place(ctx, piece, dropped);
     if (strcmp(stmt->class, "table") == 0 || strcmp(stmt->class, "sequence") == 0)
-        plan_note(ctx->plan, "line %d: rollback drops %s %s with what the new application has put into it",
-                  ctx->stmt->line, stmt->class, new_name);
+        plan_note(ctx->plan, "%s: rollback drops %s %s with what the new application has put into it", ctx->stmt->place,
+                  stmt->class, new_name);
     if (strcmp(stmt->class, "trigger") == 0 || strcmp(stmt->class, "policy") == 0 || strcmp(stmt->class, "rule") == 0)
-        plan_note(ctx->plan, "line %d: %s %s acts on the statements of the old application, too", ctx->stmt->line,
+        plan_note(ctx->plan, "%s: %s %s acts on the statements of the old application, too", ctx->stmt->place,
                   stmt->class, new_name);
     return TRUE;
 }
@@ -239,7 +239,7 @@ create_over(PlanContext *ctx, const ObjectName *name, const FactObject *old, GEr
     if (dropped != NULL && object_class(stmt->class)->is_long) {
         context_refuse(
             error, "make it under another name; in a migration after this one drop the old one and rename the new one",
-            "%s %s would be filled while what line %d takes away is locked", stmt->class, shown, dropped->line);
+            "%s %s would be filled while what %s takes away is locked", stmt->class, shown, dropped->stmt->place);
         return FALSE;
     }
     if (dropped != NULL && objects_made(ctx, name) == NULL)
@@ -254,7 +254,7 @@ create_over(PlanContext *ctx, const ObjectName *name, const FactObject *old, GEr
         return TRUE;
     }
     if (stmt->if_not_exists) {
-        plan_note(ctx->plan, "line %d: %s is there already, nothing to do", ctx->stmt->line, old->what);
+        plan_note(ctx->plan, "%s: %s is there already, nothing to do", ctx->stmt->place, old->what);
         return TRUE;
     }
     context_refuse(error,
@@ -272,18 +272,18 @@ create_again(PlanContext *ctx, const ObjectName *name, Piece *made, GError **err
     Piece *piece;
 
     if (stmt->if_not_exists) {
-        plan_note(ctx->plan, "line %d: %s %s is made by line %d, nothing to do", ctx->stmt->line, stmt->class, shown,
-                  made->line);
+        plan_note(ctx->plan, "%s: %s %s is made by %s, nothing to do", ctx->stmt->place, stmt->class, shown,
+                  made->stmt->place);
         return TRUE;
     }
     if (!stmt->or_replace) {
-        context_refuse(error, "leave one of them out", "%s %s is made by line %d already", stmt->class, shown,
-                       made->line);
+        context_refuse(error, "leave one of them out", "%s %s is made by %s already", stmt->class, shown,
+                       made->stmt->place);
         return FALSE;
     }
     piece =
         objects_piece(ctx, g_strdup(ctx->stmt->text), MAX(made->phase, objects_phase(ctx, TRUE)), home_of(ctx, NULL));
-    piece->why = g_strdup_printf("what line %d made, once more", made->line);
+    piece->why = g_strdup_printf("what %s made, once more", made->stmt->place);
     lock_carriers(ctx, piece, "CREATE");
     piece_lock_uses(ctx, piece, stmt->uses);
     objects_place(ctx, piece, objects_is_remade(ctx, made) ? made : NULL);
@@ -326,7 +326,7 @@ recipe_index_on_made(PlanContext *ctx)
         return FALSE;
     piece = objects_piece(ctx, g_strdup(ctx->stmt->text), made->phase, NULL);
     piece->is_long = TRUE;
-    piece->why = g_strdup_printf("of what line %d makes: no application uses it yet", made->line);
+    piece->why = g_strdup_printf("of what %s makes: no application uses it yet", made->stmt->place);
     objects_place(ctx, piece, objects_is_remade(ctx, made) ? made : NULL);
     return TRUE;
 }

@@ -62,11 +62,10 @@ recipe_transaction(PlanContext *ctx, GError **error)
         }
         if (is_told(ctx))
             return TRUE;
-        plan_note(
-            ctx->plan,
-            "line %d: %s is left out, and so is what ends the transaction: each step commits on its own, or it would "
-            "hold its locks too long",
-            ctx->stmt->line, ctx->stmt->what);
+        plan_note(ctx->plan,
+                  "%s: %s is left out, and so is what ends the transaction: each step commits on its own, or it would "
+                  "hold its locks too long",
+                  ctx->stmt->place, ctx->stmt->what);
         return TRUE;
     }
     context_refuse(error, "leave it out: a migration is undone with `pgseam rollback`",
@@ -108,8 +107,8 @@ recipe_opaque(PlanContext *ctx, GError **error)
     step->sql = g_strdup(ctx->stmt->text);
     step->why = g_strdup_printf("by consent: %s", ctx->stmt->consent);
     plan_note(ctx->plan,
-              "line %d: opaque: nobody knows its locks; it waits for each no longer than the lock budget, but keeps "
+              "%s: opaque: nobody knows its locks; it waits for each no longer than the lock budget, but keeps "
               "them until it ends, and rollback does not undo it",
-              ctx->stmt->line);
+              ctx->stmt->place);
     return TRUE;
 }

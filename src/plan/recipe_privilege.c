@@ -40,8 +40,8 @@ follow(PlanContext *ctx, Piece *piece, const Origin *origin, Piece **ret_partner
     }
     if (step_trait(origin->step->kind)->is_final) {
         context_refuse(error, "put it into a migration of its own, to run after this one is complete",
-                       "what this is about is not there before the end of the contract phase (line %d)",
-                       origin->step->line);
+                       "what this is about is not there before the end of the contract phase (%s)",
+                       origin->step->place);
         return FALSE;
     }
     piece->phase = MAX(piece->phase, origin->step->phase);
@@ -55,7 +55,7 @@ check_not_dropped(const PlanContext *ctx, const FactObject *old, const Piece *ma
 
     if (dropped == NULL || made != NULL)
         return TRUE;
-    context_refuse(error, "leave it out, or put it before", "%s is dropped by line %d", old->what, dropped->line);
+    context_refuse(error, "leave it out, or put it before", "%s is dropped by %s", old->what, dropped->stmt->place);
     return FALSE;
 }
 
@@ -187,16 +187,15 @@ recipe_object_grant(PlanContext *ctx, GError **error)
         /* Nobody loses anything by a grant that stays. */
         g_ptr_array_set_size(piece->undo, 0);
         piece->is_exact = TRUE;
-        plan_note(
-            ctx->plan,
-            "line %d: rollback does not take this back: some privileges there were granted by others than the owner",
-            ctx->stmt->line);
+        plan_note(ctx->plan,
+                  "%s: rollback does not take this back: some privileges there were granted by others than the owner",
+                  ctx->stmt->place);
     }
     if (stmt->in_schema)
         plan_note(ctx->plan,
-                  "line %d: this is about what is in the schema when it runs, as in psql; rollback restores what "
+                  "%s: this is about what is in the schema when it runs, as in psql; rollback restores what "
                   "is there now",
-                  ctx->stmt->line);
+                  ctx->stmt->place);
     objects_place(ctx, piece, partner);
     return TRUE;
 }

@@ -118,7 +118,7 @@ note_followers(PlanContext *ctx, const FactObject *old)
             g_string_append_printf(users, "%s%s", users->len > 0 ? ", " : "", follower->what);
     }
     if (users->len > 0)
-        plan_note(ctx->plan, "line %d: what knows %s by more than its text follows the new name: %s", ctx->stmt->line,
+        plan_note(ctx->plan, "%s: what knows %s by more than its text follows the new name: %s", ctx->stmt->place,
                   old->what, users->str);
 }
 
@@ -185,8 +185,8 @@ add_rename(PlanContext *ctx, const FactObject *old, Piece *partner)
     if (is_late) {
         objects_note_late(ctx, stmt->name);
         note_followers(ctx, old);
-        plan_note(ctx->plan, "line %d: the old application fails once %s has its new name: be sure that it is gone",
-                  ctx->stmt->line, old->what);
+        plan_note(ctx->plan, "%s: the old application fails once %s has its new name: be sure that it is gone",
+                  ctx->stmt->place, old->what);
     }
     objects_note_renamed(ctx, piece);
     objects_place(ctx, piece, partner);
@@ -204,7 +204,7 @@ check_object(PlanContext *ctx, const FactObject **ret_old, GError **error)
     if (object_class(stmt->class) == NULL)
         return recipe_none(ctx, error);
     if (old == NULL && stmt->if_exists && !objects_is_of_file(ctx, name)) {
-        plan_note(ctx->plan, "line %d: there is no %s %s, nothing to do", ctx->stmt->line, stmt->class, shown);
+        plan_note(ctx->plan, "%s: there is no %s %s, nothing to do", ctx->stmt->place, stmt->class, shown);
         return TRUE;
     }
     if (old == NULL) {
@@ -286,7 +286,7 @@ recipe_object_move(PlanContext *ctx, GError **error)
     piece = objects_piece(ctx, g_strdup(ctx->stmt->text), made != NULL ? made->phase : PHASE_CONTRACT,
                           old != NULL ? &old->relation : NULL);
     if (made != NULL) {
-        piece->why = g_strdup_printf("of what line %d makes", made->line);
+        piece->why = g_strdup_printf("of what %s makes", made->stmt->place);
         objects_place(ctx, piece, objects_is_remade(ctx, made) ? made : NULL);
         return TRUE;
     }

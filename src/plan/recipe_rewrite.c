@@ -357,7 +357,7 @@ validate_step(PlanContext *ctx, const Step *swap, const char *schema, const char
 {
     Step *step = step_new(PHASE_BACKFILL, STEP_FOREIGN_KEY_VALIDATE, schema, table);
 
-    step->line = swap->line;
+    step_set_place(step, swap->file, swap->line);
     step->sql = sql_build("ALTER TABLE ? VALIDATE CONSTRAINT ?", sql_name(schema, table), sql_ident(name));
     step->why = g_strdup("the cut-over has made the foreign key anew, NOT VALID: looks up every row once, while reads "
                          "and writes go on");

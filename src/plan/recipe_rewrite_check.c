@@ -236,9 +236,9 @@ refuse_order(PlanContext *ctx, const Stmt *stmt, const TableRewrite *rewrite, co
 
     ctx->offset = stmt->offset;
     context_refuse(error, "put it into a migration of its own",
-                   "this %s and the rewrite of %s (line %d) cannot be put "
+                   "this %s and the rewrite of %s (%s) cannot be put "
                    "in order in one file: %s",
-                   stmt->what, table, ((const RewritePart *)g_ptr_array_index(rewrite->parts, 0))->stmt->line, why);
+                   stmt->what, table, ((const RewritePart *)g_ptr_array_index(rewrite->parts, 0))->stmt->place, why);
     return FALSE;
 }
 

@@ -85,24 +85,23 @@ static void
 note_type(PlanContext *ctx, const RewritePart *part)
 {
     if (strcmp(part->old_type, part->new_type) == 0)
-        plan_note(ctx->plan,
-                  "line %d: column \"%s\" has its new values from the cut-over on, for the old application, too",
-                  part->stmt->line, part->column);
+        plan_note(ctx->plan, "%s: column \"%s\" has its new values from the cut-over on, for the old application, too",
+                  part->stmt->place, part->column);
     else
         plan_note(
             ctx->plan,
-            "line %d: column \"%s\" is %s from the cut-over on, for the old application, too. A prepared statement "
+            "%s: column \"%s\" is %s from the cut-over on, for the old application, too. A prepared statement "
             "that returns it fails once in each session with \"cached plan must not change result type\" (0A000): let "
             "the application's pool open new sessions then",
-            part->stmt->line, part->column, part->new_type);
+            part->stmt->place, part->column, part->new_type);
     if (part->stmt->one_way != NULL)
-        plan_note(ctx->plan, "line %d: one-way by consent (%s): once the tables are exchanged there is no rollback",
-                  part->stmt->line, part->stmt->one_way);
+        plan_note(ctx->plan, "%s: one-way by consent (%s): once the tables are exchanged there is no rollback",
+                  part->stmt->place, part->stmt->one_way);
     else if (part->down == NULL)
         plan_note(ctx->plan,
-                  "line %d: until `complete`, new values of column \"%s\" are kept as %s, too: one that does not fit "
+                  "%s: until `complete`, new values of column \"%s\" are kept as %s, too: one that does not fit "
                   "ends the way back",
-                  part->stmt->line, part->column, part->old_type);
+                  part->stmt->place, part->column, part->old_type);
 }
 
 static void

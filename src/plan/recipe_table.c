@@ -66,9 +66,9 @@ check_let_go(PlanContext *ctx, const Target *target, GError **error)
                 facts_find(ctx->facts, parent->schema, parent->name) != target->table)
                 continue;
             context_refuse(error, "put this statement into a migration of its own, after this one",
-                           "line %d lets a member of table %s go, but only in the contract phase: this statement would "
+                           "%s lets a member of table %s go, but only in the contract phase: this statement would "
                            "still reach it",
-                           stmt->line, target->name);
+                           stmt->place, target->name);
             return FALSE;
         }
     }
@@ -83,7 +83,7 @@ recipe_alter_table(PlanContext *ctx, GError **error)
 
     if (alter->if_exists && facts_find(ctx->facts, alter->relation.schema, alter->relation.name) == NULL &&
         !context_makes(ctx, &alter->relation)) {
-        plan_note(ctx->plan, "line %d: there is no table %s, nothing to do", ctx->stmt->line, alter->relation.name);
+        plan_note(ctx->plan, "%s: there is no table %s, nothing to do", ctx->stmt->place, alter->relation.name);
         return TRUE;
     }
     target = context_target_of(ctx, &alter->relation, "rp", error);
@@ -315,7 +315,7 @@ recipe_create_table(PlanContext *ctx, GError **error)
         return FALSE;
     }
     if (is_there && create->if_not_exists) {
-        plan_note(ctx->plan, "line %d: relation %s is there already, nothing to do", ctx->stmt->line, shown);
+        plan_note(ctx->plan, "%s: relation %s is there already, nothing to do", ctx->stmt->place, shown);
         return TRUE;
     }
     if (is_there) {
@@ -332,7 +332,7 @@ recipe_create_table(PlanContext *ctx, GError **error)
     target = context_create(ctx, schema, create);
     if (!create_steps(ctx, target, error))
         return FALSE;
-    plan_note(ctx->plan, "line %d: rollback drops table %s with the rows that the new application has written to it",
-              ctx->stmt->line, shown);
+    plan_note(ctx->plan, "%s: rollback drops table %s with the rows that the new application has written to it",
+              ctx->stmt->place, shown);
     return TRUE;
 }

@@ -177,8 +177,8 @@ replace_primary(PlanContext *ctx, const Target *target, const ConstraintDef *con
         return FALSE;
     add_index(ctx, target, constraint, PHASE_CONTRACT, index);
     step_append(drop, PARAM_MORE, using_index(target, constraint, name, index));
-    plan_note(ctx->plan, "line %d: the primary key is replaced: both constraints change in one transaction",
-              ctx->stmt->line);
+    plan_note(ctx->plan, "%s: the primary key is replaced: both constraints change in one transaction",
+              ctx->stmt->place);
     return TRUE;
 }
 

@@ -60,7 +60,7 @@ recipe_set(PlanContext *ctx, GError **error)
 
     /* RESET ALL and the like. */
     if (utility->setting == NULL || utility->setting[0] == '\0') {
-        plan_note(ctx->plan, "line %d: %s is left out: each step has a session of its own", ctx->stmt->line,
+        plan_note(ctx->plan, "%s: %s is left out: each step has a session of its own", ctx->stmt->place,
                   ctx->stmt->what);
         return TRUE;
     }
@@ -68,7 +68,7 @@ recipe_set(PlanContext *ctx, GError **error)
         if (strcmp(left_out[i].setting, utility->setting) != 0 ||
             (left_out[i].only != NULL && utility->value != NULL && strcmp(left_out[i].only, utility->value) != 0))
             continue;
-        plan_note(ctx->plan, "line %d: the setting of %s is left out: %s", ctx->stmt->line, utility->setting,
+        plan_note(ctx->plan, "%s: the setting of %s is left out: %s", ctx->stmt->place, utility->setting,
                   left_out[i].why);
         return TRUE;
     }
@@ -104,8 +104,8 @@ recipe_analyze(PlanContext *ctx, GError **error)
 static gboolean
 recipe_lock(PlanContext *ctx, GError **error)
 {
-    plan_note(ctx->plan, "line %d: LOCK TABLE is left out: each step takes the locks it needs, and no longer",
-              ctx->stmt->line);
+    plan_note(ctx->plan, "%s: LOCK TABLE is left out: each step takes the locks it needs, and no longer",
+              ctx->stmt->place);
     return TRUE;
 }
 

@@ -113,13 +113,14 @@ Plan *
 repack_plan(const RepackRequest *request, const Facts *facts, const FactTable *table, GError **error)
 {
     g_autofree char *source = g_strdup_printf("-- %s\n", request->command);
-    Script script = {(char *)"pgseam repack", (char *)request->migration, source, NULL};
-    Stmt stmt = {.kind = STMT_OTHER, .what = "repack", .text = source, .line = 1};
+    Script script = {.path = (char *)"pgseam repack", .name = (char *)request->migration, .source = source};
+    Stmt stmt = {.kind = STMT_OTHER, .what = "repack", .text = source};
     g_autoptr(GPtrArray) none = g_ptr_array_new();
     g_autoptr(Plan) plan = plan_new();
     PlanContext ctx;
     gboolean ok;
 
+    stmt_set_place(&stmt, NULL, 1);
     script.stmts = none;
     planner_begin(&ctx, &script, facts, plan);
     ctx.stmt = &stmt;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "sql/stmt.h"
+
 #define STEP_KIND_TRAIT(id, name, tx, final, doc) [id] = {name, tx, final, doc},
 static const StepTrait traits[] = {STEP_KINDS(STEP_KIND_TRAIT)};
 
@@ -54,6 +56,14 @@ lock_free(gpointer data)
     g_free(lock);
 }
 
+void
+step_set_place(Step *step, const char *file, int line)
+{
+    step->line = line;
+    step->file = file != NULL ? g_intern_string(file) : NULL;
+    step->place = stmt_place_text(file, line);
+}
+
 Step *
 step_new(Phase phase, StepKind kind, const char *schema, const char *table)
 {
@@ -63,6 +73,7 @@ step_new(Phase phase, StepKind kind, const char *schema, const char *table)
     step->kind = kind;
     step->schema = g_strdup(schema);
     step->table = g_strdup(table);
+    step_set_place(step, NULL, 0);
     step->locks = g_ptr_array_new_with_free_func(lock_free);
     step->key = g_ptr_array_new_with_free_func(g_free);
     step->key_types = g_ptr_array_new_with_free_func(g_free);

@@ -139,6 +139,8 @@ typedef struct Step {
     char *sql; /* what runs: the user's own text or a splice of it; $n are bounds of a batch */
     char *why;
     int line;             /* of the statement in the file */
+    const char *file;     /* the file, if the migration has several; NULL. Interned */
+    const char *place;    /* both, for people: stmt_place_text() */
     GPtrArray *locks;     /* StepLock */
     GPtrArray *key;       /* backfill: the key columns ... */
     GPtrArray *key_types; /* ... and their types */
@@ -150,6 +152,9 @@ typedef struct Step {
 Step *step_new(Phase phase, StepKind kind, const char *schema, const char *table);
 void step_free(Step *step);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Step, step_free)
+
+/* Where its statement stands. `file` may be NULL. */
+void step_set_place(Step *step, const char *file, int line);
 
 /* TRUE if the relation that it works on is this one. */
 gboolean step_is_of(const Step *step, const char *schema, const char *table);

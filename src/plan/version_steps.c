@@ -111,7 +111,7 @@ version_step(PlanContext *ctx, Phase phase, StepKind kind, const Stmt *stmt, con
 {
     Step *step = step_new(phase, kind, table != NULL ? table->schema : NULL, table != NULL ? table->name : NULL);
 
-    step->line = stmt->line;
+    step_set_place(step, stmt->file, stmt->line);
     g_ptr_array_add(ctx->phases[phase], step);
     g_hash_table_insert(ctx->stmts, step, (gpointer)stmt);
     return step;

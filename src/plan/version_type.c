@@ -54,8 +54,8 @@ check_file(PlanContext *ctx, const AlterCmd *cmd, GError **error)
         if (!speaks_of(stmt, cmd))
             continue;
         context_refuse(error, "put it into a migration of its own, after this one is complete",
-                       "the type of column \"%s\" changes beside a version, and line %d speaks of the column, too",
-                       cmd->column, stmt->line);
+                       "the type of column \"%s\" changes beside a version, and %s speaks of the column, too",
+                       cmd->column, stmt->place);
         return FALSE;
     }
     return TRUE;

@@ -131,6 +131,11 @@ directive_parse(const char *comment, Directive *ret, GError **error)
     }
     if (take_word(text, "version", &rest))
         return parse_version(rest, ret, error);
+    if (take_word(text, "file", &rest) && rest[0] != '\0') {
+        ret->kind = DIRECTIVE_FILE;
+        ret->path = g_strchomp(g_strdup(rest));
+        return TRUE;
+    }
     seam_error_set(error, SEAM_ERROR_REFUSED, "unknown directive: %s", text);
     seam_error_hint(error, "known: allow RULE because REASON; up COLUMN = EXPRESSION; down COLUMN = EXPRESSION; "
                            "version NAME");
@@ -144,5 +149,6 @@ directive_clear(Directive *directive)
     g_free(directive->reason);
     g_free(directive->set);
     g_free(directive->version);
+    g_free(directive->path);
     memset(directive, 0, sizeof(*directive));
 }

@@ -5,6 +5,7 @@
  *   -- pgseam: up COLUMN = EXPRESSION
  *   -- pgseam: down COLUMN = EXPRESSION
  *   -- pgseam: version NAME            (above the first statement, for the whole file)
+ *   -- pgseam: file PATH               (written by pgseam alone, where it joins files: part.h)
  *
  * Law: a directive that is not understood is an error. Only "--" comments carry directives.
  */
@@ -18,7 +19,8 @@ typedef enum DirectiveKind {
     DIRECTIVE_ALLOW,
     DIRECTIVE_UP,
     DIRECTIVE_DOWN,
-    DIRECTIVE_VERSION
+    DIRECTIVE_VERSION,
+    DIRECTIVE_FILE
 } DirectiveKind;
 
 typedef struct Directive {
@@ -28,6 +30,7 @@ typedef struct Directive {
     char *set;     /* UP: the assignment that fills a new column in the rows that are there; DOWN: the one that gives a
                     * column of another type its old value back */
     char *version; /* VERSION: the name, without its quotes */
+    char *path;    /* FILE */
 } Directive;
 
 /* Read one comment (with its leading "--"). DIRECTIVE_NONE for a comment that does not begin with "pgseam:". Returns

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "sql/directive.h"
 #include "sql/parse.h"
+#include "sql/part.h"
 #include "sql/tokens.h"
 
 void
@@ -21,6 +22,17 @@ script_position(const char *source, int offset, int *ret_line, int *ret_column)
     }
     *ret_line = line;
     *ret_column = (int)g_utf8_strlen(line_start, source + offset - line_start) + 1;
+}
+
+/* The same within the file that the offset is in; NULL: the script has only one. */
+static const char *
+position_in_file(const Script *script, int offset, int *ret_line, int *ret_column)
+{
+    const ScriptPart *part = script->parts != NULL ? part_at(script->parts, offset) : NULL;
+    int start = part != NULL ? MIN(part->start, offset) : 0;
+
+    script_position(script->source + start, offset - start, ret_line, ret_column);
+    return part != NULL ? part->path : NULL;
 }
 
 /* The caret's line: blanks for each character before it, tabs kept, so that it stands under its column in any terminal.
@@ -47,11 +59,11 @@ script_excerpt(const Script *script, int offset)
     const char *line_start = at;
     int line;
     int column;
+    const char *file = position_in_file(script, offset, &line, &column);
 
     while (line_start > script->source && line_start[-1] != '\n')
         line_start--;
-    script_position(script->source, offset, &line, &column);
-    g_string_append_printf(out, "%s:%d:%d\n", script->path, line, column);
+    g_string_append_printf(out, "%s:%d:%d\n", file != NULL ? file : script->path, line, column);
     g_string_append_len(out, line_start, (gssize)strcspn(line_start, "\r\n"));
     g_string_append_c(out, '\n');
     append_caret(out, line_start, at);
@@ -164,18 +176,51 @@ apply_to(Stmt *stmt, const Directive *directive, GError **error)
     return TRUE;
 }
 
+/* Whether a statement of the comment's own file stands before it. */
+static gboolean
+is_behind_stmt(const Script *script, const Comment *comment)
+{
+    const ScriptPart *part = script->parts != NULL ? part_at(script->parts, comment->start) : NULL;
+
+    for (guint i = 0; i < script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        if (stmt->offset < comment->start && (part == NULL || part_at(script->parts, stmt->offset) == part))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Each of several files may name it, since all of them make one. */
 static gboolean
 set_version(Script *script, const Comment *comment, const char *name, GError **error)
 {
-    const Stmt *first = script->stmts->len > 0 ? g_ptr_array_index(script->stmts, 0) : NULL;
-
-    if (script->version != NULL || (first != NULL && first->offset < comment->start)) {
+    if (is_behind_stmt(script, comment) || (script->version != NULL && script->parts == NULL)) {
         seam_error_set(error, SEAM_ERROR_REFUSED, "the directive \"version\" stands once, above the first statement");
         seam_error_hint(error, "a migration makes one version; put the other into a migration of its own");
         return FALSE;
     }
-    script->version = g_strdup(name);
+    if (script->version != NULL && strcmp(script->version, name) != 0) {
+        seam_error_set(error, SEAM_ERROR_REFUSED,
+                       "an earlier file makes version \"%s\": each version has a gate of its own", script->version);
+        seam_error_hint(error, "give both the same version, or let each be a migration of its own");
+        return FALSE;
+    }
+    if (script->version == NULL)
+        script->version = g_strdup(name);
     return TRUE;
+}
+
+/* Read already, where it may stand. */
+static gboolean
+check_file_mark(const Script *script, GError **error)
+{
+    if (script->parts != NULL)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_REFUSED,
+                   "the directive \"file\" is written by pgseam alone, where it joins files");
+    seam_error_hint(error, "take the line out");
+    return FALSE;
 }
 
 static gboolean
@@ -187,6 +232,8 @@ apply_directive(Script *script, const Comment *comment, GError **error)
 
     if (ok && directive.kind == DIRECTIVE_VERSION) {
         ok = set_version(script, comment, directive.version, error);
+    } else if (ok && directive.kind == DIRECTIVE_FILE) {
+        ok = check_file_mark(script, error);
     } else if (ok && directive.kind != DIRECTIVE_NONE) {
         Stmt *stmt = stmt_below(script, comment, error);
 
@@ -323,6 +370,7 @@ script_read(const char *path, const char *source, GError **error)
         seam_error_set(error, SEAM_ERROR_REFUSED, "%s is not UTF-8 (byte %td)", path, invalid - script->source);
         return NULL;
     }
+    script->parts = parts_find(script->source);
     script->stmts = parse_source(script->source, &error_offset, error);
     if (script->stmts == NULL) {
         int copy = copy_before(script->source, error_offset);
@@ -337,7 +385,10 @@ script_read(const char *path, const char *source, GError **error)
     }
     for (guint i = 0; i < script->stmts->len; i++) {
         Stmt *stmt = g_ptr_array_index(script->stmts, i);
-        script_position(script->source, stmt->offset, &stmt->line, &stmt->column);
+        int line;
+        const char *file = position_in_file(script, stmt->offset, &line, &stmt->column);
+
+        stmt_set_place(stmt, file, line);
     }
     if (!apply_directives(script, error) || !check_copy(script, error) || !check_meta_commands(script, error))
         return NULL;
@@ -380,6 +431,7 @@ script_free(Script *script)
     g_free(script->name);
     g_free(script->source);
     g_free(script->version);
+    g_clear_pointer(&script->parts, g_array_unref);
     g_clear_pointer(&script->stmts, g_ptr_array_unref);
     g_free(script);
 }

@@ -9,6 +9,23 @@ rel_name_clear(RelName *name)
     g_free(name->name);
 }
 
+const char *
+stmt_place_text(const char *file, int line)
+{
+    g_autofree char *text =
+        file != NULL ? g_strdup_printf("line %d of %s", line, file) : g_strdup_printf("line %d", line);
+
+    return g_intern_string(text);
+}
+
+void
+stmt_set_place(Stmt *stmt, const char *file, int line)
+{
+    stmt->line = line;
+    stmt->file = file != NULL ? g_intern_string(file) : NULL;
+    stmt->place = stmt_place_text(file, line);
+}
+
 void
 stmt_expr_clear(Expr *expr)
 {

@@ -181,15 +181,17 @@ typedef struct Stmt {
     StmtKind kind;
     const char *what; /* "ALTER TABLE", "CREATE VIEW", ...: never NULL; belongs to the Script */
     char *text;
-    int offset;       /* of `text` within the file */
-    int line;         /* of its first token, from 1 */
-    int column;       /* in characters, from 1 */
-    char *consent;    /* the reason given by `-- pgseam: allow opaque because ...`, or NULL */
-    char *one_way;    /* the same of `-- pgseam: allow one-way because ...` */
-    GPtrArray *downs; /* Stmt: UPDATEs with the assignments given by `-- pgseam: down column = expression` */
-    char *up;         /* the assignment given by `-- pgseam: up column = expression`, or NULL ... */
-    GPtrArray *ups;   /* Stmt: ... as an UPDATE, where it is one */
-    int error_offset; /* STMT_UNKNOWN: where in the file the grammar stopped */
+    int offset;        /* of `text` within the file */
+    int line;          /* of its first token, from 1, within its file */
+    const char *file;  /* the file, if the script has several; NULL. Interned */
+    const char *place; /* both, for people: stmt_place_text() */
+    int column;        /* in characters, from 1 */
+    char *consent;     /* the reason given by `-- pgseam: allow opaque because ...`, or NULL */
+    char *one_way;     /* the same of `-- pgseam: allow one-way because ...` */
+    GPtrArray *downs;  /* Stmt: UPDATEs with the assignments given by `-- pgseam: down column = expression` */
+    char *up;          /* the assignment given by `-- pgseam: up column = expression`, or NULL ... */
+    GPtrArray *ups;    /* Stmt: ... as an UPDATE, where it is one */
+    int error_offset;  /* STMT_UNKNOWN: where in the file the grammar stopped */
     union {
         AlterTableStmt alter_table;
         CreateTableStmt create_table;
@@ -217,6 +219,10 @@ const Assignment *stmt_up(const Stmt *stmt, const char *column);
 /* The first subcommand of this kind that an ALTER TABLE has for the column (NULL: for any); NULL if there is none, or
  * the statement is another one. */
 const AlterCmd *stmt_alter(const Stmt *stmt, AlterKind kind, const char *column);
+
+/* "line 3", or "line 3 of db/0002_b.sql": where messages and plans say a statement is. `file` may be NULL. Interned. */
+const char *stmt_place_text(const char *file, int line);
+void stmt_set_place(Stmt *stmt, const char *file, int line);
 
 /* Release what a Stmt holds. */
 void stmt_free(Stmt *stmt);

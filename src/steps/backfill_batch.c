@@ -116,8 +116,8 @@ check_speed(Backfill *backfill, const GError *why, GError **error)
     if (backfill->walk != &walk_once || backfill->timeouts < TIMEOUTS_TO_END)
         return TRUE;
     seam_error_set(error, SEAM_ERROR_FAILED,
-                   "the statement on line %d takes longer than the lock budget of %d ms, and cannot be split",
-                   backfill->step->line, run->options.lock_budget_ms);
+                   "the statement on %s takes longer than the lock budget of %d ms, and cannot be split",
+                   backfill->step->place, run->options.lock_budget_ms);
     seam_error_hint(error,
                     "nothing of it has been changed: `pgseam resume --lock-budget MS` gives it more time (its rows "
                     "are locked for that long), or `pgseam rollback`");

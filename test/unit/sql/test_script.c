@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "read.h"
+#include "sql/part.h"
 
 typedef struct Place {
     const char *text;
@@ -328,6 +329,65 @@ test_load(void)
     g_assert_true(seam_error_is(error, SEAM_ERROR_USAGE));
 }
 
+/* `a`, `b` and `c`, joined. */
+static Script *
+read_joined(const char *b, GError **error)
+{
+    g_autoptr(GString) joined = g_string_new(NULL);
+
+    part_append(joined, "db/1_a.sql", "\xEF\xBB\xBF-- pgseam: version v2\nSELECT 'a' -- no semicolon");
+    part_append(joined, "db/2 b.sql", b);
+    part_append(joined, "db/3_c.sql", "\n-- pgseam: version v2\n\tSELECT 'c';");
+    return script_read("db", joined->str, error);
+}
+
+static void
+test_joined_files(void)
+{
+    static const struct {
+        const char *text;
+        const char *place;
+        int column;
+    } stmts[] = {{"SELECT 'a'", "line 2 of db/1_a.sql", 1},
+                 {"SELECT '\n-- pgseam: file x\n;'", "line 2 of db/2 b.sql", 1},
+                 {"FROB x", "line 5 of db/2 b.sql", 4},
+                 {"SELECT 'c'", "line 3 of db/3_c.sql", 2}};
+    g_autoptr(Script) script = read_joined("\r\nSELECT '\n-- pgseam: file x\n;'; /*\n*/ FROB x", NULL);
+    g_autofree char *excerpt = NULL;
+
+    g_assert_cmpuint(script->stmts->len, ==, G_N_ELEMENTS(stmts));
+    g_assert_cmpstr(script->version, ==, "v2");
+    for (guint i = 0; i < G_N_ELEMENTS(stmts); i++) {
+        const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        g_assert_cmpstr(stmt->text, ==, stmts[i].text);
+        g_assert_cmpstr(stmt->place, ==, stmts[i].place);
+        g_assert_cmpint(stmt->column, ==, stmts[i].column);
+    }
+    excerpt = script_excerpt(script, ((const Stmt *)g_ptr_array_index(script->stmts, 3))->offset);
+    g_assert_true(g_str_has_prefix(excerpt, "db/3_c.sql:3:2\n"));
+}
+
+static void
+test_joined_files_refused(void)
+{
+    static const struct {
+        const char *text;
+        const char *message;
+        const char *place;
+    } cases[] = {{"-- pgseam: version v3\nSELECT 1", "an earlier file makes version \"v2\"", "db/2 b.sql:1:1"},
+                 {"SELECT 1;\n-- pgseam: version v2\n", "stands once, above the first statement", "db/2 b.sql:2:1"}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+
+        g_assert_null(read_joined(cases[i].text, &error));
+        g_assert_nonnull(strstr(error->message, cases[i].message));
+        g_assert_nonnull(strstr(seam_error_get_detail(error), cases[i].place));
+    }
+    assert_refused("SELECT 1;\n-- pgseam: file x.sql\nSELECT 2;", "written by pgseam alone", "m.sql:2:1");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -351,5 +411,7 @@ main(int argc, char **argv)
     g_test_add_func("/sql/script/copy_data", test_copy_data);
     g_test_add_func("/sql/script/excerpt", test_excerpt);
     g_test_add_func("/sql/script/load", test_load);
+    g_test_add_func("/sql/script/joined", test_joined_files);
+    g_test_add_func("/sql/script/joined_refused", test_joined_files_refused);
     return g_test_run();
 }
