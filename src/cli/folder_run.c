@@ -7,8 +7,8 @@
 #include "run/throttle.h"
 #include "run/version_gate.h"
 
-/* --complete says that no application is there: one that shows itself is seen all the same, at little cost. */
-#define LOOK_MS 200
+/* --complete says that no application is there: where nobody is connected, at little cost. */
+#define LOOK_ALONE_MS 200
 
 const Standing *
 folder_run_next(const GPtrArray *standings, const FolderFile *last, guint *ret_behind)
@@ -82,7 +82,7 @@ static gboolean
 contract(const RunOptions *options, const JournalMigration *migration, GError **error)
 {
     g_auto(Run) run = {0};
-    const GateOptions gate = {.look_ms = LOOK_MS};
+    const GateOptions gate = {.look_ms = GATE_LOOK_MS, .alone_ms = LOOK_ALONE_MS};
 
     return driver_open(&run, options, migration, error) && throttle_check(&run, error) &&
            version_gate_pass(&run, &gate, error) &&

@@ -5,6 +5,7 @@
 #include "run/journal.h"
 #include "run/progress.h"
 #include "run/version_use.h"
+#include "run_queries.h"
 
 /* A statement that takes a tenth of a millisecond is met by few looks: many of them make up for it. */
 #define LOOK_EVERY_MS     10
@@ -236,10 +237,26 @@ wait_with_recovery(Run *run, VersionWatch *watch, gint64 for_ms, GError **error)
     }
 }
 
+/* How long to look, then. */
+static gboolean
+choose_look(Run *run, const GateOptions *options, gint64 *ret_look_ms, GError **error)
+{
+    g_autoptr(DbResult) others = NULL;
+
+    *ret_look_ms = options->look_ms;
+    if (options->alone_ms == 0)
+        return TRUE;
+    others = db_query(run->control, QUERY_OTHERS_CONNECTED, DB_NONE, error);
+    if (others != NULL && !db_bool(others, 0, "is_so"))
+        *ret_look_ms = options->alone_ms;
+    return others != NULL;
+}
+
 gboolean
 version_gate_pass(Run *run, const GateOptions *options, GError **error)
 {
     g_auto(VersionWatch) watch = {0};
+    gint64 look_ms;
 
     if (run->plan->version == NULL && options->waits) {
         seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s makes no version, so nobody can tell who uses what",
@@ -253,7 +270,8 @@ version_gate_pass(Run *run, const GateOptions *options, GError **error)
         return FALSE;
     if (options->waits)
         return wait_with_recovery(run, &watch, options->for_ms, error);
-    return look_for(run, &watch, options->look_ms, error) && refuse_or_force(run, options, &watch, error);
+    return choose_look(run, options, &look_ms, error) && look_for(run, &watch, look_ms, error) &&
+           refuse_or_force(run, options, &watch, error);
 }
 
 static gboolean

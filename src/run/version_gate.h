@@ -10,8 +10,9 @@
 #include "run/run.h"
 
 typedef struct GateOptions {
-    gint64 look_ms; /* how long to look; 0: not at all */
-    gint64 for_ms;  /* nobody may have been seen for so long before that either */
+    gint64 look_ms;  /* how long to look; 0: not at all */
+    gint64 alone_ms; /* how long instead, where nobody but pgseam is connected to the database; 0: the same */
+    gint64 for_ms;   /* nobody may have been seen for so long before that either */
     gboolean is_forced;
     gboolean waits; /* until nobody has been seen for for_ms */
 } GateOptions;
