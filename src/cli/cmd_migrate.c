@@ -19,9 +19,12 @@ static gboolean completes;
 static gboolean completes_earlier;
 static gboolean never_completes;
 static gboolean allows_late;
+static gboolean is_together;
 
 static GOptionEntry options[] = {
     {"to", 0, 0, G_OPTION_ARG_STRING, &to_name, "Up to and with this file", "NAME"},
+    {"together", 0, 0, G_OPTION_ARG_NONE, &is_together,
+     "All files that have not begun, up to --to, as one migration: one expand, one gate, one contract", NULL},
     {"complete", 0, 0, G_OPTION_ARG_NONE, &completes,
      "Leave every gate at once: only where no application runs, as on a new database", NULL},
     {"complete-earlier", 0, 0, G_OPTION_ARG_NONE, &completes_earlier,
@@ -85,18 +88,17 @@ check_texts(const GPtrArray *standings, const FolderFile *last, GError **error)
     return TRUE;
 }
 
-/* Only the next file can be planned: what stands behind it may need what it makes. */
+/* Only the next turn can be planned: what stands behind it may need what it makes. */
 static gboolean
-dry_run(const CommonOptions *common, const RunOptions *run_options, const FolderView *view, const FolderFile *last,
-        GError **error)
+dry_run(const CommonOptions *common, const FolderRun *job, const FolderView *view, GError **error)
 {
-    guint behind;
-    const Standing *next = folder_run_next(view->standings, last, &behind);
+    const Turn *next = job->turns->len > 0 ? g_ptr_array_index(job->turns, 0) : NULL;
+    g_autofree char *files = next != NULL ? folder_turn_text(next) : NULL;
     g_autoptr(Plan) plan = NULL;
     g_autofree char *text = NULL;
 
     if (next != NULL && next->state == FILE_PENDING) {
-        plan = planning_from_text(run_options->target, next->file->path, next->file->name, next->file->text, error);
+        plan = folder_plan(job, next, error);
         if (plan == NULL)
             return FALSE;
     }
@@ -106,10 +108,11 @@ dry_run(const CommonOptions *common, const RunOptions *run_options, const Folder
     if (plan != NULL) {
         g_autofree char *steps = plan_to_text(plan);
 
-        text = g_strdup_printf("next: %s\n%s%s", next->file->path, steps,
-                               behind > 0 ? "the files behind it are planned when it is their turn\n" : "");
+        text = g_strdup_printf(
+            "next: %s\n%s%s", files, steps,
+            turns_behind(job->turns, 0) > 0 ? "the files behind it are planned when it is their turn\n" : "");
     } else
-        text = g_strdup_printf("next: %s%s%s\n", next != NULL ? next->file->path : "nothing to do",
+        text = g_strdup_printf("next: %s%s%s\n", next != NULL ? next->migration : "nothing to do",
                                next != NULL ? ", which is " : "", next != NULL ? file_state_name(next->state) : "");
     command_print(text);
     return TRUE;
@@ -166,6 +169,8 @@ run_migrate(const CommonOptions *common, const RunOptions *run_options, char **a
     g_autoptr(DbConn) conn = NULL;
     g_auto(FolderView) view = {NULL};
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) turns = NULL;
+    FolderRun job = {.options = run_options, .policy = policy()};
     const FolderFile *last = NULL;
 
     if (!check_options(error))
@@ -182,12 +187,16 @@ run_migrate(const CommonOptions *common, const RunOptions *run_options, char **a
     if (!folder_view_find(&view, to_name, &last, error) || !standing_check(view.standings, last, allows_late, error) ||
         !check_texts(view.standings, last, error))
         return FALSE;
+    turns = turns_of(view.standings, last, is_together, error);
+    if (turns == NULL)
+        return FALSE;
+    job.folder = view.folder;
+    job.turns = turns;
     if (is_dry_run)
-        return dry_run(common, run_options, &view, last, error);
+        return dry_run(common, &job, &view, error);
     /* Not kept meanwhile: each migration has sessions of its own, which come back when the server does. */
     g_clear_pointer(&conn, db_close);
-    return folder_run(run_options, view.standings, last, policy(), names, error) &&
-           print_result(run_options->target, common, &view, names, error);
+    return folder_run(&job, names, error) && print_result(run_options->target, common, &view, names, error);
 }
 
 const Command command_migrate = {
@@ -204,9 +213,11 @@ const Command command_migrate = {
         "the\n"
         "gate, and no file behind it runs until `pgseam complete`: exit 3 if there is one, else 0. On a database that "
         "no\n"
-        "application uses, --complete goes through to the end. Stopped or killed, the same command goes on.\n\n"
+        "application uses, --complete goes through to the end. Stopped or killed, the same command goes on.\n"
+        "With --together all files that have not begun are one migration, called FIRST..LAST, with one gate.\n\n"
         "Refused: a file that has changed since it ran, one that comes before files that have run (--out-of-order).\n\n"
         "Example: pgseam migrate -d shop db/migrations\n"
+        "         pgseam migrate -d shop db/migrations --together\n"
         "         pgseam migrate -d new_shop db/migrations --complete",
     .min_args = 1,
     .max_args = 1,

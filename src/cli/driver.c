@@ -29,11 +29,11 @@ check_publications(Run *run, GError **error)
 }
 
 gboolean
-driver_begin(Run *run, const LedgerEntry *entry, GError **error)
+driver_begin(Run *run, const GPtrArray *entries, GError **error)
 {
     return run_open(run, run->plan->migration, error) && throttle_check(run, error) && check_publications(run, error) &&
            journal_ensure(run->control, error) && rewrite_preflight(run, error) &&
-           journal_begin(run->control, run->plan, &run->options, entry, &run->migration, error);
+           journal_begin(run->control, run->plan, &run->options, entries, &run->migration, error);
 }
 
 gboolean

@@ -21,9 +21,9 @@ gboolean driver_run(Run *run, const CommonOptions *common, const char *command, 
 /* The same without printing. */
 gboolean driver_do(Run *run, const char *command, Stage stage, DriverWork work, GError **error);
 
-/* Sessions on a new migration, its plan being run->plan: checked once more, then written down, with its row of the
- * ledger (NULL: it is of no folder). */
-gboolean driver_begin(Run *run, const LedgerEntry *entry, GError **error);
+/* Sessions on a new migration, its plan being run->plan: checked once more, then written down, with its rows of the
+ * ledger (LedgerEntry; NULL: it is of no folder). */
+gboolean driver_begin(Run *run, const GPtrArray *entries, GError **error);
 
 /* A plan that the command has made itself (run/own_plan.h), from its beginning to its end: as a migration of its own,
  * under the guard, in the journal, to be resumed if it is killed. `plan` is taken over. */

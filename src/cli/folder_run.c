@@ -10,41 +10,59 @@
 /* --complete says that no application is there: where nobody is connected, at little cost. */
 #define LOOK_ALONE_MS 200
 
-const Standing *
-folder_run_next(const GPtrArray *standings, const FolderFile *last, guint *ret_behind)
+Plan *
+folder_plan(const FolderRun *job, const Turn *turn, GError **error)
 {
-    const Standing *next = NULL;
+    const FolderFile *first = g_ptr_array_index(turn->files, 0);
 
-    *ret_behind = 0;
-    for (guint i = 0; i < standings->len; i++) {
-        const Standing *standing = g_ptr_array_index(standings, i);
+    if (turn->files->len == 1)
+        return planning_from_text(job->options->target, first->path, first->name, first->text, error);
+    return planning_from_files(job->options->target, job->folder->path, turn->migration, turn->files, error);
+}
 
-        if (standing->file == NULL)
-            break;
-        if (standing->state != FILE_APPLIED && next == NULL)
-            next = standing;
-        else if (standing->state != FILE_APPLIED)
-            (*ret_behind)++;
-        if (standing->file == last)
-            break;
+char *
+folder_turn_text(const Turn *turn)
+{
+    GString *out;
+
+    if (turn->files->len == 1)
+        return g_strdup(((const FolderFile *)g_ptr_array_index(turn->files, 0))->path);
+    out = g_string_new(NULL);
+    g_string_append_printf(out, "%s, one migration of %u files", turn->migration, turn->files->len);
+    for (guint i = 0; i < turn->files->len; i++)
+        g_string_append_printf(out, "\n  %s", ((const FolderFile *)g_ptr_array_index(turn->files, i))->path);
+    return g_string_free(out, FALSE);
+}
+
+static GPtrArray *
+entries_of(const Turn *turn)
+{
+    GPtrArray *entries = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; i < turn->files->len; i++) {
+        const FolderFile *file = g_ptr_array_index(turn->files, i);
+        LedgerEntry *entry = g_new0(LedgerEntry, 1);
+
+        *entry = (LedgerEntry){file->name, file->checksum, "migrated"};
+        g_ptr_array_add(entries, entry);
     }
-    return next;
+    return entries;
 }
 
 /* As `start` does. */
 static gboolean
-begin_file(const RunOptions *options, const FolderFile *file, GError **error)
+begin_turn(const FolderRun *job, const Turn *turn, GError **error)
 {
-    g_auto(Run) run = {.options = *options};
-    LedgerEntry entry = {file->name, file->checksum, "migrated"};
+    g_auto(Run) run = {.options = *job->options};
+    g_autoptr(GPtrArray) entries = entries_of(turn);
 
-    run.plan = planning_from_text(options->target, file->path, file->name, file->text, error);
+    run.plan = folder_plan(job, turn, error);
     if (run.plan == NULL)
         return FALSE;
-    run.progress = progress_new(options->is_quiet);
+    run.progress = progress_new(job->options->is_quiet);
     for (guint i = 0; i < run.plan->notes->len; i++)
         progress_say(run.progress, "note: %s", (const char *)g_ptr_array_index(run.plan->notes, i));
-    return driver_begin(&run, &entry, error) && driver_do(&run, "migrate", STAGE_EXPAND, runner_expand, error);
+    return driver_begin(&run, entries, error) && driver_do(&run, "migrate", STAGE_EXPAND, runner_expand, error);
 }
 
 static gboolean
@@ -65,9 +83,9 @@ check_going_on(const JournalMigration *migration, GError **error)
 
 /* As `resume` does: from wherever it was left. What somebody has begun to contract is contracted to its end. */
 static gboolean
-go_on(const RunOptions *options, const FolderFile *file, GError **error)
+go_on(const RunOptions *options, const Turn *turn, GError **error)
 {
-    g_autoptr(JournalMigration) migration = driver_find(options, file->name, error);
+    g_autoptr(JournalMigration) migration = driver_find(options, turn->migration, error);
     g_auto(Run) run = {0};
     DriverWork work;
 
@@ -90,62 +108,52 @@ contract(const RunOptions *options, const JournalMigration *migration, GError **
 }
 
 static void
-refuse_gate(const FolderFile *file, guint behind, GError **error)
+refuse_gate(const Turn *turn, guint behind, GError **error)
 {
-    seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s is at the gate, and %u file%s wait%s behind it", file->name,
-                   behind, behind == 1 ? "" : "s", behind == 1 ? "s" : "");
+    seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s is at the gate, and %u file%s wait%s behind it",
+                   turn->migration, behind, behind == 1 ? "" : "s", behind == 1 ? "s" : "");
     seam_error_detail(error, "what it still has to do would break an application that was made for the schema before "
                              "it");
     seam_error_hint(
         error,
         "when the old application is gone: `pgseam complete %s`, then migrate again; where none runs (a new "
         "database): --complete",
-        file->name);
+        turn->migration);
 }
 
 /* At the gate: on, out, or no further. */
 static gboolean
-leave_gate(const RunOptions *options, const FolderFile *file, CompletePolicy policy, guint behind, GError **error)
+leave_gate(const FolderRun *job, const Turn *turn, guint behind, GError **error)
 {
-    g_autoptr(JournalMigration) migration = driver_find(options, file->name, error);
+    g_autoptr(JournalMigration) migration = driver_find(job->options, turn->migration, error);
 
     if (migration == NULL)
         return FALSE;
     if (migration->stage != STAGE_GATE)
         return TRUE;
-    if (policy == COMPLETE_ALL || (policy == COMPLETE_EARLIER && behind > 0))
-        return contract(options, migration, error);
+    if (job->policy == COMPLETE_ALL || (job->policy == COMPLETE_EARLIER && behind > 0))
+        return contract(job->options, migration, error);
     if (behind == 0)
         return TRUE;
-    refuse_gate(file, behind, error);
+    refuse_gate(turn, behind, error);
     return FALSE;
 }
 
 gboolean
-folder_run(const RunOptions *options, const GPtrArray *standings, const FolderFile *last, CompletePolicy policy,
-           GPtrArray *names, GError **error)
+folder_run(const FolderRun *job, GPtrArray *names, GError **error)
 {
-    g_autoptr(Progress) progress = progress_new(options->is_quiet);
-    guint behind;
+    g_autoptr(Progress) progress = progress_new(job->options->is_quiet);
 
-    folder_run_next(standings, last, &behind);
-    for (guint i = 0; i < standings->len; i++) {
-        const Standing *standing = g_ptr_array_index(standings, i);
-        const FolderFile *file = standing->file;
+    for (guint i = 0; i < job->turns->len; i++) {
+        const Turn *turn = g_ptr_array_index(job->turns, i);
+        g_autofree char *files = folder_turn_text(turn);
 
-        if (file == NULL)
-            break;
-        if (standing->state != FILE_APPLIED) {
-            progress_say(progress, "%s", file->path);
-            g_ptr_array_add(names, g_strdup(file->name));
-            if ((standing->state == FILE_PENDING && !begin_file(options, file, error)) ||
-                (standing->state == FILE_UNDER_WAY && !go_on(options, file, error)) ||
-                !leave_gate(options, file, policy, behind, error))
-                return FALSE;
-            behind -= behind > 0;
-        }
-        if (file == last)
-            break;
+        progress_say(progress, "%s", files);
+        g_ptr_array_add(names, g_strdup(turn->migration));
+        if ((turn->state == FILE_PENDING && !begin_turn(job, turn, error)) ||
+            (turn->state == FILE_UNDER_WAY && !go_on(job->options, turn, error)) ||
+            !leave_gate(job, turn, turns_behind(job->turns, i), error))
+            return FALSE;
     }
     return TRUE;
 }

@@ -1,12 +1,12 @@
 /*
- * The files of a folder, one after another: each a migration of its own, through the same code as `start`, `resume` and
- * `complete`.
+ * The files of a folder, turn after turn (folder/turn.h): each a migration, through the same code as `start`, `resume`
+ * and `complete`.
  */
 #ifndef PGSEAM_CLI_FOLDER_RUN_H
 #define PGSEAM_CLI_FOLDER_RUN_H
 
 #include "cli/command.h"
-#include "folder/standing.h"
+#include "folder/turn.h"
 
 typedef enum CompletePolicy {
     COMPLETE_NONE,    /* the first one with something to contract stops at the gate */
@@ -14,12 +14,21 @@ typedef enum CompletePolicy {
     COMPLETE_ALL,
 } CompletePolicy;
 
-/* Bring `standings` (Standing) up to the file `last` (NULL: all) to the database. `names` gets the migrations that were
- * run. SEAM_ERROR_REFUSED where files are left behind a gate; running it again goes on from wherever it was left. */
-gboolean folder_run(const RunOptions *options, const GPtrArray *standings, const FolderFile *last,
-                    CompletePolicy policy, GPtrArray *names, GError **error);
+typedef struct FolderRun {
+    const RunOptions *options;
+    const Folder *folder;
+    const GPtrArray *turns; /* Turn */
+    CompletePolicy policy;
+} FolderRun;
 
-/* The first file that is not applied, up to `last`; NULL: there is none. `ret_behind` is how many are behind it. */
-const Standing *folder_run_next(const GPtrArray *standings, const FolderFile *last, guint *ret_behind);
+/* Bring what is to run to the database. `names` gets the migrations that were run. SEAM_ERROR_REFUSED where files are
+ * left behind a gate; running it again goes on from wherever it was left. */
+gboolean folder_run(const FolderRun *job, GPtrArray *names, GError **error);
+
+/* The plan of a turn that has not begun; errors as in planning.h. */
+Plan *folder_plan(const FolderRun *job, const Turn *turn, GError **error);
+
+/* Its file, or its name with a line for each of several, for people. The caller frees. */
+char *folder_turn_text(const Turn *turn);
 
 #endif

@@ -5,10 +5,12 @@
 #include "base/error.h"
 #include "catalog/load.h"
 #include "db/conn.h"
+#include "folder/folder.h"
 #include "folder/section.h"
 #include "plan/plan_json.h"
 #include "plan/planner.h"
 #include "run/blockers.h"
+#include "sql/part.h"
 
 static void
 append_all(GPtrArray *to, const GPtrArray *from)
@@ -159,6 +161,18 @@ build(DbConn *conn, const Script *script, GError **error)
     return g_steal_pointer(&plan);
 }
 
+/* Several files are of a folder, whose ledger has a row for each. */
+static gboolean
+check_one_file(const Script *script, GError **error)
+{
+    if (script->parts == NULL)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_REFUSED, "%s has a directive \"file\", which pgseam writes where it joins files",
+                   script->path);
+    seam_error_hint(error, "files of a folder run together with `pgseam migrate DIR --together`");
+    return FALSE;
+}
+
 /* The file, but for what leads down in one that was written for another tool. */
 static Script *
 load_up(const char *path, GError **error)
@@ -180,6 +194,8 @@ planning_from_sql(const char *target, const char *path, GError **error)
 
     if (script == NULL)
         return NULL;
+    if (!check_one_file(script, error))
+        return NULL;
     if (strlen(script->name) == 0) {
         seam_error_set(error, SEAM_ERROR_USAGE, "the file's name gives the migration no name");
         return NULL;
@@ -194,12 +210,88 @@ planning_from_text(const char *target, const char *path, const char *name, const
     g_autoptr(Script) script = script_read(path, text, error);
     g_autoptr(DbConn) conn = NULL;
 
-    if (script == NULL)
+    if (script == NULL || !check_one_file(script, error))
         return NULL;
     g_free(script->name);
     script->name = g_strdup(name);
     conn = db_open(target, "pgseam/plan", error);
     return conn != NULL ? build(conn, script, error) : NULL;
+}
+
+/* A file's end is the end of what stands in it, since it can be read alone. */
+static gboolean
+append_file(GString *joined, const FolderFile *file, GError **error)
+{
+    g_autoptr(Script) alone = script_read(file->path, file->text, error);
+
+    if (alone == NULL || !check_one_file(alone, error))
+        return FALSE;
+    if (strpbrk(file->path, "\r\n") != NULL) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "%s cannot run together with others: its name has a line break",
+                       file->path);
+        return FALSE;
+    }
+    part_append(joined, file->path, file->text);
+    return TRUE;
+}
+
+/* The first `n` of them as one script. */
+static Script *
+join_files(const char *folder, const char *name, const GPtrArray *files, guint n, GError **error)
+{
+    g_autoptr(GString) joined = g_string_new(NULL);
+    Script *script;
+
+    for (guint i = 0; i < n; i++) {
+        if (!append_file(joined, g_ptr_array_index(files, i), error))
+            return NULL;
+    }
+    script = script_read(folder, joined->str, error);
+    if (script != NULL) {
+        g_free(script->name);
+        script->name = g_strdup(name);
+    }
+    return script;
+}
+
+/* How many of them could be planned together: tried, since what is refused may stand anywhere. None: then the reason is
+ * not that they are together. */
+static void
+propose_fewer(DbConn *conn, const char *folder, const GPtrArray *files, GError **error)
+{
+    g_autofree char *before = g_strdup(seam_error_get_hint(*error));
+    guint fits = files->len - 1;
+
+    for (gboolean ok = FALSE; !ok && fits > 0; fits -= !ok) {
+        g_autoptr(Script) script = join_files(folder, "some", files, fits, NULL);
+        g_autoptr(Plan) plan = script != NULL ? build(conn, script, NULL) : NULL;
+
+        ok = plan != NULL;
+    }
+    if (fits > 0)
+        seam_error_hint(error,
+                        "%s%sof the %u files, `--together --to %s` runs the first ones as one migration; without "
+                        "--together each is a migration of its own",
+                        before != NULL ? before : "", before != NULL ? "\n" : "", files->len,
+                        ((const FolderFile *)g_ptr_array_index(files, fits - 1))->name);
+}
+
+Plan *
+planning_from_files(const char *target, const char *folder, const char *name, const GPtrArray *files, GError **error)
+{
+    g_autoptr(DbConn) conn = db_open(target, "pgseam/plan", error);
+    g_autoptr(GError) why = NULL;
+    g_autoptr(Script) script = conn != NULL ? join_files(folder, name, files, files->len, &why) : NULL;
+    g_autoptr(Plan) plan = script != NULL ? build(conn, script, &why) : NULL;
+
+    if (conn == NULL)
+        return NULL;
+    if (plan == NULL) {
+        if (seam_error_is(why, SEAM_ERROR_REFUSED))
+            propose_fewer(conn, folder, files, &why);
+        g_propagate_error(error, g_steal_pointer(&why));
+    }
+    return g_steal_pointer(&plan);
 }
 
 static void
@@ -236,7 +328,8 @@ planning_from_plan(const char *target, const char *path, const char *text, GErro
 {
     g_autoptr(Plan) plan = plan_from_json(text, path, error);
     g_autoptr(Script) script = plan != NULL ? script_read(plan->path, plan->source, error) : NULL;
-    g_autoptr(DbConn) conn = script != NULL ? db_open(target, "pgseam/plan", error) : NULL;
+    gboolean is_one = script != NULL && check_one_file(script, error);
+    g_autoptr(DbConn) conn = is_one ? db_open(target, "pgseam/plan", error) : NULL;
     g_autoptr(Facts) facts = conn != NULL ? load_facts(conn, script, plan->search_path, error) : NULL;
     g_autoptr(GPtrArray) actual = facts != NULL ? facts_fingerprint(facts) : NULL;
     g_autoptr(GPtrArray) drift = actual != NULL ? plan_drift(plan->facts, actual) : NULL;

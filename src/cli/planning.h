@@ -16,6 +16,12 @@ Plan *planning_from_sql(const char *target, const char *path, GError **error);
 /* The same for a text that was read already, of file `path`; the migration is called `name`. */
 Plan *planning_from_text(const char *target, const char *path, const char *name, const char *text, GError **error);
 
+/* The same for several files (FolderFile) as one migration, each of which can be read alone. `folder` is what messages
+ * about all of them name. Where the planner refuses them together, the error's hint says up to which file they can be
+ * planned. */
+Plan *planning_from_files(const char *target, const char *folder, const char *name, const GPtrArray *files,
+                          GError **error);
+
 /*
  * Take a plan that was written before (`text`, from file `path`) and check that the server still is what it was made
  * for: SEAM_ERROR_DRIFT with the lines that changed.

@@ -21,6 +21,7 @@ ledger_row_free(LedgerRow *row)
         return;
     g_free(row->name);
     g_free(row->checksum);
+    g_free(row->migration);
     g_free(row->kind);
     g_free(row->at);
     g_free(row->by);

@@ -25,6 +25,7 @@ typedef struct LedgerRow {
     char *name;
     char *checksum;
     gboolean is_of_plan; /* begun with `pgseam start`: the checksum is that of the text that was planned */
+    char *migration;     /* that it belongs to, with its other files; NULL: none, as after a baseline */
     char *kind;          /* "migrated", "baseline", "adopted"; "started" where only the journal has it */
     FileState state;     /* never pending */
     char *at;

@@ -20,6 +20,8 @@ append_standing(GString *out, const Standing *standing, int width)
         g_string_append_printf(out, "  %s %s", row->kind, row->at);
     if (row != NULL && row->by != NULL)
         g_string_append_printf(out, " by %s", row->by);
+    if (row != NULL && row->migration != NULL && strcmp(row->migration, row->name) != 0)
+        g_string_append_printf(out, ", in %s", row->migration);
     if (standing->file == NULL)
         g_string_append(out, "; the file has vanished");
     if (standing->is_changed)
@@ -62,6 +64,7 @@ put_standing(JsonBuilder *builder, gconstpointer item)
     document_put_text(builder, "name", name_of(standing));
     document_put_text(builder, "path", standing->file != NULL ? standing->file->path : NULL);
     document_put_text(builder, "state", file_state_name(standing->state));
+    document_put_text(builder, "migration", row != NULL ? row->migration : NULL);
     document_put_text(builder, "kind", row != NULL ? row->kind : NULL);
     document_put_text(builder, "checksum", standing->file != NULL ? standing->file->checksum : NULL);
     document_put_text(builder, "noted_checksum", row != NULL ? row->checksum : NULL);

@@ -319,8 +319,11 @@ do_parts(Attempt *attempt, GError **error)
     for (guint i = 0; i < attempt->parts->len; i++) {
         const GuardPart *part = g_ptr_array_index(attempt->parts, i);
 
-        if (!part->work(attempt->run, part->step, error))
-            return FALSE;
+        if (part->work(attempt->run, part->step, error))
+            continue;
+        if (attempt->parts->len > 1) /* the runner knows it of a single one */
+            run_place_error(part->step, error);
+        return FALSE;
     }
     return TRUE;
 }

@@ -10,7 +10,8 @@
 #include "run/settings.h"
 #include "run_queries.h"
 
-#define LAYOUT 6
+/* 7: several files of the ledger may be one migration, which an older pgseam would take for files that never ran. */
+#define LAYOUT 7
 
 /* What an older layout lacks; it can be read as it is, and is raised by whoever writes. */
 static const struct {
@@ -313,7 +314,7 @@ journal_check_name(DbConn *conn, const char *name, GError **error)
         }
         return FALSE;
     }
-    return TRUE;
+    return ledger_check_name(conn, name, error);
 }
 
 static gboolean
@@ -332,12 +333,12 @@ insert_migration(DbConn *conn, const Plan *plan, gint64 *ret_id, GError **error)
 }
 
 gboolean
-journal_begin(DbConn *conn, const Plan *plan, const RunOptions *options, const LedgerEntry *entry, gint64 *ret_id,
+journal_begin(DbConn *conn, const Plan *plan, const RunOptions *options, const GPtrArray *entries, gint64 *ret_id,
               GError **error)
 {
     if (db_run(conn, "BEGIN", DB_NONE, error) && journal_lock(conn, error) &&
         journal_check_name(conn, plan->migration, error) && insert_migration(conn, plan, ret_id, error) &&
-        (entry == NULL || ledger_put(conn, entry, *ret_id, error)) && settings_store(conn, *ret_id, options, error) &&
+        ledger_put_all(conn, entries, *ret_id, error) && settings_store(conn, *ret_id, options, error) &&
         db_commit(conn, error))
         return TRUE;
     db_abort(conn);

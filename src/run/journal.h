@@ -95,16 +95,16 @@ gboolean journal_lock(DbConn *conn, GError **error);
 gboolean journal_check_publications(DbConn *conn, const char *table, gboolean is_wanted, GError **error);
 
 /*
- * Write down a new migration with its steps and the settings that were given, and take its tables; with it its row of
- * the ledger (run/ledger.h; NULL: it is of no folder). SEAM_ERROR_FENCED if
+ * Write down a new migration with its steps and the settings that were given, and take its tables; with it its rows
+ * of the ledger (`entries`: LedgerEntry of run/ledger.h; NULL: it is of no folder). SEAM_ERROR_FENCED if
  * one of that name is under way or a table belongs to another one, naming it; SEAM_ERROR_REFUSED if one of that name is
  * complete.
  */
-typedef struct LedgerEntry LedgerEntry;
-gboolean journal_begin(DbConn *conn, const Plan *plan, const RunOptions *options, const LedgerEntry *entry,
+gboolean journal_begin(DbConn *conn, const Plan *plan, const RunOptions *options, const GPtrArray *entries,
                        gint64 *ret_id, GError **error);
 
-/* Whether a migration of that name may begin: the same errors as journal_begin() has for the name. */
+/* Whether a migration of that name may begin: the same errors as journal_begin() has for the name, and those of
+ * ledger_check_name(). */
 gboolean journal_check_name(DbConn *conn, const char *name, GError **error);
 
 /* All migrations, newest first, or those of one name. The caller unrefs. */

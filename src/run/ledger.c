@@ -41,20 +41,35 @@ read_row(const DbResult *rows, int i)
     return row;
 }
 
-/* A row of a migration that was rolled back says nothing any more, nor does one of an earlier attempt. */
+static const JournalMigration *
+migration_of_id(const GPtrArray *migrations, gint64 id)
+{
+    for (guint i = 0; i < migrations->len; i++) {
+        const JournalMigration *migration = g_ptr_array_index(migrations, i);
+
+        if (migration->id == id)
+            return migration;
+    }
+    return NULL;
+}
+
+/* A row of a migration that was rolled back says nothing any more. */
 static void
 add_rows(GPtrArray *list, const DbResult *rows, const GPtrArray *migrations)
 {
     for (int i = 0; i < db_rows(rows); i++) {
-        const JournalMigration *migration = find_migration(migrations, db_text(rows, i, "name"));
         gboolean has_migration = db_text(rows, i, "migration_id") != NULL;
+        const JournalMigration *migration =
+            has_migration ? migration_of_id(migrations, db_int(rows, i, "migration_id")) : NULL;
         LedgerRow *row;
 
-        if (has_migration && (migration == NULL || migration->id != db_int(rows, i, "migration_id")))
+        if (has_migration && (migration == NULL || migration->state == STATE_ROLLED_BACK))
             continue;
         row = read_row(rows, i);
-        if (has_migration)
+        if (has_migration) {
             row->state = state_of(migration);
+            row->migration = g_strdup(migration->name);
+        }
         g_ptr_array_add(list, row);
     }
 }
@@ -75,6 +90,7 @@ started_row(const JournalMigration *migration, const Plan *plan)
     LedgerRow *row = g_new0(LedgerRow, 1);
 
     row->name = g_strdup(migration->name);
+    row->migration = g_strdup(migration->name);
     row->checksum = g_strdup(plan->source_sha256 != NULL ? plan->source_sha256 : "");
     row->is_of_plan = TRUE;
     row->kind = g_strdup("started");
@@ -150,6 +166,42 @@ ledger_put(DbConn *conn, const LedgerEntry *entry, gint64 migration, GError **er
         return row != NULL;
     seam_error_set(error, SEAM_ERROR_FENCED, "the ledger has file %s already", entry->name);
     seam_error_hint(error, "`pgseam migrate DIR --status` shows what it says");
+    return FALSE;
+}
+
+gboolean
+ledger_put_all(DbConn *conn, const GPtrArray *entries, gint64 migration, GError **error)
+{
+    for (guint i = 0; entries != NULL && i < entries->len; i++) {
+        const LedgerEntry *entry = g_ptr_array_index(entries, i);
+
+        if ((entries->len > 1 && !journal_check_name(conn, entry->name, error)) ||
+            !ledger_put(conn, entry, migration, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+ledger_check_name(DbConn *conn, const char *name, GError **error)
+{
+    gboolean has = FALSE;
+    gboolean is_complete;
+    g_autoptr(DbResult) owner = NULL;
+
+    if (!has_ledger(conn, &has, error))
+        return FALSE;
+    owner = has ? db_query(conn, QUERY_LEDGER_OWNER, DB_ARGS(name), error) : NULL;
+    if (!has || owner == NULL || db_rows(owner) == 0)
+        return !has || owner != NULL;
+    is_complete = strcmp(db_text(owner, 0, "state"), state_name(STATE_COMPLETE)) == 0;
+    seam_error_set(error, is_complete ? SEAM_ERROR_REFUSED : SEAM_ERROR_FENCED,
+                   "file %s %s run as part of migration %s (%s)", name, is_complete ? "was" : "is being",
+                   db_text(owner, 0, "name"), db_text(owner, 0, "state"));
+    if (is_complete)
+        seam_error_hint(error, "a new migration needs a file of another name");
+    else
+        seam_error_hint(error, "`pgseam status %s` shows where it is", db_text(owner, 0, "name"));
     return FALSE;
 }
 

@@ -1,9 +1,9 @@
 /*
  * The ledger: which files of a folder were run on this database, or are taken for run.
  *
- * Law: a row is written in the transaction that writes down its migration, and how far that is stands nowhere but in
- * the journal. So whenever pgseam or the server dies, a file is pending without a row, or its row has a migration that
- * can be resumed.
+ * Law: a row is written in the transaction that writes down its migration, as are all rows of a migration of several
+ * files, and how far that is stands nowhere but in the journal. So whenever pgseam or the server dies, a file is
+ * pending without a row, or its row has a migration that can be resumed.
  */
 #ifndef PGSEAM_RUN_LEDGER_H
 #define PGSEAM_RUN_LEDGER_H
@@ -24,6 +24,14 @@ GPtrArray *ledger_read(DbConn *conn, const GPtrArray *files, GError **error);
 
 /* Write a row, within the caller's transaction. `migration` 0: none. SEAM_ERROR_FENCED where there is one already. */
 gboolean ledger_put(DbConn *conn, const LedgerEntry *entry, gint64 migration, GError **error);
+
+/* A row for each of `entries` (LedgerEntry; NULL: none), all of one migration. SEAM_ERROR_FENCED or SEAM_ERROR_REFUSED,
+ * too, where a file has a migration of its own that was not rolled back. */
+gboolean ledger_put_all(DbConn *conn, const GPtrArray *entries, gint64 migration, GError **error);
+
+/* That no file `name` was run together with others: SEAM_ERROR_FENCED if that is under way, SEAM_ERROR_REFUSED if it is
+ * complete. Changes nothing; a journal without a ledger has none. */
+gboolean ledger_check_name(DbConn *conn, const char *name, GError **error);
 
 /* Whether ledger_baseline() would be refused. */
 gboolean ledger_check_baseline(DbConn *conn, const GPtrArray *files, GError **error);

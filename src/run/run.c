@@ -243,6 +243,18 @@ run_tick(gpointer data, GError **error)
     return (!run->is_leased || lease_heartbeat(run, error)) && pump_companion(run, error);
 }
 
+void
+run_place_error(const Step *step, GError **error)
+{
+    static const SeamErrorCode others[] = {SEAM_ERROR_LOST, SEAM_ERROR_CANCELLED, SEAM_ERROR_FENCED};
+    gboolean is_of_step = step->file != NULL && error != NULL && *error != NULL;
+
+    for (guint i = 0; is_of_step && i < G_N_ELEMENTS(others); i++)
+        is_of_step = !seam_error_is(*error, others[i]);
+    if (is_of_step)
+        g_prefix_error(error, "%s: ", step->place);
+}
+
 gboolean
 run_sleep(Run *run, int milliseconds, GError **error)
 {

@@ -110,6 +110,10 @@ void run_close_companion(Run *run);
  * SEAM_ERROR_FENCED. */
 gboolean run_tick(gpointer run, GError **error);
 
+/* Say in the error's message which file and line the step is from, where the migration has several files. Not what is
+ * no fault of the step: a signal, a lost connection, another runner. */
+void run_place_error(const Step *step, GError **error);
+
 /* Sleep in small pieces with ticks. */
 gboolean run_sleep(Run *run, int milliseconds, GError **error);
 

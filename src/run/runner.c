@@ -17,8 +17,9 @@ step_title(const Step *step)
 {
     g_autofree char *relation = step->table != NULL ? sql_quote_name(step->schema, step->table) : NULL;
 
-    return g_strdup_printf("%d. %s%s%s", step->id, step_trait(step->kind)->name, relation != NULL ? " " : "",
-                           relation != NULL ? relation : "");
+    return g_strdup_printf("%d. %s%s%s%s%s%s", step->id, step_trait(step->kind)->name, relation != NULL ? " " : "",
+                           relation != NULL ? relation : "", step->file != NULL ? " (" : "",
+                           step->file != NULL ? step->place : "", step->file != NULL ? ")" : "");
 }
 
 /* Work and "done" commit together for most kinds: then present without "done" was made by somebody else. */
@@ -182,8 +183,11 @@ run_steps(Run *run, GPtrArray *steps, StepOpsOf ops_of, GError **error)
     }
     first = g_ptr_array_index(pending, 0);
     progress_begin(run->progress, step_trait(first->kind)->doc, first->rows);
-    if (!do_steps_with_recovery(run, pending, ops_of, error))
+    if (!do_steps_with_recovery(run, pending, ops_of, error)) {
+        if (pending->len == 1)
+            run_place_error(first, error);
         return FALSE;
+    }
     progress_say(run->progress, "  done in %.2f s", (double)(g_get_monotonic_time() - begun) / G_USEC_PER_SEC);
     return TRUE;
 }

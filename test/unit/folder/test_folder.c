@@ -10,6 +10,7 @@
 #include "folder/number.h"
 #include "folder/section.h"
 #include "folder/standing.h"
+#include "folder/turn.h"
 
 static void
 test_numbers(void)
@@ -313,6 +314,96 @@ test_standings(void)
     }
 }
 
+/* "NAME: FILE FILE; NAME: FILE": what is to run of five files, of which the second is applied, and the third and fifth
+ * are one migration at the gate. */
+static char *
+turns_text(const char *last, gboolean is_together)
+{
+    g_autoptr(Folder) folder =
+        read_files(FILES("1_a.sql=a", "2_b.sql=b", "3_c.sql=c", "4_d.sql=d", "5_e.sql=e", "6_f.sql=f"), NULL);
+    g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)ledger_row_free);
+    static const char *const noted[][2] = {{"2_b", "2_b"}, {"3_c", "3_c..5_e"}, {"5_e", "3_c..5_e"}};
+    g_autoptr(GPtrArray) standings = NULL;
+    g_autoptr(GPtrArray) turns = NULL;
+    g_autoptr(GError) error = NULL;
+    GString *out = g_string_new(NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(noted); i++) {
+        LedgerRow row = {.name = g_strdup(noted[i][0]),
+                         .migration = g_strdup(noted[i][1]),
+                         .checksum = g_strdup("0"),
+                         .kind = g_strdup("migrated"),
+                         .state = i == 0 ? FILE_APPLIED : FILE_GATED};
+
+        g_ptr_array_add(rows, g_memdup2(&row, sizeof(row)));
+    }
+    standings = standing_compare(folder, rows);
+    turns = turns_of(standings, last != NULL ? folder_find(folder, last) : NULL, is_together, &error);
+    if (turns == NULL)
+        g_string_append(out, error->message);
+    for (guint i = 0; turns != NULL && i < turns->len; i++) {
+        const Turn *turn = g_ptr_array_index(turns, i);
+
+        g_string_append_printf(out, "%s%s:", i > 0 ? "; " : "", turn->migration);
+        for (guint f = 0; f < turn->files->len; f++)
+            g_string_append_printf(out, " %s", ((const FolderFile *)g_ptr_array_index(turn->files, f))->name);
+        g_string_append_printf(out, " +%u", turns_behind(turns, i));
+    }
+    return g_string_free(out, FALSE);
+}
+
+static void
+test_turns(void)
+{
+    static const struct {
+        const char *last;
+        gboolean is_together;
+        const char *turns;
+    } cases[] = {
+        {NULL, FALSE, "1_a: 1_a +4; 3_c..5_e: 3_c 5_e +2; 4_d: 4_d +1; 6_f: 6_f +0"},
+        {NULL, TRUE, "3_c..5_e: 3_c 5_e +3; 1_a..6_f: 1_a 4_d 6_f +0"},
+        {"5_e", TRUE, "3_c..5_e: 3_c 5_e +2; 1_a..4_d: 1_a 4_d +0"},
+        {"2_b", TRUE, "1_a: 1_a +0"},
+        {"4_d", FALSE, "3_c is gated as part of migration 3_c..5_e, which 5_e belongs to, too"},
+        {"4_d", TRUE, "3_c is gated as part of migration 3_c..5_e, which 5_e belongs to, too"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *turns = turns_text(cases[i].last, cases[i].is_together);
+
+        g_assert_cmpstr(turns, ==, cases[i].turns);
+    }
+}
+
+/* As short as a name of PostgreSQL, never cut within a character. */
+static void
+test_turn_names(void)
+{
+    static const struct {
+        const char *first;
+        const char *number;
+        const char *last;
+        const char *begins;
+    } cases[] = {{"1_a", "1", "2_b", "1_a..2_b"},
+                 {"1_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "1", "2_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "1..2"},
+                 {"ää0ä1ä2ä3ä4ä5ä6ä7ä8ä9ä0ä1ä2ä3ä4ä5ä6ä7", NULL, "öööö", "ää0ä1ä2ä3ä4ä5ä6ä7ä8ä9ä0ä1ä2ä3ä4ä5ä6_"}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        FolderFile first = {.name = (char *)cases[i].first, .number = (char *)cases[i].number};
+        FolderFile last = {.name = (char *)cases[i].last, .number = (char *)(cases[i].number != NULL ? "2" : NULL)};
+        g_autoptr(GPtrArray) files = g_ptr_array_new();
+        g_autofree char *name = NULL;
+
+        g_ptr_array_add(files, &first);
+        g_ptr_array_add(files, &last);
+        name = turn_name(files);
+        g_test_message("%s", name);
+        g_assert_true(g_str_has_prefix(name, cases[i].begins));
+        g_assert_cmpuint(strlen(name), <=, 63);
+        g_assert_true(g_utf8_validate(name, -1, NULL));
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -325,5 +416,7 @@ main(int argc, char **argv)
     g_test_add_func("/folder/ambiguous", test_ambiguous_folders);
     g_test_add_func("/folder/find", test_files_are_found);
     g_test_add_func("/folder/standings", test_standings);
+    g_test_add_func("/folder/turns", test_turns);
+    g_test_add_func("/folder/turn_names", test_turn_names);
     return g_test_run();
 }
