@@ -81,7 +81,17 @@ check_going_on(const JournalMigration *migration, GError **error)
     return TRUE;
 }
 
-/* As `resume` does: from wherever it was left. What somebody has begun to contract is contracted to its end. */
+/* Who works with what is about to go is looked for; `complete` can be told otherwise, we cannot. */
+static gboolean
+pass_gate(Run *run, GError **error)
+{
+    const GateOptions gate = {.look_ms = GATE_LOOK_MS, .alone_ms = LOOK_ALONE_MS};
+
+    return version_gate_pass(run, &gate, error);
+}
+
+/* As `resume` does: from wherever it was left. What somebody has begun to contract is contracted to its end, unless an
+ * application of the old shape has come back since. */
 static gboolean
 go_on(const RunOptions *options, const Turn *turn, GError **error)
 {
@@ -92,7 +102,8 @@ go_on(const RunOptions *options, const Turn *turn, GError **error)
     if (migration == NULL || !check_going_on(migration, error) || !driver_open(&run, options, migration, error))
         return FALSE;
     work = migration->stage == STAGE_CONTRACT ? runner_contract : runner_expand;
-    return throttle_check(&run, error) && driver_do(&run, "migrate", migration->stage, work, error);
+    return throttle_check(&run, error) && (migration->stage != STAGE_CONTRACT || pass_gate(&run, error)) &&
+           driver_do(&run, "migrate", migration->stage, work, error);
 }
 
 /* As `complete` does. */
@@ -100,10 +111,8 @@ static gboolean
 contract(const RunOptions *options, const JournalMigration *migration, GError **error)
 {
     g_auto(Run) run = {0};
-    const GateOptions gate = {.look_ms = GATE_LOOK_MS, .alone_ms = LOOK_ALONE_MS};
 
-    return driver_open(&run, options, migration, error) && throttle_check(&run, error) &&
-           version_gate_pass(&run, &gate, error) &&
+    return driver_open(&run, options, migration, error) && throttle_check(&run, error) && pass_gate(&run, error) &&
            driver_do(&run, "migrate", migration->stage, runner_contract, error);
 }
 

@@ -105,6 +105,19 @@ def test_a_slow_old_application_is_seen_before_the_gate_is_left(db, pgseam):
     assert columns(db, "t") == {"id", "z"} and time.monotonic() - begun < 4
 
 
+def test_an_old_application_that_has_come_back_stops_a_contract_that_was_begun(db, pgseam):
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, a int)")
+    path = folder(pgseam, {"1_v.sql": "-- pgseam: version v2\nALTER TABLE t RENAME a TO z;\n", "2_b.sql": "ALTER TABLE t ADD COLUMN b int;\n"})
+    pgseam.run("migrate", path, "--together")
+    pgseam.run("migrate", path, "--complete", env={"PGSEAM_FAULT": "step.begin:kill"}, expect=-signal.SIGKILL)
+    assert states(pgseam, path) == ["under way"] * 2
+    with db.connect() as conn, conn.transaction():
+        conn.execute("SELECT a FROM t")
+        assert "the old application still uses" in pgseam.run("migrate", path, expect=3).err
+    pgseam.run("migrate", path)
+    assert states(pgseam, path) == ["applied"] * 2 and "z" in columns(db, "t")
+
+
 def test_a_file_behind_takes_nothing_from_a_version_that_is_there(db, pgseam):
     """The completed version's views are the application's: neither by turns nor together."""
     db.execute("CREATE TABLE t (id int PRIMARY KEY, a int, b int)")
@@ -135,7 +148,7 @@ def test_killed_between_two_rows_of_the_ledger(db, pgseam):
     path = folder(pgseam, TINY)
     pgseam.file("other/0.sql", "CREATE TABLE other (id int);\n")
     pgseam.run("migrate", pgseam.folder / "other")
-    db.execute("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.name = '2_b' THEN PERFORM pg_sleep(2); END IF;"
+    db.execute("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.name = '2_b' THEN PERFORM pg_sleep(1); END IF;"
                " RETURN NEW; END $$; CREATE TRIGGER slow BEFORE INSERT ON pgseam.ledger FOR EACH ROW EXECUTE FUNCTION slow()")
     running = pgseam.spawn("migrate", path, "--together")
     while not db.scalar("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
