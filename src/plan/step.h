@@ -107,9 +107,10 @@ typedef struct StepLock {
 #define PARAM_RENAMES     "renames"    /* ddl: a relation that has another name after it; renames2 ... follow */
 
 /* version.end: what the catalog says of the table before and after must be the same, but for these. */
-#define PARAM_GONE    "gone"    /* a thing of the inventory that goes, with what needs it: "column a"; gone2 ... */
-#define PARAM_DROPPED "dropped" /* a column that the file drops: whatever speaks of it may go with it; dropped2 ... */
-#define PARAM_RETYPED "retyped" /* a column that is another one of the same name; retyped2 ... */
+#define PARAM_GONE      "gone"    /* a thing of the inventory that goes, with what needs it: "column a"; gone2 ... */
+#define PARAM_DROPPED   "dropped" /* a column that the file drops: whatever speaks of it may go with it; dropped2 ... */
+#define PARAM_RETYPED   "retyped" /* a column that is another one of the same name; retyped2 ... */
+#define PARAM_DEFAULTED "defaulted" /* ... whose default the file sets or drops; defaulted2 ... */
 
 /* partition.detach: the partition concerned, and the CHECK that DETACH leaves, to be dropped. */
 #define PARAM_PARTITION        "partition"

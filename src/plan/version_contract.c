@@ -425,6 +425,8 @@ declare_difference(Step *step, const VersionTable *table)
             continue;
         add_thing(step, "column", column->hidden);
         step_append(step, PARAM_RETYPED, g_strdup_printf("column %s", column->fact->name));
+        if (column->default_text != NULL || column->drops_default)
+            step_append(step, PARAM_DEFAULTED, g_strdup_printf("column %s", column->fact->name));
     }
 }
 

@@ -17,7 +17,8 @@
 typedef struct Planned {
     GPtrArray *gone;
     GPtrArray *dropped;
-    GPtrArray *retyped; /* "column a" */
+    GPtrArray *retyped;   /* "column a" */
+    GPtrArray *defaulted; /* the same */
 } Planned;
 
 static GPtrArray *
@@ -68,8 +69,9 @@ is_planned(const Planned *planned, const InventoryLine *line)
 static char *
 comparable(const Planned *planned, const InventoryLine *line)
 {
-    static const char *const said[] = {" NOT NULL",  " default ",   " COLLATE ",
+    static const char *const said[] = {" default ",  " NOT NULL",   " COLLATE ",
                                        " identity ", " generated ", " statistics "};
+    gsize first = names_contain(planned->defaulted, line->thing) ? 1 : 0;
     const char *text = strchr(line->text, ':');
     GString *out;
 
@@ -78,7 +80,7 @@ comparable(const Planned *planned, const InventoryLine *line)
     if (!names_contain(planned->retyped, line->thing))
         return g_strdup_printf("%s%s", line->thing, text + 1 + strcspn(text + 2, " ") + 1);
     out = g_string_new(line->thing);
-    for (gsize i = 0; i < G_N_ELEMENTS(said); i++) {
+    for (gsize i = first; i < G_N_ELEMENTS(said); i++) {
         if (strstr(text, said[i]) != NULL)
             g_string_append(out, said[i]);
     }
@@ -112,7 +114,8 @@ compare(const Step *step, const GPtrArray *before, const GPtrArray *after, GErro
     g_autoptr(GPtrArray) gone = values_of(step, PARAM_GONE);
     g_autoptr(GPtrArray) dropped = values_of(step, PARAM_DROPPED);
     g_autoptr(GPtrArray) retyped = values_of(step, PARAM_RETYPED);
-    Planned planned = {gone, dropped, retyped};
+    g_autoptr(GPtrArray) defaulted = values_of(step, PARAM_DEFAULTED);
+    Planned planned = {gone, dropped, retyped, defaulted};
     g_autoptr(GString) lines = g_string_new(NULL);
     guint n =
         tell_missing(&planned, before, after, "before", lines) + tell_missing(&planned, after, before, "after", lines);

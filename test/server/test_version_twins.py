@@ -153,6 +153,19 @@ def test_killed_anywhere_the_twins_come_out_right(cluster, db, twin, pgseam, poi
     assert_same("\n".join(map(str, twin.query(HANGING))), "\n".join(map(str, db.query(HANGING))), "something came out otherwise")
 
 
+@pytest.mark.parametrize("file, default", [
+    (PRICE + "ALTER TABLE users ALTER COLUMN price DROP DEFAULT;\n", None),
+    (WIDER.replace("TYPE bigint;", "TYPE bigint, ALTER z SET DEFAULT 7;"), "7")],
+    ids=["dropped", "set"])
+def test_a_default_that_the_file_changes_beside_the_type(db, pgseam, file, default):
+    db.execute(TABLE)
+    pgseam.run("start", pgseam.file("m.sql", file))
+    pgseam.run("complete")
+    found = db.query("SELECT column_default FROM information_schema.columns WHERE table_name = 'users' AND table_schema = 'public'"
+                     " AND column_name IN ('z', 'price') ORDER BY column_name <> %s", ["price" if default is None else "z"])
+    assert (found[0][0] is None) if default is None else (default in found[0][0]), found
+
+
 def test_what_changes_behind_the_check_is_found_by_the_comparison(db, pgseam):
     """An index that somebody has made anew under its name is not what its twin was made from."""
     db.execute(TABLE + "CREATE INDEX i ON users (z)")
