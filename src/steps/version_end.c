@@ -72,10 +72,10 @@ comparable(const Planned *planned, const InventoryLine *line)
     static const char *const said[] = {" default ",  " NOT NULL",   " COLLATE ",
                                        " identity ", " generated ", " statistics "};
     gsize first = names_contain(planned->defaulted, line->thing) ? 1 : 0;
-    const char *text = strchr(line->text, ':');
+    const char *text = line->text + strlen(line->thing);
     GString *out;
 
-    if (!g_str_has_prefix(line->thing, "column ") || text == NULL)
+    if (!g_str_has_prefix(line->thing, "column "))
         return g_strdup(line->loose);
     if (!names_contain(planned->retyped, line->thing))
         return g_strdup_printf("%s%s", line->thing, text + 1 + strcspn(text + 2, " ") + 1);

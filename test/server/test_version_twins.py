@@ -166,6 +166,13 @@ def test_a_default_that_the_file_changes_beside_the_type(db, pgseam, file, defau
     assert (found[0][0] is None) if default is None else (default in found[0][0]), found
 
 
+def test_columns_with_a_colon_in_their_names(db, pgseam):
+    """Their places change with the old column's going, and that is no difference."""
+    db.execute(TABLE + 'ALTER TABLE users ADD "a:b" int, ADD "c: 3 d" text DEFAULT \'x\'')
+    pgseam.run("start", pgseam.file("m.sql", WIDER))
+    pgseam.run("complete")
+
+
 def test_what_changes_behind_the_check_is_found_by_the_comparison(db, pgseam):
     """An index that somebody has made anew under its name is not what its twin was made from."""
     db.execute(TABLE + "CREATE INDEX i ON users (z)")
