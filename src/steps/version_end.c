@@ -19,6 +19,7 @@ typedef struct Planned {
     GPtrArray *dropped;
     GPtrArray *retyped;   /* "column a" */
     GPtrArray *defaulted; /* the same */
+    GPtrArray *comments;  /* "comment index i": on what goes; they are the list's own */
 } Planned;
 
 static GPtrArray *
@@ -53,7 +54,8 @@ read_lines(Run *run, const Step *step, GError **error)
 static gboolean
 is_planned(const Planned *planned, const InventoryLine *line)
 {
-    if (names_contain(planned->gone, line->thing) || names_contain(planned->gone, line->needs))
+    if (names_contain(planned->gone, line->thing) || names_contain(planned->gone, line->needs) ||
+        names_contain(planned->comments, line->thing))
         return TRUE;
     for (guint i = 0; i < planned->dropped->len; i++) {
         const char *name = g_ptr_array_index(planned->dropped, i);
@@ -63,6 +65,20 @@ is_planned(const Planned *planned, const InventoryLine *line)
             return TRUE;
     }
     return FALSE;
+}
+
+/* The comments on what goes as planned: they say what they are about in their own words, "comment index i". */
+static void
+add_comments(const GPtrArray *lines, const Planned *planned)
+{
+    for (guint i = 0; i < lines->len; i++) {
+        const InventoryLine *line = g_ptr_array_index(lines, i);
+        const char *thing = line->thing + (g_str_has_prefix(line->thing, "foreign key ") ? strlen("foreign key ") : 0);
+
+        if (!g_str_has_prefix(line->thing, "comment ") && is_planned(planned, line))
+            g_ptr_array_add(planned->comments,
+                            g_strconcat("comment ", thing != line->thing ? "constraint " : "", thing, NULL));
+    }
 }
 
 /* Without the place of a column, which others that go change; of a column of another type what is said of it. */
@@ -115,10 +131,13 @@ compare(const Step *step, const GPtrArray *before, const GPtrArray *after, GErro
     g_autoptr(GPtrArray) dropped = values_of(step, PARAM_DROPPED);
     g_autoptr(GPtrArray) retyped = values_of(step, PARAM_RETYPED);
     g_autoptr(GPtrArray) defaulted = values_of(step, PARAM_DEFAULTED);
-    Planned planned = {gone, dropped, retyped, defaulted};
+    g_autoptr(GPtrArray) comments = g_ptr_array_new_with_free_func(g_free);
+    Planned planned = {gone, dropped, retyped, defaulted, comments};
     g_autoptr(GString) lines = g_string_new(NULL);
-    guint n =
-        tell_missing(&planned, before, after, "before", lines) + tell_missing(&planned, after, before, "after", lines);
+    guint n;
+
+    add_comments(before, &planned);
+    n = tell_missing(&planned, before, after, "before", lines) + tell_missing(&planned, after, before, "after", lines);
 
     if (n == 0)
         return TRUE;

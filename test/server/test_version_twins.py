@@ -173,6 +173,15 @@ def test_columns_with_a_colon_in_their_names(db, pgseam):
     pgseam.run("complete")
 
 
+def test_what_goes_with_a_dropped_column_takes_its_comments_along(db, pgseam):
+    db.execute(TABLE + "CREATE INDEX k ON users (email, n); COMMENT ON INDEX k IS 'y'; CREATE STATISTICS ss ON email, n FROM users;"
+               "ALTER TABLE users ADD CONSTRAINT uu UNIQUE (email); COMMENT ON CONSTRAINT uu ON users IS 'z'; COMMENT ON STATISTICS ss IS 's';"
+               "ALTER TABLE users ADD CONSTRAINT ff FOREIGN KEY (email) REFERENCES users (email); COMMENT ON CONSTRAINT ff ON users IS 'f'")
+    pgseam.run("start", pgseam.file("m.sql", WIDER + "ALTER TABLE users DROP COLUMN email;\n"))
+    pgseam.run("complete")
+    assert db.query("SELECT FROM pg_description WHERE description IN ('y', 'z', 's', 'f')") == []
+
+
 def test_what_changes_behind_the_check_is_found_by_the_comparison(db, pgseam):
     """An index that somebody has made anew under its name is not what its twin was made from."""
     db.execute(TABLE + "CREATE INDEX i ON users (z)")
