@@ -197,7 +197,11 @@ unchanged_sql(const VersionTable *table, const VersionColumn *column)
     return sql_build(
         "NOT EXISTS (SELECT FROM (SELECT pg_catalog.to_regclass(?) AS oid UNION SELECT t.relid FROM "
         "pg_catalog.pg_partition_tree(pg_catalog.to_regclass(?)) AS t) AS f LEFT JOIN pg_catalog.pg_attribute AS a ON "
-        "a.attrelid = f.oid AND a.attname = ? WHERE (a.attnotnull = ? AND a.atthasdef = ? AND "
+        "a.attrelid = f.oid AND a.attname = ? WHERE (a.attnotnull = ? AND "
+        "(SELECT pg_catalog.pg_get_expr(x.adbin, x.adrelid) FROM pg_catalog.pg_attrdef AS x WHERE x.adrelid = "
+        "a.attrelid AND x.adnum = a.attnum) IS NOT DISTINCT FROM ? AND a.attcompression = '' AND "
+        "a.attstorage = (SELECT y.typstorage FROM pg_catalog.pg_type AS y WHERE y.oid = a.atttypid) AND "
+        "NOT EXISTS (SELECT FROM pg_catalog.unnest(a.attoptions) AS o WHERE o LIKE 'n\\_distinct%') AND "
         "coalesce(a.attstattarget, -1) = ? AND CASE WHEN f.oid = pg_catalog.to_regclass(?) THEN "
         "pg_catalog.col_description(a.attrelid, a.attnum) IS NOT DISTINCT FROM ? AND "
         "(SELECT pg_catalog.count(*) FROM pg_catalog.aclexplode(a.attacl) AS e JOIN pg_catalog.pg_roles AS r "
@@ -209,8 +213,8 @@ unchanged_sql(const VersionTable *table, const VersionColumn *column)
         "AND d.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND k.contype IS DISTINCT FROM 'n' "
         "AND NOT (?))) IS NOT TRUE)",
         sql_literal(name), sql_literal(name), sql_literal(fact->name), sql_raw(fact->is_not_null ? "true" : "false"),
-        sql_raw(fact->default_expr != NULL ? "true" : "false"), sql_int(fact->statistics), sql_literal(name),
-        sql_literal(fact->comment), sql_int(n_grants(table->table, fact->name)), sql_raw(has_twin));
+        sql_literal(fact->default_expr), sql_int(fact->statistics), sql_literal(name), sql_literal(fact->comment),
+        sql_int(n_grants(table->table, fact->name)), sql_raw(has_twin));
 }
 
 static void
@@ -232,8 +236,8 @@ add_check(Step *step, const VersionTable *table)
     step_set(step, PARAM_CHECK, check);
     step_set(
         step, PARAM_CHECK_TEXT,
-        "somebody has changed a column whose type changes (an index, a constraint, its default, NOT NULL, comment or "
-        "privileges): that would go with the old column");
+        "somebody has changed a column whose type changes (an index, a constraint, its default, NOT NULL, storage, "
+        "comment or privileges): that would go with the old column");
 }
 
 /* A condition: a column of another type is NULL that must not be. The caller frees; NULL: there is none. */

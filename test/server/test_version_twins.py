@@ -182,6 +182,23 @@ def test_what_goes_with_a_dropped_column_takes_its_comments_along(db, pgseam):
     assert db.query("SELECT FROM pg_description WHERE description IN ('y', 'z', 's', 'f')") == []
 
 
+@pytest.mark.parametrize("change, back", [
+    ("ALTER z SET DEFAULT f(2)", "ALTER z SET DEFAULT f(1)"), ("ALTER z SET (n_distinct = 7)", "ALTER z RESET (n_distinct)"),
+    ("ALTER z SET STORAGE EXTERNAL", "ALTER z SET STORAGE EXTENDED"), ("ALTER z SET COMPRESSION pglz", "ALTER z SET COMPRESSION default")])
+def test_what_is_said_of_the_column_meanwhile_is_not_lost(any_cluster, db, pgseam, change, back):
+    """It would be said of the old column, and the new one would have what the plan has seen."""
+    db.execute("CREATE SCHEMA far; CREATE FUNCTION far.f(int) RETURNS text LANGUAGE sql AS $$ SELECT 'd' || $1 $$;"
+               "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, far', current_database()); END $$")
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, z text DEFAULT f(1)); INSERT INTO t SELECT g, 'z' || g FROM generate_series(1, 9) g")
+    pgseam.run("start", pgseam.file("m.sql", "-- pgseam: version v2\n-- pgseam: down z = z\nALTER TABLE t ALTER z TYPE varchar(50);\n"))
+    db.execute("ALTER TABLE t " + change)
+    assert "somebody has changed a column" in pgseam.run("complete", expect=5).err
+    db.execute("ALTER TABLE t " + back)
+    pgseam.run("complete")
+    db.execute("INSERT INTO t (id) VALUES (10)")
+    assert db.scalar("SELECT z FROM t WHERE id = 10") == "d1"
+
+
 def test_what_changes_behind_the_check_is_found_by_the_comparison(db, pgseam):
     """An index that somebody has made anew under its name is not what its twin was made from."""
     db.execute(TABLE + "CREATE INDEX i ON users (z)")
