@@ -100,6 +100,11 @@ def test_a_meaning_that_changes(cluster, db, twin, pgseam):
     ("ALTER TABLE users ADD FOREIGN KEY (z, a) REFERENCES parents", WIDER.replace("bigint", "text"), "would compare"),
     ("ALTER TABLE users ALTER email SET STORAGE EXTERNAL", "-- pgseam: version v2\n-- pgseam: down email = email\nALTER TABLE users ALTER email TYPE text;\n",
      "storage EXTERNAL"),
+    ("CREATE INDEX i ON users (z)", WIDER + "DROP INDEX i;\n", "line 4 speaks of it"),
+    ("CREATE INDEX i ON users (z)", WIDER + "COMMENT ON INDEX i IS 'mine';\n", "line 4 speaks of it"),
+    ("CREATE INDEX i ON users (z); ALTER TABLE users CLUSTER ON i", WIDER + "ALTER TABLE users SET WITHOUT CLUSTER;\n", "line 4 speaks of it"),
+    ("ALTER TABLE users ADD CONSTRAINT c CHECK (z > 0) NOT VALID", WIDER + "ALTER TABLE users VALIDATE CONSTRAINT c;\n", "line 4 speaks of it"),
+    ("ALTER TABLE users ADD CONSTRAINT c CHECK (z > 0)", WIDER + "ALTER TABLE users RENAME CONSTRAINT c TO d;\n", "line 4 speaks of it"),
     ("SELECT 1", "-- pgseam: version v2\nALTER TABLE users ALTER email TYPE varchar(50);\nALTER TABLE users DROP COLUMN n;\n", "catalog rows only"),
     ("SELECT 1", "-- pgseam: version v2\nALTER TABLE users ALTER email TYPE varchar(40);\nALTER TABLE users DROP COLUMN n;\n", "already"),
 ], ids=lambda text: text[:30])
