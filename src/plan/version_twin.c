@@ -322,6 +322,15 @@ is_proven(const Twin *twin)
     return twin->constraint->is_valid && strstr(twin->tail, "NOT ENFORCED") == NULL;
 }
 
+/* DEFERRABLE INITIALLY IMMEDIATE: an application that defers it does so by its name, and so not its twin. That is
+ * deferred until it has the name: it finds at commit what the old one has found before. */
+static gboolean
+is_deferred_by_name(const FactConstraint *constraint)
+{
+    return constraint->kind == 'f' && (g_str_has_suffix(constraint->definition, " DEFERRABLE") ||
+                                       g_str_has_suffix(constraint->definition, " DEFERRABLE NOT VALID"));
+}
+
 static void
 plan_constraint(PlanContext *ctx, const VersionTable *table, const Twin *twin)
 {
@@ -330,7 +339,8 @@ plan_constraint(PlanContext *ctx, const VersionTable *table, const Twin *twin)
     SqlArg name = sql_name(fact->schema, fact->name);
     Step *step = begin(ctx, table, twin, is_foreign ? STEP_FOREIGN_KEY_ADD_NOT_VALID : STEP_CHECK_ADD_NOT_VALID);
 
-    step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? ??", name, sql_ident(twin->twin), sql_raw(twin->tail),
+    step->sql = sql_build("ALTER TABLE ? ADD CONSTRAINT ? ???", name, sql_ident(twin->twin), sql_raw(twin->tail),
+                          sql_raw(is_deferred_by_name(twin->constraint) ? " INITIALLY DEFERRED" : ""),
                           sql_raw(is_proven(twin) ? " NOT VALID" : ""));
     step_set(step, PARAM_CONSTRAINT, twin->twin);
     step_add_lock(step, fact->schema, fact->name, is_foreign ? LOCK_SHARE_ROW_EXCLUSIVE : LOCK_ACCESS_EXCLUSIVE,
@@ -414,6 +424,9 @@ version_twins_take_place(Step *step, const VersionTable *table)
                                          sql_ident(twin->name)));
         if (twin->constraint == NULL)
             continue;
+        if (is_deferred_by_name(twin->constraint))
+            step_add_sql(step, sql_build("ALTER TABLE ? ALTER CONSTRAINT ? DEFERRABLE INITIALLY IMMEDIATE", name,
+                                         sql_ident(twin->name)));
         lock_other(step, table, twin->constraint, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
         if (twin->constraint->comment != NULL)
             step_add_sql(step, sql_build("COMMENT ON CONSTRAINT ? ON ? IS ?", sql_ident(twin->name), name,

@@ -139,6 +139,23 @@ def test_both_foreign_keys_act_as_one(db, pgseam, name):
     pgseam.run("complete")
 
 
+def test_a_foreign_key_deferred_by_its_name(any_cluster, db, pgseam):
+    """SET CONSTRAINTS names the old one; its twin must wait as long."""
+    db.execute(TABLE + "ALTER TABLE users ADD CONSTRAINT f FOREIGN KEY (z, a) REFERENCES parents DEFERRABLE;"
+               "ALTER TABLE users ADD CONSTRAINT g FOREIGN KEY (z, n) REFERENCES parents DEFERRABLE NOT VALID")
+    before = db.query(HANGING)
+    pgseam.run("start", pgseam.file("m.sql", WIDER))
+    for number, path in enumerate(("public", "v2, public", None)):
+        if path is None:
+            pgseam.run("complete")
+        key = 1000 + number
+        db.execute(f"SET search_path = {path or 'v2, public'}; BEGIN; SET CONSTRAINTS f, g DEFERRED;"
+                   f"INSERT INTO users (id, z, a, n) VALUES ({key}, {key}, 1, 1); INSERT INTO public.parents VALUES ({key}, 1); COMMIT")
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        db.execute("BEGIN; INSERT INTO users (id, z, a) VALUES (2000, 2000, 1); INSERT INTO parents VALUES (2000, 1); COMMIT")
+    assert db.query(HANGING) == before
+
+
 @pytest.mark.parametrize("point", ["step.begin", "step.intent", "guard.locked", "guard.committed", "step.verified"])
 def test_killed_anywhere_the_twins_come_out_right(cluster, db, twin, pgseam, point):
     setup = CASES["unique with another one included"] + ";" + CASES["composite foreign key"] + ";" + CASES["check"]
