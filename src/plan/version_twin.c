@@ -250,8 +250,8 @@ check_file(PlanContext *ctx, const VersionTable *table, const Twin *twin, GError
             continue;
         ctx->offset = table->offset;
         context_refuse(error, "put it into a migration of its own, before this one or after it",
-                       "\"%s\" is on a column whose type changes beside a version, and line %d speaks of it, too",
-                       twin->name, stmt->line);
+                       "\"%s\" is on a column whose type changes beside a version, and %s speaks of it, too",
+                       twin->name, stmt->place);
         return FALSE;
     }
     return TRUE;
