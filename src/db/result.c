@@ -70,6 +70,19 @@ db_column_type(const DbResult *result, int column, gint64 *ret_oid, int *ret_mod
     *ret_modifier = PQfmod(result, column);
 }
 
+const char *
+db_column_name(const DbResult *result, int column)
+{
+    return PQfname(result, column);
+}
+
+void
+db_column_origin(const DbResult *result, int column, gint64 *ret_relation, int *ret_attribute)
+{
+    *ret_relation = (gint64)PQftable(result, column);
+    *ret_attribute = PQftablecol(result, column);
+}
+
 gint64
 db_affected(const DbResult *result)
 {

@@ -117,6 +117,11 @@ typedef struct StepLock {
 #define PARAM_PARTITION_SCHEMA "partition_schema"
 #define PARAM_CHECK            "check"
 
+/* version.verify before the gate: the same for some rows, $1 tid[]: a query with the columns compared and mismatches,
+ * and one that shows some of these (key, columns, old_side, new_side). */
+#define PARAM_SAMPLE      "sample"
+#define PARAM_SAMPLE_SHOW "sample_show"
+
 /* rewrite.*: each step of a rewrite has PARAM_REWRITE; the others are those of its rewrite.prepare. */
 #define PARAM_REWRITE    "rewrite" /* the schema of the rewrite: what belongs together */
 #define PARAM_ALTER      "alter" /* what ALTER TABLE shall do to the empty shadow: "ALTER COLUMN a TYPE b"; alter2 ... */

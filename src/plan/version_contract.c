@@ -294,6 +294,17 @@ key_names(const VersionTable *table, Phase phase)
     return names;
 }
 
+/* For `pgseam rollout check`, while both versions are at work. */
+static void
+add_sample(Step *step, const VersionTable *table, const GPtrArray *keys)
+{
+    g_autofree char *sample = sync_sample_sql(table->sync);
+    g_autofree char *show = sync_mismatch_show_sql(table->sync, keys, SYNC_SAMPLE_WHERE, SHOWN);
+
+    step_set(step, PARAM_SAMPLE, sample);
+    step_set(step, PARAM_SAMPLE_SHOW, show);
+}
+
 void
 version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase)
 {
@@ -312,6 +323,8 @@ version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase)
     step_set(step, PARAM_SHOW, show);
     if (phase == PHASE_CONTRACT)
         add_check(step, table);
+    else
+        add_sample(step, table, keys);
     version_lock(step, table->table, LOCK_ACCESS_SHARE, HOLD_SCAN);
 }
 

@@ -127,4 +127,9 @@ char *sync_mismatch_sql(const SyncTable *table, const char *where);
  * columns that tell rows apart. */
 char *sync_mismatch_show_sql(const SyncTable *table, const GPtrArray *keys, const char *where, guint limit);
 
+/* The condition for both that a row is one of those at $1 (tid[]); and a query with one row: compared, how many of them
+ * are there, and mismatches. */
+#define SYNC_SAMPLE_WHERE "t.ctid = ANY (CAST($1 AS tid[]))"
+char *sync_sample_sql(const SyncTable *table);
+
 #endif

@@ -229,3 +229,12 @@ sync_mismatch_show_sql(const SyncTable *table, const GPtrArray *keys, const char
     }
     return sql_build("? LIMIT ?", sql_raw(all->str), sql_int(limit));
 }
+
+char *
+sync_sample_sql(const SyncTable *table)
+{
+    g_autofree char *mismatches = sync_mismatch_sql(table, SYNC_SAMPLE_WHERE);
+
+    return sql_build("SELECT (SELECT pg_catalog.count(*) FROM ? AS t WHERE ?) AS compared, (?) AS mismatches",
+                     sql_name(table->schema, table->table), sql_raw(SYNC_SAMPLE_WHERE), sql_raw(mismatches));
+}
