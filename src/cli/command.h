@@ -54,4 +54,8 @@ extern const Command command_fault_points;
 /* Print on stdout. */
 void command_print(const char *text);
 
+/* The same for the JSON document of a command that may still fail: it stays the only one, and what is wrong is told on
+ * stderr and by the exit status. */
+void command_print_document(const char *text);
+
 #endif

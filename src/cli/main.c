@@ -22,6 +22,15 @@ command_print(const char *text)
     fflush(stdout);
 }
 
+static gboolean is_document_printed;
+
+void
+command_print_document(const char *text)
+{
+    is_document_printed = TRUE;
+    command_print(text);
+}
+
 static void
 print_usage(FILE *out)
 {
@@ -232,7 +241,7 @@ static int
 fail(const GError *error, gboolean is_json)
 {
     g_autofree char *text = error_to_text(error);
-    g_autofree char *json = is_json ? error_to_json(error) : NULL;
+    g_autofree char *json = is_json && !is_document_printed ? error_to_json(error) : NULL;
 
     fputs(text, stderr);
     if (json != NULL)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/document.h"
+#include "cli/rollout_check.h"
 
 static const struct {
     const char *told;
@@ -36,7 +37,7 @@ reading_of(const char *told)
 }
 
 static void
-add_rollout(GString *out, const Rollout *rollout)
+add_rollout(GString *out, const Rollout *rollout, const RolloutHealth *health)
 {
     g_autofree char *percent = rollout->percent >= 0 ? rollout_percent_text(rollout->percent) : NULL;
 
@@ -55,17 +56,18 @@ add_rollout(GString *out, const Rollout *rollout)
                                (const char *)g_ptr_array_index(rollout->cohorts, i),
                                i + 1 == rollout->cohorts->len ? "\n" : "");
     g_string_append_printf(out, "  changed: %s by %s\n", rollout->changed_at, rollout->changed_by);
+    rollout_health_add_text(out, health);
     if (rollout->frozen_because == NULL)
         g_string_append_printf(out, "  next:    %s\n", next_steps[rollout->stage]);
 }
 
 char *
-rollouts_to_text(const GPtrArray *rollouts)
+rollouts_to_text(const GPtrArray *rollouts, const GPtrArray *health)
 {
     GString *out = g_string_new(NULL);
 
     for (guint i = 0; i < rollouts->len; i++)
-        add_rollout(out, g_ptr_array_index(rollouts, i));
+        add_rollout(out, g_ptr_array_index(rollouts, i), g_ptr_array_index(health, i));
     if (rollouts->len == 0)
         g_string_append(out, "no rollouts\n");
     return g_string_free(out, FALSE);
@@ -84,10 +86,8 @@ put_percent(JsonBuilder *builder, int percent)
 }
 
 static void
-put_rollout(JsonBuilder *builder, gconstpointer item)
+put_rollout(JsonBuilder *builder, const Rollout *rollout, const RolloutHealth *health)
 {
-    const Rollout *rollout = item;
-
     json_builder_begin_object(builder);
     document_put_text(builder, "name", rollout->name);
     document_put_text(builder, "stage", rollout_stage_name(rollout->stage));
@@ -99,13 +99,22 @@ put_rollout(JsonBuilder *builder, gconstpointer item)
     document_put_text(builder, "writes", rollout->writes);
     document_put_text(builder, "changed_at", rollout->changed_at);
     document_put_text(builder, "changed_by", rollout->changed_by);
+    rollout_health_put(builder, health);
     json_builder_end_object(builder);
 }
 
 char *
-rollouts_to_json(const GPtrArray *rollouts)
+rollouts_to_json(const GPtrArray *rollouts, const GPtrArray *health)
 {
-    return document_of_list("rollouts", rollouts, put_rollout);
+    g_autoptr(JsonBuilder) builder = json_builder_new();
+
+    json_builder_begin_object(builder);
+    document_begin_array(builder, "rollouts");
+    for (guint i = 0; i < rollouts->len; i++)
+        put_rollout(builder, g_ptr_array_index(rollouts, i), g_ptr_array_index(health, i));
+    json_builder_end_array(builder);
+    json_builder_end_object(builder);
+    return document_text(builder);
 }
 
 /* The state that a line of the history has as JSON; NULL for none. */

@@ -4,10 +4,11 @@
 #ifndef PGSEAM_CLI_ROLLOUT_PRINT_H
 #define PGSEAM_CLI_ROLLOUT_PRINT_H
 
-#include "run/rollout.h"
+#include "run/rollout_check.h"
 
-char *rollouts_to_text(const GPtrArray *rollouts);
-char *rollouts_to_json(const GPtrArray *rollouts);
+/* `health`: RolloutHealth, one for each of the rollouts. */
+char *rollouts_to_text(const GPtrArray *rollouts, const GPtrArray *health);
+char *rollouts_to_json(const GPtrArray *rollouts, const GPtrArray *health);
 
 char *rollout_history_to_text(const GPtrArray *events);
 char *rollout_history_to_json(const char *name, const GPtrArray *events);

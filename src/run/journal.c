@@ -27,6 +27,10 @@ static const struct {
     {5, "rollout_event", QUERY_CREATE_ROLLOUT_EVENT},
     {6, "version_use", QUERY_CREATE_VERSION_USE},
     {6, "version_watch", QUERY_CREATE_VERSION_WATCH},
+    {7, "rollout_pair", QUERY_CREATE_ROLLOUT_PAIR},
+    {7, "rollout_sample", QUERY_CREATE_ROLLOUT_SAMPLE},
+    {7, "rollout_count", QUERY_CREATE_ROLLOUT_COUNT},
+    {7, "rollout_mismatch", QUERY_CREATE_ROLLOUT_MISMATCH},
 };
 /* Serialises the creation of the schema among sessions; the number has no meaning but to be ours ("pgseam"). */
 #define LOCK_JOURNAL "SELECT pg_catalog.pg_advisory_xact_lock(123520911401325)"

@@ -87,7 +87,7 @@ gboolean journal_ensure(DbConn *conn, GError **error);
 /* Until the end of the transaction nobody else makes anything in the schema, nor begins a migration. */
 gboolean journal_lock(DbConn *conn, GError **error);
 
-#define JOURNAL_NEWEST "pgseam.version_watch" /* the table that came last: where it is, all are */
+#define JOURNAL_NEWEST "pgseam.rollout_mismatch" /* the table that came last: where it is, all are */
 
 /* A publication FOR ALL TABLES takes every table that we make, the journal's first, to subscribers that do not have it:
  * their replication would stop. SEAM_ERROR_REFUSED for one, unless `table` of the journal is there already or nobody

@@ -4,9 +4,9 @@
 
 #include "base/error.h"
 #include "base/names.h"
-#include "base/sqltext.h"
 #include "db/array.h"
 #include "run/journal.h"
+#include "run/rollout_row.h"
 #include "run_queries.h"
 
 static void
@@ -83,9 +83,8 @@ has_functions(DbConn *conn, gboolean *ret_has, GError **error)
     return row != NULL;
 }
 
-/* Whether there can be rollouts: there may be no journal, or an older one, or one that never had any. */
-static gboolean
-knows_rollouts(DbConn *conn, gboolean *ret_knows, GError **error)
+gboolean
+rollout_row_knows(DbConn *conn, gboolean *ret_knows, GError **error)
 {
     return journal_exists(conn, ret_knows, error) && (!*ret_knows || has_functions(conn, ret_knows, error));
 }
@@ -109,7 +108,7 @@ rollout_list(DbConn *conn, const char *name, GError **error)
 {
     gboolean knows = FALSE;
 
-    if (!knows_rollouts(conn, &knows, error))
+    if (!rollout_row_knows(conn, &knows, error))
         return NULL;
     return knows ? query_list(conn, name, error) : g_ptr_array_new_with_free_func(rollout_free);
 }
@@ -121,7 +120,7 @@ rollout_history(DbConn *conn, const char *name, GError **error)
     g_autoptr(DbResult) rows = NULL;
     gboolean knows = FALSE;
 
-    if (!knows_rollouts(conn, &knows, error))
+    if (!rollout_row_knows(conn, &knows, error))
         return NULL;
     rows = knows ? db_query(conn, QUERY_ROLLOUT_HISTORY, DB_ARGS(name), error) : NULL;
     if (knows && rows == NULL)
@@ -131,30 +130,28 @@ rollout_history(DbConn *conn, const char *name, GError **error)
     return g_steal_pointer(&list);
 }
 
-/* Who does it, as the operating system has it. The caller frees. */
-static char *
-client_name(void)
+char *
+rollout_row_client(void)
 {
     g_autofree char *name = g_strdup_printf("%s@%s", g_get_user_name(), g_get_host_name());
 
     return g_utf8_make_valid(name, -1);
 }
 
-/* Lock the row and read it. Empty where there is none. */
-static GPtrArray *
-lock(DbConn *conn, const char *name, GError **error)
+GPtrArray *
+rollout_row_lock(DbConn *conn, const char *name, GError **error)
 {
     if (!db_run(conn, "SELECT FROM pgseam.rollout AS r WHERE r.name = $1::text FOR UPDATE", DB_ARGS(name), error))
         return NULL;
     return query_list(conn, name, error);
 }
 
-static gboolean
-put(DbConn *conn, const Rollout *rollout, const char *action, const char *because, GError **error)
+gboolean
+rollout_row_put(DbConn *conn, const Rollout *rollout, const char *action, const char *because, GError **error)
 {
     g_autofree char *percent = rollout->percent >= 0 ? rollout_percent_text(rollout->percent) : NULL;
     g_autofree char *cohorts = db_array_text(rollout->cohorts);
-    g_autofree char *client = client_name();
+    g_autofree char *client = rollout_row_client();
 
     return db_run(conn, QUERY_ROLLOUT_PUT,
                   DB_ARGS(rollout->name, rollout_stage_name(rollout->stage), percent, cohorts, rollout->frozen_because,
@@ -218,7 +215,10 @@ set_locked(DbConn *conn, const Rollout *from, const RolloutChange *change, GErro
     to.cohorts = cohorts;
     if (!rollout_check_change(from, &to, change->is_forced, error))
         return FALSE;
-    return is_same(from, &to) || put(conn, &to, "set", change->because, error);
+    if (is_same(from, &to))
+        return TRUE;
+    return rollout_row_put(conn, &to, "set", change->because, error) &&
+           (to.stage == from->stage || rollout_figures_begin_period(conn, to.name, error));
 }
 
 static gboolean
@@ -234,19 +234,65 @@ check_name(const char *name, GError **error)
 static gboolean
 set_in_transaction(DbConn *conn, const char *name, const RolloutChange *change, GError **error)
 {
-    g_autofree char *client = client_name();
+    g_autofree char *client = rollout_row_client();
     const char *because = change->stage == ROLLOUT_OFF ? change->because : NULL; /* else the next line has it */
     g_autoptr(GPtrArray) found = NULL;
 
     /* Two who make it at once: the second waits here for the first, and then finds its row. Somebody who drops it
      * between the two statements makes us begin again. */
     do {
+        g_autoptr(DbResult) made = db_query(conn, QUERY_ROLLOUT_CREATE, DB_ARGS(name, client, because), error);
+
         g_clear_pointer(&found, g_ptr_array_unref);
-        if (!db_run(conn, QUERY_ROLLOUT_CREATE, DB_ARGS(name, client, because), error))
+        /* One of that name may have gone while the application reported. */
+        if (made == NULL || (db_affected(made) > 0 && !rollout_figures_forget(conn, name, error)))
             return FALSE;
-        found = lock(conn, name, error);
+        found = rollout_row_lock(conn, name, error);
     } while (found != NULL && found->len == 0);
     return found != NULL && set_locked(conn, g_ptr_array_index(found, 0), change, error);
+}
+
+/* What the application calls, and what each needs once it is there. Reporting may freeze: nobody may who was not told.
+ */
+static const struct {
+    const char *signature;
+    const char *create;
+    const char *then;
+} functions[] = {
+    {"pgseam.rollout_version(text,text)", QUERY_CREATE_ROLLOUT_VERSION, NULL},
+    {"pgseam.rollout_state(text)", QUERY_CREATE_ROLLOUT_STATE, NULL},
+    {"pgseam.rollout_report(text,text,boolean,text)", QUERY_CREATE_ROLLOUT_REPORT,
+     "REVOKE ALL ON FUNCTION pgseam.rollout_report(text, text, boolean, text) FROM PUBLIC"},
+};
+
+/* One that is there stays as it is: it may have another owner. */
+static gboolean
+ensure_function(DbConn *conn, guint i, gboolean may_make, gboolean *ret_has, GError **error)
+{
+    g_autoptr(DbResult) row = db_query(conn, "SELECT pg_catalog.to_regprocedure($1::text) IS NOT NULL AS has",
+                                       DB_ARGS(functions[i].signature), error);
+
+    if (row == NULL)
+        return FALSE;
+    *ret_has = db_bool(row, 0, "has");
+    if (*ret_has || !may_make)
+        return TRUE;
+    return db_run(conn, functions[i].create, DB_NONE, error) &&
+           (functions[i].then == NULL || db_run(conn, functions[i].then, DB_NONE, error));
+}
+
+static gboolean
+each_function(DbConn *conn, gboolean may_make, gboolean *ret_has_all, GError **error)
+{
+    *ret_has_all = TRUE;
+    for (guint i = 0; i < G_N_ELEMENTS(functions); i++) {
+        gboolean has = FALSE;
+
+        if (!ensure_function(conn, i, may_make, &has, error))
+            return FALSE;
+        *ret_has_all = *ret_has_all && has;
+    }
+    return TRUE;
 }
 
 /* The functions come with the first rollout: a database that has none is not given any, and needs no plpgsql. */
@@ -255,34 +301,39 @@ ensure_functions(DbConn *conn, GError **error)
 {
     gboolean has = FALSE;
 
-    if (!has_functions(conn, &has, error) || has)
+    if (!each_function(conn, FALSE, &has, error) || has)
         return has;
-    if (db_run(conn, "BEGIN", DB_NONE, error) && journal_lock(conn, error) && has_functions(conn, &has, error) &&
-        (has || (db_run(conn, QUERY_CREATE_ROLLOUT_VERSION, DB_NONE, error) &&
-                 db_run(conn, QUERY_CREATE_ROLLOUT_STATE, DB_NONE, error))) &&
+    if (db_run(conn, "BEGIN", DB_NONE, error) && journal_lock(conn, error) && each_function(conn, TRUE, &has, error) &&
         db_commit(conn, error))
         return TRUE;
     db_abort(conn);
     return FALSE;
 }
 
-static gboolean
-ensure_all(DbConn *conn, GError **error)
+gboolean
+rollout_row_ensure(DbConn *conn, GError **error)
 {
-    return journal_check_publications(conn, "pgseam.rollout_event", FALSE, error) && journal_ensure(conn, error) &&
+    return journal_check_publications(conn, JOURNAL_NEWEST, FALSE, error) && journal_ensure(conn, error) &&
            ensure_functions(conn, error);
 }
 
 gboolean
 rollout_set(DbConn *conn, const char *name, const RolloutChange *change, GError **error)
 {
-    if (!check_name(name, error) || !ensure_all(conn, error))
+    if (!check_name(name, error) || !rollout_row_ensure(conn, error))
         return FALSE;
     if (db_run(conn, "BEGIN", DB_NONE, error) && set_in_transaction(conn, name, change, error) &&
         db_commit(conn, error))
         return TRUE;
     db_abort(conn);
     return FALSE;
+}
+
+void
+rollout_row_unknown(const char *name, GError **error)
+{
+    seam_error_set(error, SEAM_ERROR_REFUSED, "there is no rollout %s", name);
+    seam_error_hint(error, "`pgseam rollout` lists them");
 }
 
 /* What one does to a rollout that must be there. */
@@ -298,14 +349,13 @@ act_on(DbConn *conn, const char *name, const Deed *deed, GError **error)
     g_autoptr(GPtrArray) found = NULL;
     gboolean knows = FALSE;
 
-    if (!knows_rollouts(conn, &knows, error))
+    if (!rollout_row_knows(conn, &knows, error))
         return FALSE;
     if (knows && !db_run(conn, "BEGIN", DB_NONE, error))
         return FALSE;
-    found = knows ? lock(conn, name, error) : g_ptr_array_new();
+    found = knows ? rollout_row_lock(conn, name, error) : g_ptr_array_new();
     if (found != NULL && found->len == 0) {
-        seam_error_set(error, SEAM_ERROR_REFUSED, "there is no rollout %s", name);
-        seam_error_hint(error, "`pgseam rollout` lists them");
+        rollout_row_unknown(name, error);
     } else if (found != NULL && deed->act(conn, g_ptr_array_index(found, 0), deed, error) && db_commit(conn, error)) {
         return TRUE;
     }
@@ -326,7 +376,7 @@ freeze(DbConn *conn, Rollout *rollout, const Deed *deed, GError **error)
     if (rollout->frozen_because != NULL)
         return TRUE;
     rollout->frozen_because = g_strdup(deed->because);
-    return put(conn, rollout, "freeze", deed->because, error);
+    return rollout_row_put(conn, rollout, "freeze", deed->because, error);
 }
 
 static gboolean
@@ -335,15 +385,16 @@ unfreeze(DbConn *conn, Rollout *rollout, const Deed *deed, GError **error)
     if (rollout->frozen_because == NULL)
         return TRUE;
     g_clear_pointer(&rollout->frozen_because, g_free);
-    return put(conn, rollout, "unfreeze", deed->because, error);
+    return rollout_row_put(conn, rollout, "unfreeze", deed->because, error) &&
+           rollout_figures_begin_period(conn, rollout->name, error);
 }
 
 static gboolean
 drop(DbConn *conn, Rollout *rollout, const Deed *deed, GError **error)
 {
-    g_autofree char *client = client_name();
+    g_autofree char *client = rollout_row_client();
 
-    return rollout_check_drop(rollout, deed->is_forced, error) &&
+    return rollout_check_drop(rollout, deed->is_forced, error) && rollout_figures_forget(conn, rollout->name, error) &&
            db_run(conn, QUERY_ROLLOUT_DROP, DB_ARGS(rollout->name, client, deed->because), error);
 }
 
@@ -369,64 +420,4 @@ rollout_drop(DbConn *conn, const char *name, const char *because, gboolean is_fo
     const Deed deed = {drop, because, is_forced};
 
     return act_on(conn, name, &deed, error);
-}
-
-static gboolean
-run_grants(DbConn *conn, const char *grantee, GError **error)
-{
-    g_autofree char *enter = sql_build("GRANT USAGE ON SCHEMA pgseam TO ?", sql_raw(grantee));
-    g_autofree char *ask = sql_build("GRANT EXECUTE ON FUNCTION pgseam.rollout_version(text, text), "
-                                     "pgseam.rollout_state(text) TO ?",
-                                     sql_raw(grantee));
-
-    return db_run(conn, ask, DB_NONE, error) && db_run(conn, enter, DB_NONE, error);
-}
-
-/* A GRANT that may not be given is a mere warning where one has any other right: so it is looked at afterwards. */
-static gboolean
-check_granted(DbConn *conn, const char *role, const char *grantee, GError **error)
-{
-    g_autoptr(DbResult) has = db_query(conn, QUERY_ROLLOUT_GRANTEE, DB_ARGS(role), error);
-
-    if (has == NULL || (db_bool(has, 0, "may_enter") && db_bool(has, 0, "may_ask")))
-        return has != NULL;
-    seam_error_set(error, SEAM_ERROR_REFUSED, "this role may not let others use schema pgseam: it is not its owner");
-    seam_error_hint(error, "have the owner run `pgseam rollout grant %s`", grantee);
-    return FALSE;
-}
-
-static gboolean
-grant_in_transaction(DbConn *conn, const char *role, GError **error)
-{
-    gboolean is_everybody = g_ascii_strcasecmp(role, "public") == 0;
-    const char *known_as = is_everybody ? "public" : role;
-    g_autofree char *grantee = is_everybody ? g_strdup("PUBLIC") : sql_quote_ident(role);
-    g_autoptr(DbResult) has = db_query(conn, QUERY_ROLLOUT_GRANTEE, DB_ARGS(known_as), error);
-
-    if (has == NULL)
-        return FALSE;
-    if (!db_bool(has, 0, "may_enter") && db_text(has, 0, "open_tables") != NULL) {
-        seam_error_set(error, SEAM_ERROR_REFUSED,
-                       "%s has rights on tables of the journal, which would come into force with this one: %s", grantee,
-                       db_text(has, 0, "open_tables"));
-        seam_error_hint(error,
-                        "default privileges may have given them; have their owner run once: REVOKE ALL ON ALL TABLES "
-                        "IN SCHEMA pgseam FROM %s",
-                        grantee);
-        return FALSE;
-    }
-    if (db_bool(has, 0, "may_enter") && db_bool(has, 0, "may_ask"))
-        return TRUE;
-    return run_grants(conn, grantee, error) && check_granted(conn, known_as, grantee, error);
-}
-
-gboolean
-rollout_grant(DbConn *conn, const char *role, GError **error)
-{
-    if (!ensure_all(conn, error))
-        return FALSE;
-    if (db_run(conn, "BEGIN", DB_NONE, error) && grant_in_transaction(conn, role, error) && db_commit(conn, error))
-        return TRUE;
-    db_abort(conn);
-    return FALSE;
 }

@@ -169,8 +169,8 @@ def test_functions_are_stable_cheap_and_pinned(any_cluster, db, pgseam):
     rollout(pgseam, "set", "r", "dualwrite")
     functions = db.query("SELECT proname, provolatile, proparallel, prosecdef, proconfig, proisstrict FROM pg_proc"
                          " WHERE pronamespace = 'pgseam'::regnamespace AND proname ~ '^rollout' ORDER BY 1")
-    assert functions == [(name, "s", "s", True, ["search_path=pg_catalog, pg_temp"], False)
-                         for name in ("rollout_state", "rollout_version")]
+    assert functions == [(name, kind, safe, True, ["search_path=pg_catalog, pg_temp"], False)
+                         for name, kind, safe in (("rollout_report", "v", "u"), ("rollout_state", "s", "s"), ("rollout_version", "s", "s"))]
     with db.connect() as conn:
         conn.execute("SELECT pgseam.rollout_version('r', '1')")
         begin = time.perf_counter()
@@ -510,21 +510,28 @@ def test_json_keys_are_documented(db, pgseam):
     rollout(pgseam, "set", "r", "live", "--cohort", "1")
     printed = simple(flatten(rollout(pgseam, "--format", "json").json()["rollouts"][0]))
     events = rollout(pgseam, "history", "r", "--format", "json").json()
+    db.execute("CREATE TABLE o (id int PRIMARY KEY, a int); CREATE TABLE n AS TABLE o; INSERT INTO o VALUES (1, 1)")
+    rollout(pgseam, "compare", "r", "--old", "TABLE o", "--new", "TABLE n")
+    taken = rollout(pgseam, "check", "r", "--format", "json", expect=3).json()
+    at(pgseam, "shadow")
+    db.execute("SELECT pgseam.rollout_report('r', '1', false, 'why')")
+    printed |= simple(flatten(taken)) | simple(flatten(rollout(pgseam, "--format", "json").json()["rollouts"][0]))
     assert printed | simple(flatten(events)) | {"granted_to"} == simple(documented_keys("rollout"))
 
 
 def test_the_pages_examples_run(db, pgseam, webapp):
     """Commands, and the application's queries, from top to bottom."""
     page = (DOCS / "rollout.md").read_text()
+    db.execute("CREATE TABLE orders (id int PRIMARY KEY, total numeric); CREATE TABLE orders_v2 AS TABLE orders")
     commands = [line[2:] for block in blocks(page, "") for line in block.splitlines() if line.startswith("$ pgseam")]
-    assert len(commands) >= 8
+    assert len(commands) >= 11
     for line in commands:
         _, command, *words = [word.strip("'") for word in re.findall(r"'[^']*'|\S+", line)]
         pgseam.run(command, *words)
     for program in blocks(page, "python"):
         compile(program, "rollout.md", "exec")
     queries = blocks(page, "sql")
-    assert len(queries) >= 2
+    assert len(queries) >= 4
     for query in queries:
         db.execute(query, role=webapp)
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "run/rollout.h"
+#include "run/rollout_check.h"
 
 static Rollout
 at(RolloutStage stage, int percent, GPtrArray *cohorts)
@@ -96,6 +96,37 @@ test_percent(void)
     }
 }
 
+static void
+test_rates(void)
+{
+    g_assert_cmpfloat(rollout_consistency(0, 0), <, 0);
+    g_assert_cmpfloat(rollout_consistency(1000, 0), ==, 100);
+    g_assert_cmpfloat(rollout_consistency(1000, 1), ==, 99.9);
+    g_assert_cmpfloat(rollout_consistency(3, 1), ==, 66.6666);
+    g_assert_cmpfloat(rollout_consistency(G_GINT64_CONSTANT(1000000000000), 1), ==, 99.9999);
+    g_assert_cmpfloat(rollout_consistency(G_MAXINT64 / 2000000, 1), <, 100);
+    g_assert_cmpfloat(rollout_consistency(5, 5), ==, 0);
+}
+
+static void
+test_thresholds(void)
+{
+    /* compared, mismatches, hundredths of a percent, is it over */
+    static const struct {
+        gint64 compared;
+        gint64 mismatches;
+        int threshold;
+        gboolean is_over;
+    } cases[] = {
+        {0, 0, 0, FALSE},      {1000, 0, 0, FALSE},  {1000, 1, 0, TRUE},   {1000, 10, 100, FALSE},
+        {1000, 11, 100, TRUE}, {1000, 10, 99, TRUE}, {10000, 1, 1, FALSE}, {10000, 2, 1, TRUE},
+        {9999, 1, 1, TRUE},    {5, 5, 10000, FALSE}, {3, 1, 3333, TRUE},   {3, 1, 3334, FALSE},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+        g_assert_true(rollout_is_over(cases[i].compared, cases[i].mismatches, cases[i].threshold) == cases[i].is_over);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -103,5 +134,7 @@ main(int argc, char **argv)
     g_test_add_func("/rollout/ways", test_ways);
     g_test_add_func("/rollout/frozen", test_frozen);
     g_test_add_func("/rollout/percent", test_percent);
+    g_test_add_func("/run/rollout/rates", test_rates);
+    g_test_add_func("/run/rollout/thresholds", test_thresholds);
     return g_test_run();
 }
