@@ -131,10 +131,55 @@ free_sample(gpointer sample)
     rollout_figures_free(sample);
 }
 
-/* Samples until the time is over or one of them freezes the rollout; those that were taken stay in the list, also
- * before an error. */
+/* What came of a run. */
+typedef struct Taken {
+    GPtrArray *samples; /* RolloutFigures */
+    guint missed;
+} Taken;
+
 static gboolean
-take_samples(const RolloutRequest *request, GPtrArray *samples, GError **error)
+take_sample(const RolloutRequest *request, const RolloutSampling *sampling, Taken *taken, GError **error)
+{
+    RolloutFigures *sample = rollout_check(request->conn, request->name, sampling, error);
+    g_autofree char *text = sample != NULL ? rollout_sample_to_text(sample) : NULL;
+
+    if (sample == NULL)
+        return FALSE;
+    g_ptr_array_add(taken->samples, sample);
+    if (!request->common->is_json)
+        command_print(text);
+    return TRUE;
+}
+
+/* A watch goes on after a sample that could not be taken in time. */
+static gboolean
+take_or_miss(const RolloutRequest *request, const RolloutSampling *sampling, Taken *taken, GError **error)
+{
+    GError *why = NULL;
+
+    if (take_sample(request, sampling, taken, &why))
+        return TRUE;
+    if (!rollout_check_may_go_on(why)) {
+        g_propagate_error(error, why);
+        return FALSE;
+    }
+    g_printerr("a sample is missing: %s\n", why->message);
+    g_error_free(why);
+    taken->missed++;
+    return TRUE;
+}
+
+static gboolean
+is_frozen_by(const Taken *taken)
+{
+    guint n = taken->samples->len;
+
+    return n > 0 && ((const RolloutFigures *)g_ptr_array_index(taken->samples, n - 1))->is_frozen;
+}
+
+/* Samples until the time is over or one of them freezes the rollout. */
+static gboolean
+take_samples(const RolloutRequest *request, Taken *taken, GError **error)
 {
     gint64 begun = g_get_monotonic_time();
     RolloutSampling sampling;
@@ -143,47 +188,47 @@ take_samples(const RolloutRequest *request, GPtrArray *samples, GError **error)
     if (!read_check(&sampling, &rhythm, error))
         return FALSE;
     db_on_wait(request->conn, TICK_MS, tick, NULL);
-    for (gint64 n = 1;; n++) {
-        RolloutFigures *sample = rollout_check(request->conn, request->name, &sampling, error);
-        g_autofree char *text = NULL;
-
-        if (sample == NULL)
+    if (rhythm.every_ms == 0)
+        return take_sample(request, &sampling, taken, error);
+    for (gint64 next = begun; next - begun < rhythm.for_ms * 1000;) {
+        if (!sleep_until(next, error) || !take_or_miss(request, &sampling, taken, error))
             return FALSE;
-        g_ptr_array_add(samples, sample);
-        text = rollout_sample_to_text(sample);
-        if (!request->common->is_json)
-            command_print(text);
-        if (sample->is_frozen || n * rhythm.every_ms >= rhythm.for_ms)
+        if (is_frozen_by(taken))
             return TRUE;
-        if (!sleep_until(begun + n * rhythm.every_ms * 1000, error))
-            return FALSE;
+        next = MAX(next + rhythm.every_ms * 1000, g_get_monotonic_time());
     }
+    return TRUE;
 }
 
 static gboolean
-set_verdict(const char *name, const GPtrArray *samples, GError **error)
+set_over(const char *name, const Taken *taken, guint over, gboolean is_frozen, GError **error)
+{
+    seam_error_set(error, SEAM_ERROR_REFUSED, "%u of %u samples of rollout %s differ by more than the threshold%s",
+                   over, taken->samples->len, name, is_frozen ? ": it is frozen" : "");
+    seam_error_hint(error, is_frozen ? "when the reason is gone: `pgseam rollout unfreeze`"
+                                     : "`pgseam rollout freeze` answers old at once");
+    return FALSE;
+}
+
+static gboolean
+set_verdict(const char *name, const Taken *taken, GError **error)
 {
     guint over = 0;
     gint64 errors = 0;
-    gboolean is_frozen = FALSE;
 
-    for (guint i = 0; i < samples->len; i++) {
-        const RolloutFigures *sample = g_ptr_array_index(samples, i);
+    for (guint i = 0; i < taken->samples->len; i++) {
+        const RolloutFigures *sample = g_ptr_array_index(taken->samples, i);
 
         over += sample->is_over ? 1 : 0;
         errors += sample->errors;
-        is_frozen = is_frozen || sample->is_frozen;
     }
-    if (over > 0) {
-        seam_error_set(error, SEAM_ERROR_REFUSED, "%u of %u samples of rollout %s differ by more than the threshold%s",
-                       over, samples->len, name, is_frozen ? ": it is frozen" : "");
-        seam_error_hint(error, is_frozen ? "when the reason is gone: `pgseam rollout unfreeze`"
-                                         : "`pgseam rollout freeze` answers old at once");
-        return FALSE;
-    }
-    if (errors == 0)
+    if (over > 0)
+        return set_over(name, taken, over, is_frozen_by(taken), error);
+    if (errors == 0 && taken->missed == 0)
         return TRUE;
-    seam_error_set(error, SEAM_ERROR_FAILED, "rows could not be compared: %" G_GINT64_FORMAT " errors", errors);
+    seam_error_set(error, SEAM_ERROR_FAILED,
+                   "not all was compared: %" G_GINT64_FORMAT " rows with errors, %u samples missing", errors,
+                   taken->missed);
     return FALSE;
 }
 
@@ -202,8 +247,9 @@ gboolean
 rollout_run_check(const RolloutRequest *request, GError **error)
 {
     g_autoptr(GPtrArray) samples = g_ptr_array_new_with_free_func(free_sample);
+    Taken taken = {samples, 0};
 
-    return take_samples(request, samples, error) &&
+    return take_samples(request, &taken, error) &&
            (!request->common->is_json || print_document(request, samples, error)) &&
-           set_verdict(request->name, samples, error);
+           set_verdict(request->name, &taken, error);
 }

@@ -85,6 +85,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RolloutFigures, rollout_figures_free)
 /* One sample, noted. SEAM_ERROR_REFUSED where nothing can be compared, SEAM_ERROR_FAILED where it took too long. */
 RolloutFigures *rollout_check(DbConn *conn, const char *name, const RolloutSampling *sampling, GError **error);
 
+/* Pure: whether the next sample may do better: this one took too long, or waited for a lock. */
+gboolean rollout_check_may_go_on(const GError *error);
+
 /* Pure: in percent with four decimals, rounded down, so that 100 means all; negative: nothing was compared. */
 double rollout_consistency(gint64 compared, gint64 mismatches);
 /* Pure: whether more than `threshold` hundredths of a percent differ. */

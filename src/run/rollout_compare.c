@@ -281,6 +281,25 @@ check_columns(const DbResult *const sides[2], const ColumnPair *key, GError **er
     return FALSE;
 }
 
+/* What keys of both sides are cast to when they are asked for: one that only the wider type can hold is missing on the
+ * other side. */
+static const char *
+common_type(const ColumnPair *key)
+{
+    static const char *const integers[] = {"smallint", "integer", "bigint"};
+    static const char *const texts[] = {"text", "character varying"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(integers); i++) {
+        if (strcmp(key->old_type, integers[i]) == 0)
+            return "bigint";
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+        if (strcmp(key->old_type, texts[i]) == 0)
+            return "text";
+    }
+    return key->old_type;
+}
+
 static Comparison *
 build(DbConn *conn, const RolloutPair *pair, const DbResult *const sides[2], gboolean is_whole, GError **error)
 {
@@ -298,8 +317,8 @@ build(DbConn *conn, const RolloutPair *pair, const DbResult *const sides[2], gbo
     differs = differences(conn, sides, error);
     if (differs == NULL)
         return NULL;
-    old_side = side_sql(pair->old_query, key.old_type, n_columns, comparison->sources->len > 0);
-    new_side = side_sql(pair->new_query, key.new_type, n_columns, comparison->sources->len > 0);
+    old_side = side_sql(pair->old_query, common_type(&key), n_columns, comparison->sources->len > 0);
+    new_side = side_sql(pair->new_query, common_type(&key), n_columns, comparison->sources->len > 0);
     both = sql_build("o AS ?, n AS ?", sql_raw(old_side), sql_raw(new_side));
     set_sql(comparison, both, differs, n_columns);
     return g_steal_pointer(&comparison);

@@ -14,6 +14,9 @@
 /* Each row that fails costs a look at halves of what is left. */
 #define MOST_ERRORS 20
 
+#define LATE   "57014" /* query_canceled: by statement_timeout */
+#define LOCKED "55P03" /* lock_not_available */
+
 typedef struct Sampler {
     DbConn *conn;
     const RolloutSampling *sampling;
@@ -37,10 +40,11 @@ static void
 set_late(const Sampler *sampler, GError **error)
 {
     g_autofree char *time = units_ms_text(sampler->sampling->timeout_ms);
+    g_autofree char *message =
+        g_strdup_printf("the sample took longer than %s and was given up; nothing was noted", time);
 
     g_clear_error(error);
-    seam_error_set(error, SEAM_ERROR_FAILED, "the sample took longer than %s and was given up; nothing was noted",
-                   time);
+    seam_error_set_sql(error, SEAM_ERROR_FAILED, LATE, message);
     seam_error_hint(error,
                     "a smaller --sample, or a longer --timeout. A query whose key is not a column of a table as it "
                     "is, or which is read as a whole whatever key is asked for, costs the same each time");
@@ -283,7 +287,7 @@ take(const Sampler *sampler, const RolloutPair *pair, GError **error)
     db_abort(sampler->conn);
     if (ok)
         return TRUE;
-    if (seam_error_has_sqlstate(why, "57014"))
+    if (seam_error_has_sqlstate(why, LATE))
         set_late(sampler, &why);
     if (seam_error_has_sqlstate(why, "25006"))
         seam_error_hint(&why, "a comparison only reads; what its queries and expressions call may not write either");
@@ -369,6 +373,12 @@ find_pair(DbConn *conn, const char *name, RolloutPair *ret, GError **error)
                     "`pgseam rollout --help`",
                     name);
     return FALSE;
+}
+
+gboolean
+rollout_check_may_go_on(const GError *error)
+{
+    return seam_error_has_sqlstate(error, LATE) || seam_error_has_sqlstate(error, LOCKED);
 }
 
 RolloutFigures *
