@@ -7,7 +7,8 @@ static void
 set_not_owner(const char *grantee, GError **error)
 {
     g_clear_error(error);
-    seam_error_set(error, SEAM_ERROR_REFUSED, "this role may not let others use schema pgseam: it is not its owner");
+    seam_error_set(error, SEAM_ERROR_REFUSED,
+                   "this role may not let others use schema pgseam: it is not its owner, or not that of its functions");
     seam_error_hint(error, "have the owner run `pgseam rollout grant %s`", grantee);
 }
 

@@ -86,24 +86,29 @@ def test_nobody_waits_for_another_ones_report(any_cluster, db, pgseam):
     at(pgseam, "shadow")
     open_ones = [db.connect() for _ in range(8)]
     try:
-        for conn in open_ones:
-            conn.execute("SET lock_timeout = '1s'; BEGIN")
-            assert conn.execute(REPORT, ["r", "k", True, None]).fetchone() == (True,)
-        # A mismatch that freezes waits for nobody either, nor does whoever freezes by hand.
-        open_ones[0].execute(REPORT, ["r", "k", False, "x"])
-        begin = time.monotonic()
-        open_ones[1].execute(REPORT, ["r", "k", False, "y"])
-        check_nothing = one(pgseam)
-        assert time.monotonic() - begin < 0.5 and check_nothing["frozen"] is False
+        for is_there in (False, True):  # rows of their own, and then those again
+            for conn in open_ones:
+                conn.execute("SET lock_timeout = '1s'; BEGIN")
+                assert conn.execute(REPORT, ["r", "k", True, None]).fetchone() == (True,)
+            if is_there:
+                assert db.scalar("SELECT count(*) FROM pgseam.rollout_count") == 8
+                rollout(pgseam, "freeze", "r", "--because", "by hand")
+                rollout(pgseam, "unfreeze", "r")
+            for conn in open_ones:
+                conn.execute("COMMIT")
+        # A mismatch that freezes waits for nobody either.
+        for conn in open_ones[:2]:
+            begin = time.monotonic()
+            conn.execute("BEGIN")
+            conn.execute(REPORT, ["r", "k", False, "x"])
+            assert time.monotonic() - begin < 0.5 and one(pgseam)["frozen"] is False
         open_ones[0].execute("ROLLBACK")
-        rollout(pgseam, "freeze", "r", "--because", "by hand")
-        rollout(pgseam, "unfreeze", "r")
-        for conn in open_ones[1:]:
-            conn.execute("COMMIT")
+        open_ones[1].execute("COMMIT")
+        assert one(pgseam)["frozen"] is False  # the one that would have frozen it is undone
     finally:
         for conn in open_ones:
             conn.close()
-    assert totals(pgseam) == {("shadow", "report"): (8, 1, 0, 87.5)}
+    assert totals(pgseam) == {("shadow", "report"): (17, 1, 0, 94.1176)}
 
 
 def test_a_crowd_is_counted_exactly_and_leaves_few_rows(any_cluster, db, pgseam):
