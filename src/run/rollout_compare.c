@@ -101,20 +101,23 @@ column_pair_clear(ColumnPair *pair)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ColumnPair, column_pair_clear)
 
+static char *
+type_oid(const DbResult *side, int column)
+{
+    gint64 oid;
+    int modifier;
+
+    db_column_type(side, column, &oid, &modifier);
+    return db_int_text(oid);
+}
+
 static gboolean
 find_pair(DbConn *conn, const DbResult *const sides[2], int column, ColumnPair *ret, GError **error)
 {
-    g_autofree char *oids[2] = {NULL, NULL};
-    g_autoptr(DbResult) row = NULL;
+    g_autofree char *old_oid = type_oid(sides[0], column);
+    g_autofree char *new_oid = type_oid(sides[1], column);
+    g_autoptr(DbResult) row = db_query(conn, QUERY_ROLLOUT_COMPARABLE, DB_ARGS(old_oid, new_oid), error);
 
-    for (int i = 0; i < 2; i++) {
-        gint64 oid;
-        int modifier;
-
-        db_column_type(sides[i], column, &oid, &modifier);
-        oids[i] = db_int_text(oid);
-    }
-    row = db_query(conn, QUERY_ROLLOUT_COMPARABLE, DB_ARGS(oids[0], oids[1]), error);
     if (row == NULL)
         return FALSE;
     *ret = (ColumnPair){.old_type = g_strdup(db_text(row, 0, "old_type")),

@@ -100,10 +100,13 @@ draw(const Sampler *sampler, const KeySource *source, GHashTable *known, GPtrArr
         return FALSE;
     rows = db_query(sampler->conn, sql, DB_ARGS(percent, limit), error);
     for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
-        char *key = g_strdup(db_text(rows, i, "key"));
+        const char *text = db_text(rows, i, "key");
+        char *key = g_hash_table_contains(known, text) ? NULL : g_strdup(text);
 
-        if (g_hash_table_add(known, key))
-            g_ptr_array_add(keys, key);
+        if (key == NULL)
+            continue;
+        g_hash_table_add(known, key);
+        g_ptr_array_add(keys, key);
     }
     return rows != NULL;
 }

@@ -12,8 +12,10 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS relation, pg_catalog.
   JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = $2::smallint
  CROSS JOIN LATERAL (
            SELECT coalesce(pg_catalog.sum(p.pages), 0) AS pages,
-                  coalesce(pg_catalog.sum(p.pages * CASE WHEN m.reltuples > 0 AND m.relpages > 0 THEN m.reltuples / m.relpages ELSE 60 END),
-                           0) AS rows
+                  -- Pages that came since it was analyzed may hold dead rows as well as more of them: rather too few are expected.
+                  coalesce(pg_catalog.sum(CASE WHEN m.reltuples > 0 AND m.relpages > 0
+                                               THEN least(m.reltuples / m.relpages * p.pages, m.reltuples * 1.5)
+                                               ELSE 60 * p.pages END), 0) AS rows
              FROM family AS f
              JOIN pg_catalog.pg_class AS m ON m.oid = f.oid AND m.relkind IN ('r', 'm')
             CROSS JOIN LATERAL (
