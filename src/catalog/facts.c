@@ -29,6 +29,7 @@ facts_new(void)
     facts->schemas = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
     facts->neighbours = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     facts->constraints = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    facts->pinned = g_ptr_array_new();
     return facts;
 }
 
@@ -90,6 +91,9 @@ dependent_free(FactDependent *dependent)
 {
     g_free(dependent->column);
     g_free(dependent->what);
+    g_free(dependent->view_schema);
+    g_free(dependent->view_name);
+    g_free(dependent->on_view);
     g_free(dependent);
 }
 
@@ -150,6 +154,7 @@ table_free(FactTable *table)
     g_free(table->schema);
     g_free(table->name);
     g_free(table->owner);
+    g_free(table->unfit);
     g_free(table);
 }
 
@@ -175,6 +180,7 @@ facts_free(Facts *facts)
     g_hash_table_unref(facts->neighbours);
     g_hash_table_unref(facts->constraints);
     g_hash_table_unref(facts->schemas);
+    g_ptr_array_unref(facts->pinned);
     g_free(facts->database);
     g_free(facts->role);
     g_free(facts->search_path);
@@ -391,9 +397,8 @@ fingerprint_grants(GPtrArray *lines, const FactTable *table)
 }
 
 static void
-fingerprint_table(GPtrArray *lines, const FactTable *table)
+fingerprint_columns(GPtrArray *lines, const FactTable *table)
 {
-    fingerprint_family(lines, table);
     add_line(lines, table, "relkind %c, persistence %c, owner %s%s%s", table->kind, table->persistence, table->owner,
              table->has_children ? ", has children" : "", table->has_rules ? ", has rules" : "");
     for (guint i = 0; i < table->columns->len; i++) {
@@ -407,6 +412,23 @@ fingerprint_table(GPtrArray *lines, const FactTable *table)
                  column->default_expr != NULL ? column->default_expr : "", column->is_generated ? " generated" : "",
                  column->is_identity ? " identity" : "");
     }
+}
+
+/* A table that only gets a view as it is: its shape is what matters. */
+static void
+fingerprint_beside(GPtrArray *lines, const FactTable *table)
+{
+    fingerprint_columns(lines, table);
+    fingerprint_grants(lines, table);
+    if (table->unfit != NULL)
+        add_line(lines, table, "no view: %s", table->unfit);
+}
+
+static void
+fingerprint_table(GPtrArray *lines, const FactTable *table)
+{
+    fingerprint_family(lines, table);
+    fingerprint_columns(lines, table);
     for (guint i = 0; i < table->indexes->len; i++) {
         const FactIndex *index = g_ptr_array_index(table->indexes, i);
 
@@ -447,7 +469,7 @@ facts_small(const Facts *facts)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const FactTable *table = value;
 
-        if (table->is_small)
+        if (table->is_small && !table->is_beside)
             g_ptr_array_add(names, sql_quote_name(table->schema, table->name));
     }
     g_ptr_array_sort(names, compare_lines);
@@ -480,8 +502,12 @@ facts_fingerprint(const Facts *facts)
     g_ptr_array_add(lines, g_strdup_printf("server: major version %d", facts->server_version / 10000));
     g_ptr_array_add(lines, g_strdup_printf("session: search_path %s", facts->search_path));
     g_hash_table_iter_init(&iter, facts->tables);
-    while (g_hash_table_iter_next(&iter, NULL, &table))
-        fingerprint_table(lines, table);
+    while (g_hash_table_iter_next(&iter, NULL, &table)) {
+        if (((const FactTable *)table)->is_beside)
+            fingerprint_beside(lines, table);
+        else
+            fingerprint_table(lines, table);
+    }
     g_hash_table_iter_init(&iter, facts->objects);
     while (g_hash_table_iter_next(&iter, NULL, &table))
         fact_object_fingerprint(lines, table);

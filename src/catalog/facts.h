@@ -85,7 +85,12 @@ typedef struct FactConstraint {
 /* Something that keeps a column from being dropped without CASCADE. */
 typedef struct FactDependent {
     char *column;
-    char *what; /* pg_describe_object(): "view shop.adults" */
+    char *what;         /* pg_describe_object(): "view shop.adults" */
+    char *view_schema;  /* of a view; NULL for anything else */
+    char *view_name;    /* likewise */
+    char *on_view;      /* what stands on that view in its turn; NULL: nothing */
+    gboolean is_ours;   /* a view of a version (FactRequest.versions) ... */
+    gboolean is_rising; /* ... whose migration is not complete */
 } FactDependent;
 
 /* A privilege on a table, or on one of its columns. */
@@ -152,6 +157,8 @@ typedef struct FactTable {
     char *publications;         /* ... that it is in; NULL: none; all of its partitions, too */
     GPtrArray *statistics_columns; /* in extended statistics */
     GPtrArray *partition_keys;     /* columns in the partition keys of all its levels */
+    gboolean is_beside;            /* read only because the version shows every table (FactRequest.pins) ... */
+    char *unfit;                   /* ... and why it cannot show this one; NULL: nothing known here */
 } FactTable;
 
 /* The schema that a version would get. */
@@ -186,6 +193,7 @@ typedef struct Facts {
     GHashTable *taken; /* set of quoted qualified names of relations that exist among the candidates */
     GHashTable *constraints; /* the same for constraints: schema of their table and name */
     GHashTable *objects;     /* fact_object_key() -> FactObject: those that exist */
+    GPtrArray *pinned;       /* FactTable: all that the search_path finds, in its order; where FactRequest.pins */
     FactVersion version;
 } Facts;
 

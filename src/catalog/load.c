@@ -1,5 +1,6 @@
 #include "catalog/load.h"
 
+#include "base/names.h"
 #include "base/sqltext.h"
 #include "catalog/load_object.h"
 #include "catalog/load_version.h"
@@ -20,6 +21,9 @@ fact_request_init(FactRequest *request)
     request->candidates = g_ptr_array_new();
     request->schemas = g_ptr_array_new_with_free_func(g_free);
     request->version = NULL;
+    request->pins = FALSE;
+    request->versions = g_ptr_array_new_with_free_func(g_free);
+    request->rising = g_ptr_array_new_with_free_func(g_free);
 }
 
 void
@@ -34,6 +38,8 @@ fact_request_clear(FactRequest *request)
         g_free(candidate);
     }
     g_free(request->version);
+    g_ptr_array_unref(request->versions);
+    g_ptr_array_unref(request->rising);
     g_ptr_array_unref(request->candidates);
     g_ptr_array_unref(request->schemas);
     g_ptr_array_unref(request->relations);
@@ -167,6 +173,9 @@ load_dependents(DbConn *conn, FactTable *table, const char *oid, GError **error)
 
         dependent->column = g_strdup(db_text(rows, i, "column_name"));
         dependent->what = g_strdup(db_text(rows, i, "what"));
+        dependent->view_schema = g_strdup(db_text(rows, i, "view_schema"));
+        dependent->view_name = g_strdup(db_text(rows, i, "view_name"));
+        dependent->on_view = g_strdup(db_text(rows, i, "on_view"));
         g_ptr_array_add(table->dependents, dependent);
     }
     return rows != NULL;
@@ -269,7 +278,7 @@ load_descendants(DbConn *conn, Facts *facts, GArray *pending, FactTable *table, 
     g_autoptr(DbResult) names = NULL;
 
     table->descendants = g_ptr_array_new();
-    if (!table->has_children && table->kind != 'p')
+    if ((!table->has_children && table->kind != 'p') || table->is_beside)
         return TRUE;
     rows = ask(conn, QUERY_DESCENDANTS, oid, error);
     for (int i = 0; rows != NULL && i < db_rows(rows); i++)
@@ -353,6 +362,27 @@ resolve_schemas(DbConn *conn, Facts *facts, GArray *pending, const GPtrArray *na
         g_hash_table_insert(facts->schemas, g_strdup(name), tables);
     }
     return TRUE;
+}
+
+/* All tables of the search_path that is set, but for what a version's schema has. */
+static gboolean
+resolve_pins(DbConn *conn, Facts *facts, GArray *pending, const FactRequest *request, GError **error)
+{
+    g_autoptr(DbResult) rows = request->pins ? db_query(conn, QUERY_PINS, DB_NONE, error) : NULL;
+
+    for (int i = 0; rows != NULL && i < db_rows(rows); i++) {
+        const char *schema = db_text(rows, i, "schema");
+        guint known = pending->len;
+        FactTable *table;
+
+        if (names_contain(request->versions, schema) || names_contain(request->rising, schema))
+            continue;
+        table = begin_table(facts, pending, db_int(rows, i, "oid"));
+        table->is_beside = pending->len > known;
+        table->unfit = g_strdup(db_text(rows, i, "unfit"));
+        g_ptr_array_add(facts->pinned, table);
+    }
+    return rows != NULL || !request->pins;
 }
 
 static gboolean
@@ -499,6 +529,7 @@ load_all(DbConn *conn, Facts *facts, const FactRequest *request, const char *sea
     if (!db_run(conn, set_path, DB_ARGS(search_path), error) || !load_session(conn, facts, search_path, error) ||
         !resolve_relations(conn, facts, pending, request->relations, error) ||
         !resolve_schemas(conn, facts, pending, request->schemas, error) ||
+        !resolve_pins(conn, facts, pending, request, error) ||
         !load_volatility(conn, facts, request->functions, error) || !load_types(conn, facts, request->types, error) ||
         !load_objects_find(conn, facts, request->objects, error) || !db_run(conn, set_path, DB_ARGS(""), error))
         return FALSE;
@@ -508,6 +539,7 @@ load_all(DbConn *conn, Facts *facts, const FactRequest *request, const char *sea
             return FALSE;
     }
     name_tables(facts);
+    load_version_views(facts, request->versions, request->rising);
     return (request->version == NULL || load_version(conn, facts, request->version, error)) &&
            load_objects_fill(conn, facts, error) && load_taken(conn, facts, request->candidates, error);
 }

@@ -24,6 +24,9 @@ typedef struct FactRequest {
     GPtrArray *candidates; /* FactCandidate */
     GPtrArray *schemas;    /* names of schemas whose tables are all read */
     char *version;         /* the version that is to be made: then grants and comments are read, too; NULL */
+    gboolean pins;         /* it shall show every table that the search_path finds */
+    GPtrArray *versions;   /* the schemas of versions that are there and complete ... */
+    GPtrArray *rising;     /* ... and of those whose migration still runs, or waits at the gate */
 } FactRequest;
 
 void fact_request_init(FactRequest *request);

@@ -1,5 +1,6 @@
 #include "catalog/load_version.h"
 
+#include "base/names.h"
 #include "catalog_queries.h"
 #include "db/array.h"
 #include "db/result.h"
@@ -105,4 +106,24 @@ load_version(DbConn *conn, Facts *facts, const char *name, GError **error)
             return FALSE;
     }
     return load_schema(conn, &facts->version, name, error);
+}
+
+void
+load_version_views(Facts *facts, const GPtrArray *versions, const GPtrArray *rising)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, facts->tables);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const FactTable *table = value;
+
+        for (guint i = 0; table->dependents != NULL && i < table->dependents->len; i++) {
+            FactDependent *dependent = g_ptr_array_index(table->dependents, i);
+
+            dependent->is_rising = dependent->view_schema != NULL && names_contain(rising, dependent->view_schema);
+            dependent->is_ours = dependent->is_rising ||
+                                 (dependent->view_schema != NULL && names_contain(versions, dependent->view_schema));
+        }
+    }
 }

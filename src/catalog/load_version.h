@@ -10,4 +10,8 @@
 /* Grants and comments of all tables that are loaded, and what is known of the schema `name`. */
 gboolean load_version(DbConn *conn, Facts *facts, const char *name, GError **error);
 
+/* Of what depends on columns: which are views of the versions in these schemas, `rising` being those that are not
+ * complete. */
+void load_version_views(Facts *facts, const GPtrArray *versions, const GPtrArray *rising);
+
 #endif

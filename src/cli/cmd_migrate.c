@@ -20,6 +20,8 @@ static gboolean completes_earlier;
 static gboolean never_completes;
 static gboolean allows_late;
 static gboolean is_together;
+static char *pin;
+static gboolean pins_all;
 
 static GOptionEntry options[] = {
     {"to", 0, 0, G_OPTION_ARG_STRING, &to_name, "Up to and with this file", "NAME"},
@@ -33,6 +35,7 @@ static GOptionEntry options[] = {
      "Stop at the first gate (the default); exit 3 if files are left behind it", NULL},
     {"out-of-order", 0, 0, G_OPTION_ARG_NONE, &allows_late, "Run files, too, that come before ones already applied",
      NULL},
+    PLANNING_PIN_OPTION(pin),
     {"dry-run", 'n', 0, G_OPTION_ARG_NONE, &is_dry_run, "Only show the files, and the plan of the next one", NULL},
     {"status", 0, 0, G_OPTION_ARG_NONE, &shows_status, "Only show the files and how they stand", NULL},
     {"accept-changed", 0, 0, G_OPTION_ARG_STRING, &accepted_name,
@@ -173,7 +176,7 @@ run_migrate(const CommonOptions *common, const RunOptions *run_options, char **a
     FolderRun job = {.options = run_options, .policy = policy()};
     const FolderFile *last = NULL;
 
-    if (!check_options(error))
+    if (!check_options(error) || !planning_pins(pin, &pins_all, error))
         return FALSE;
     conn = db_open(run_options->target, "pgseam/migrate", error);
     if (conn == NULL || !folder_view_read(&view, conn, args[0], common, error))
@@ -192,6 +195,7 @@ run_migrate(const CommonOptions *common, const RunOptions *run_options, char **a
         return FALSE;
     job.folder = view.folder;
     job.turns = turns;
+    job.pins_all = pins_all;
     if (is_dry_run)
         return dry_run(common, &job, &view, error);
     /* Not kept meanwhile: each migration has sessions of its own, which come back when the server does. */

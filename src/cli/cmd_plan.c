@@ -7,15 +7,19 @@
 #include "plan/plan_text.h"
 
 static char *output;
+static char *pin;
 
 static GOptionEntry options[] = {{"output", 'o', 0, G_OPTION_ARG_FILENAME, &output,
                                   "Write the plan to this file; `pgseam start` runs exactly it", "FILE"},
+                                 PLANNING_PIN_OPTION(pin),
                                  {NULL}};
 
 static gboolean
 run_plan(const CommonOptions *common, const RunOptions *run, char **args, GError **error)
 {
-    g_autoptr(Plan) plan = planning_from_file(run->target, args[0], error);
+    gboolean pins_all;
+    g_autoptr(Plan) plan =
+        planning_pins(pin, &pins_all, error) ? planning_from_file(run->target, args[0], pins_all, error) : NULL;
     g_autofree char *json = NULL;
     g_autofree char *text = NULL;
     g_autoptr(GError) why = NULL;

@@ -3,6 +3,10 @@
 #include "cli/planning.h"
 #include "run/progress.h"
 
+static char *pin;
+
+static GOptionEntry own_options[] = {PLANNING_PIN_OPTION(pin), {NULL}};
+
 /* A migration that is under way is in its own way: said before planning stumbles over what it has made. */
 static gboolean
 check_name(const RunOptions *options, const char *path, GError **error)
@@ -21,10 +25,11 @@ static gboolean
 run_start(const CommonOptions *common, const RunOptions *options, char **args, GError **error)
 {
     g_auto(Run) run = {.options = *options};
+    gboolean pins_all;
 
-    if (!check_name(options, args[0], error))
+    if (!planning_pins(pin, &pins_all, error) || !check_name(options, args[0], error))
         return FALSE;
-    run.plan = planning_from_file(options->target, args[0], error);
+    run.plan = planning_from_file(options->target, args[0], pins_all, error);
     run.progress = progress_new(common->is_quiet);
     if (run.plan == NULL || !driver_begin(&run, NULL, error))
         return FALSE;
@@ -48,6 +53,7 @@ const Command command_start = {
             "Example: pgseam start -d shop 0042_users_age.sql",
     .min_args = 1,
     .max_args = 1,
+    .options = own_options,
     .takes_run_options = TRUE,
     .run = run_start,
 };

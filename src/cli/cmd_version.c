@@ -3,10 +3,24 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/driver.h"
+#include "cli/version_pin.h"
+#include "plan/plan_json.h"
+#include "plan/plan_text.h"
 #include "report/version.h"
 #include "report/version_use.h"
 #include "run/progress.h"
 #include "run/version_list.h"
+
+static char **schemas;
+static gboolean is_dry_run;
+
+static GOptionEntry own_options[] = {
+    {"schema", 0, 0, G_OPTION_ARG_STRING_ARRAY, &schemas,
+     "pin: the application's search_path, where it is not that of the role; repeat it "
+     "for each schema, in their order",
+     "NAME"},
+    {"dry-run", 'n', 0, G_OPTION_ARG_NONE, &is_dry_run, "pin: only show the plan, with what each view cannot do", NULL},
+    {NULL}};
 
 static const VersionEntry *
 find(const GPtrArray *versions, const char *name, GError **error)
@@ -19,7 +33,10 @@ find(const GPtrArray *versions, const char *name, GError **error)
     }
     seam_error_set(error, SEAM_ERROR_REFUSED, name != NULL ? "there is no version \"%s\"" : "no version is there%s",
                    name != NULL ? name : "");
-    seam_error_hint(error, "`pgseam version` lists them; a file makes one with the line `-- pgseam: version NAME`");
+    seam_error_hint(
+        error,
+        "`pgseam version` lists them; a file makes one with the line `-- pgseam: version NAME`, `pgseam version pin "
+        "NAME` one of the tables as they are");
     return NULL;
 }
 
@@ -70,10 +87,16 @@ static gboolean
 look_once(DbConn *conn, const VersionEntry *version, GError **error)
 {
     g_auto(VersionWatch) watch = {.migration = version->id, .schema = g_strdup(version->name), .side = SIDE_OLD};
+    g_autoptr(Plan) plan = NULL;
     gboolean seen;
 
-    return version->state != STATE_GATED || (journal_ensure(conn, error) && version_watch_begin(&watch, conn, error) &&
-                                             version_watch_look(&watch, conn, &seen, error));
+    if (version->state != STATE_GATED)
+        return TRUE;
+    plan = journal_ensure(conn, error) ? journal_plan(conn, version->id, error) : NULL;
+    if (plan == NULL)
+        return FALSE;
+    version_watch_of_plan(&watch, plan);
+    return version_watch_begin(&watch, conn, error) && version_watch_look(&watch, conn, &seen, error);
 }
 
 static gboolean
@@ -103,10 +126,37 @@ print_users(DbConn *conn, const CommonOptions *common, const VersionEntry *versi
 static gboolean
 check_words(char **args, GError **error)
 {
-    if (args[0] == NULL || strcmp(args[0], "users") == 0 || (strcmp(args[0], "drop") == 0 && args[1] != NULL))
+    gboolean is_pin = args[0] != NULL && strcmp(args[0], "pin") == 0;
+
+    if ((schemas != NULL || is_dry_run) && !is_pin)
+        seam_error_set(error, SEAM_ERROR_USAGE, "--schema and --dry-run belong to `pgseam version pin NAME`");
+    else if (args[0] == NULL || strcmp(args[0], "users") == 0 ||
+             ((is_pin || strcmp(args[0], "drop") == 0) && args[1] != NULL))
         return TRUE;
-    seam_error_set(error, SEAM_ERROR_USAGE, "`pgseam version` takes nothing, or: users [NAME], or: drop NAME");
+    else
+        seam_error_set(error, SEAM_ERROR_USAGE,
+                       "`pgseam version` takes nothing, or: users [NAME], or: pin NAME, or: drop NAME");
     return FALSE;
+}
+
+static gboolean
+show_pin(DbConn *conn, const CommonOptions *common, const char *name, GError **error)
+{
+    g_autoptr(Plan) plan = version_pin_dry(conn, name, schemas, error);
+    g_autofree char *text = plan == NULL ? NULL : common->is_json ? plan_to_json(plan) : plan_to_text(plan);
+
+    if (text != NULL)
+        command_print(text);
+    return text != NULL;
+}
+
+/* The list as it is then; no version may be left to give a URL for. */
+static gboolean
+print_left(DbConn *conn, const CommonOptions *common, GError **error)
+{
+    g_autoptr(GPtrArray) left = version_list(conn, error);
+
+    return left != NULL && ((common->is_url && left->len == 0) || print(common, left, error));
 }
 
 static gboolean
@@ -114,7 +164,6 @@ run_version(const CommonOptions *common, const RunOptions *options, char **args,
 {
     g_autoptr(DbConn) conn = NULL;
     g_autoptr(GPtrArray) versions = NULL;
-    g_autoptr(GPtrArray) left = NULL;
     const VersionEntry *version;
 
     if (!check_words(args, error))
@@ -125,34 +174,38 @@ run_version(const CommonOptions *common, const RunOptions *options, char **args,
         return FALSE;
     if (args[0] == NULL)
         return print(common, versions, error);
+    if (is_dry_run)
+        return show_pin(conn, common, args[1], error);
+    if (strcmp(args[0], "pin") == 0)
+        return version_pin(conn, options, args[1], schemas, error) && print_left(conn, common, error);
     version = find(versions, args[1], error);
     if (version != NULL && strcmp(args[0], "users") == 0)
         return print_users(conn, common, version, error);
-    if (version == NULL || !drop(conn, options, version, error))
-        return FALSE;
-    left = version_list(conn, error);
-    return left != NULL && (common->is_url || print(common, left, error));
+    return version != NULL && drop(conn, options, version, error) && print_left(conn, common, error);
 }
 
 const Command command_version = {
     .name = "version",
-    .arguments = "[users [NAME] | drop NAME]",
-    .summary = "show what an application sets to use the new version, or drop one",
-    .help = "A migration with the line `-- pgseam: version NAME` makes a schema of that name, with a view for each "
-            "table that it\n"
-            "changes: the new application sets its search_path and finds the tables in their new shape, while the old "
-            "one goes on\n"
-            "with the tables themselves. Shows the versions that are there, and how to choose one; --format url prints "
-            "the\n"
-            "parameter of a connection URI for the newest. `users` shows who was seen to work with the old shape and "
-            "with the\n"
-            "new one, when last, and with which sessions that are connected now. `drop NAME` takes one away whose "
-            "migration is complete: "
-            "first see that\n"
-            "no application uses it.\n\n"
-            "Example: psql \"postgresql:///shop?$(pgseam version -d shop --format url)\"",
+    .arguments = "[users [NAME] | pin NAME | drop NAME]",
+    .summary = "show what an application sets to use a version, pin the tables as they are, or drop one",
+    .help =
+        "A migration with the line `-- pgseam: version NAME` makes a schema of that name, with a view for each "
+        "table that it\n"
+        "changes: the new application sets its search_path and finds the tables in their new shape, while the old "
+        "one goes on\n"
+        "with the tables themselves. Shows the versions that are there, and how to choose one; --format url prints "
+        "the\n"
+        "parameter of a connection URI for the newest. `users` shows who was seen to work with the old shape and "
+        "with the\n"
+        "new one, when last, and with which sessions that are connected now. `pin NAME` makes a version with a view "
+        "for every\n"
+        "table as it is: the application that runs now sets it, and no prepared SELECT * of its breaks when a "
+        "migration adds\n"
+        "columns. `drop NAME` takes one away whose migration is complete: first see that no application uses it.\n\n"
+        "Example: psql \"postgresql:///shop?$(pgseam version -d shop --format url)\"",
     .min_args = 0,
     .max_args = 2,
+    .options = own_options,
     .takes_run_options = TRUE,
     .takes_url = TRUE,
     .run = run_version,

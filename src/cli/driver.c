@@ -185,7 +185,8 @@ driver_carry_out(const RunOptions *options, const char *command, Plan *plan, GEr
     run.progress = progress_new(options->is_quiet);
     return run_open(&run, plan->migration, error) && journal_ensure(run.control, error) &&
            journal_begin(run.control, plan, &run.options, NULL, &run.migration, error) &&
-           driver_do(&run, command, STAGE_EXPAND, runner_contract, error);
+           driver_do(&run, command, STAGE_EXPAND,
+                     plan_has_phase(plan, PHASE_CONTRACT) ? runner_contract : runner_expand, error);
 }
 
 gboolean

@@ -16,8 +16,9 @@ folder_plan(const FolderRun *job, const Turn *turn, GError **error)
     const FolderFile *first = g_ptr_array_index(turn->files, 0);
 
     if (turn->files->len == 1)
-        return planning_from_text(job->options->target, first->path, first->name, first->text, error);
-    return planning_from_files(job->options->target, job->folder->path, turn->migration, turn->files, error);
+        return planning_from_text(job->options->target, first->path, first->name, first->text, job->pins_all, error);
+    return planning_from_files(job->options->target, job->folder->path, turn->migration, turn->files, job->pins_all,
+                               error);
 }
 
 char *

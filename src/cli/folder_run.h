@@ -19,6 +19,7 @@ typedef struct FolderRun {
     const Folder *folder;
     const GPtrArray *turns; /* Turn */
     CompletePolicy policy;
+    gboolean pins_all; /* versions that the files make show every table */
 } FolderRun;
 
 /* Bring what is to run to the database. `names` gets the migrations that were run. SEAM_ERROR_REFUSED where files are

@@ -10,6 +10,7 @@
 #include "plan/plan_json.h"
 #include "plan/planner.h"
 #include "run/blockers.h"
+#include "run/version_list.h"
 #include "sql/part.h"
 
 static void
@@ -17,6 +18,20 @@ append_all(GPtrArray *to, const GPtrArray *from)
 {
     for (guint i = 0; i < from->len; i++)
         g_ptr_array_add(to, g_strdup(g_ptr_array_index(from, i)));
+}
+
+void
+planning_add_versions(DbConn *conn, FactRequest *request)
+{
+    g_autoptr(GPtrArray) versions = version_list(conn, NULL);
+
+    for (guint i = 0; versions != NULL && i < versions->len; i++) {
+        const VersionEntry *version = g_ptr_array_index(versions, i);
+
+        if (version->is_ours)
+            g_ptr_array_add(version->state == STATE_COMPLETE ? request->versions : request->rising,
+                            g_strdup(version->name));
+    }
 }
 
 /* The planner's wishes in the catalog's words: the two do not know of each other. */
@@ -35,6 +50,8 @@ load_facts(DbConn *conn, const Script *script, const char *search_path, GError *
     append_all(request.schemas, wishes.schemas);
     append_all(request.objects, wishes.objects);
     request.version = g_strdup(wishes.version);
+    request.pins = wishes.pins;
+    planning_add_versions(conn, &request);
     for (guint i = 0; i + 2 < wishes.candidates->len; i += 3)
         fact_request_add_candidate(&request, g_ptr_array_index(wishes.candidates, i),
                                    g_ptr_array_index(wishes.candidates, i + 1),
@@ -186,8 +203,18 @@ load_up(const char *path, GError **error)
     return script_read(path, up, error);
 }
 
+gboolean
+planning_pins(const char *value, gboolean *ret_all, GError **error)
+{
+    *ret_all = value != NULL;
+    if (value == NULL || strcmp(value, "all") == 0)
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_USAGE, "--pin takes the word \"all\": a view for every table");
+    return FALSE;
+}
+
 Plan *
-planning_from_sql(const char *target, const char *path, GError **error)
+planning_from_sql(const char *target, const char *path, gboolean pins_all, GError **error)
 {
     g_autoptr(Script) script = load_up(path, error);
     g_autoptr(DbConn) conn = NULL;
@@ -200,12 +227,21 @@ planning_from_sql(const char *target, const char *path, GError **error)
         seam_error_set(error, SEAM_ERROR_USAGE, "the file's name gives the migration no name");
         return NULL;
     }
+    if (pins_all && script->version == NULL) {
+        seam_error_set(error, SEAM_ERROR_USAGE, "--pin all is for a file that makes a version, and %s makes none",
+                       path);
+        seam_error_hint(error, "name one above its first statement: -- pgseam: version NAME. For the application that "
+                               "runs now: `pgseam version pin NAME`");
+        return NULL;
+    }
+    script->pins_all = pins_all;
     conn = db_open(target, "pgseam/plan", error);
     return conn != NULL ? build(conn, script, error) : NULL;
 }
 
 Plan *
-planning_from_text(const char *target, const char *path, const char *name, const char *text, GError **error)
+planning_from_text(const char *target, const char *path, const char *name, const char *text, gboolean pins_all,
+                   GError **error)
 {
     g_autoptr(Script) script = script_read(path, text, error);
     g_autoptr(DbConn) conn = NULL;
@@ -214,6 +250,7 @@ planning_from_text(const char *target, const char *path, const char *name, const
         return NULL;
     g_free(script->name);
     script->name = g_strdup(name);
+    script->pins_all = pins_all && script->version != NULL;
     conn = db_open(target, "pgseam/plan", error);
     return conn != NULL ? build(conn, script, error) : NULL;
 }
@@ -277,15 +314,20 @@ propose_fewer(DbConn *conn, const char *folder, const GPtrArray *files, GError *
 }
 
 Plan *
-planning_from_files(const char *target, const char *folder, const char *name, const GPtrArray *files, GError **error)
+planning_from_files(const char *target, const char *folder, const char *name, const GPtrArray *files, gboolean pins_all,
+                    GError **error)
 {
     g_autoptr(DbConn) conn = db_open(target, "pgseam/plan", error);
     g_autoptr(GError) why = NULL;
     g_autoptr(Script) script = conn != NULL ? join_files(folder, name, files, files->len, &why) : NULL;
-    g_autoptr(Plan) plan = script != NULL ? build(conn, script, &why) : NULL;
+    g_autoptr(Plan) plan = NULL;
 
     if (conn == NULL)
         return NULL;
+    if (script != NULL) {
+        script->pins_all = pins_all && script->version != NULL;
+        plan = build(conn, script, &why);
+    }
     if (plan == NULL) {
         if (seam_error_is(why, SEAM_ERROR_REFUSED))
             propose_fewer(conn, folder, files, &why);
@@ -328,12 +370,18 @@ planning_from_plan(const char *target, const char *path, const char *text, GErro
 {
     g_autoptr(Plan) plan = plan_from_json(text, path, error);
     g_autoptr(Script) script = plan != NULL ? script_read(plan->path, plan->source, error) : NULL;
-    gboolean is_one = script != NULL && check_one_file(script, error);
-    g_autoptr(DbConn) conn = is_one ? db_open(target, "pgseam/plan", error) : NULL;
-    g_autoptr(Facts) facts = conn != NULL ? load_facts(conn, script, plan->search_path, error) : NULL;
-    g_autoptr(GPtrArray) actual = facts != NULL ? facts_fingerprint(facts) : NULL;
-    g_autoptr(GPtrArray) drift = actual != NULL ? plan_drift(plan->facts, actual) : NULL;
+    g_autoptr(DbConn) conn = NULL;
+    g_autoptr(Facts) facts = NULL;
+    g_autoptr(GPtrArray) actual = NULL;
+    g_autoptr(GPtrArray) drift = NULL;
 
+    if (script == NULL || !check_one_file(script, error))
+        return NULL;
+    script->pins_all = plan->pins_all;
+    conn = db_open(target, "pgseam/plan", error);
+    facts = conn != NULL ? load_facts(conn, script, plan->search_path, error) : NULL;
+    actual = facts != NULL ? facts_fingerprint(facts) : NULL;
+    drift = actual != NULL ? plan_drift(plan->facts, actual) : NULL;
     if (drift == NULL) {
         if (conn != NULL)
             name_holders(conn, script, error);
@@ -372,9 +420,14 @@ planning_name_of(const char *path)
 }
 
 Plan *
-planning_from_file(const char *target, const char *path, GError **error)
+planning_from_file(const char *target, const char *path, gboolean pins_all, GError **error)
 {
     g_autofree char *text = read_plan_text(path);
 
-    return text != NULL ? planning_from_plan(target, path, text, error) : planning_from_sql(target, path, error);
+    if (text == NULL)
+        return planning_from_sql(target, path, pins_all, error);
+    if (!pins_all)
+        return planning_from_plan(target, path, text, error);
+    seam_error_set(error, SEAM_ERROR_USAGE, "--pin all is said when the plan is made: `pgseam plan --pin all`");
+    return NULL;
 }

@@ -8,9 +8,10 @@
 
 typedef struct Plan {
     char *migration;
-    char *version; /* the schema of the version that it makes; NULL: none */
-    char *path;    /* of the SQL file, for people */
-    char *source;  /* the file's text */
+    char *version;     /* the schema of the version that it makes; NULL: none */
+    gboolean pins_all; /* which shows every table: --pin all */
+    char *path;        /* of the SQL file, for people */
+    char *source;      /* the file's text */
     char *source_sha256;
     char *tool_version; /* of the pgseam that made it */
     int server_version; /* server_version_num */

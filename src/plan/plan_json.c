@@ -74,6 +74,8 @@ put_plan(JsonBuilder *builder, const Plan *plan)
     document_put_text(builder, "migration", plan->migration);
     if (plan->version != NULL)
         document_put_text(builder, "version", plan->version);
+    if (plan->pins_all)
+        document_put_text(builder, "pin", "all");
     document_put_text(builder, "file", plan->path);
     document_put_text(builder, "tool_version", plan->tool_version);
     document_put_int(builder, "server_version", plan->server_version);

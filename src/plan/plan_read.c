@@ -247,6 +247,7 @@ get_plan(Reader *reader, JsonObject *object, Plan *plan)
     plan->migration = get_string(reader, object, "migration");
     if (json_object_has_member(object, "version"))
         plan->version = get_string(reader, object, "version");
+    plan->pins_all = json_object_has_member(object, "pin");
     plan->path = get_string(reader, object, "file");
     plan->tool_version = get_string(reader, object, "tool_version");
     plan->server_version = (int)get_int(reader, object, "server_version");

@@ -88,6 +88,8 @@ append_step(GString *out, const Step *step)
 
         g_string_append_printf(out, "     disk: about %s\n", bytes);
     }
+    if (step_get(step, PARAM_LIMITS) != NULL)
+        g_string_append_printf(out, "     not:  %s\n", step_get(step, PARAM_LIMITS));
     g_string_append_printf(out, "     why:  %s\n", step->why);
 }
 

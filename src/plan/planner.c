@@ -280,6 +280,7 @@ fill_head(Plan *plan, const Script *script, const Facts *facts)
     plan->search_path = g_strdup(facts->search_path);
     plan->time_zone = g_strdup(facts->time_zone);
     plan->date_style = g_strdup(facts->date_style);
+    plan->pins_all = script->version != NULL && script->pins_all;
     plan->small = facts_small(facts);
     g_ptr_array_unref(plan->facts);
     plan->facts = facts_fingerprint(facts);

@@ -17,7 +17,8 @@ typedef struct Wishes {
     GPtrArray *objects;
     GPtrArray *candidates;
     GPtrArray *schemas; /* names of schemas whose tables are all wanted */
-    char *version;      /* the version that the file makes; NULL: none */
+    char *version;      /* the version that the file makes; NULL: none ... */
+    gboolean pins;      /* ... which shows every table */
 } Wishes;
 
 /* Collect what to ask the catalog for. The caller clears. */

@@ -50,7 +50,8 @@ append_obstacles(GString *out, const PlanContext *ctx, const FactTable *table, c
     for (guint i = 0; i < table->dependents->len; i++) {
         const FactDependent *dependent = g_ptr_array_index(table->dependents, i);
 
-        if (strcmp(dependent->column, column) == 0 && !is_gone(ctx, dependent->what))
+        if (strcmp(dependent->column, column) == 0 && !is_gone(ctx, dependent->what) &&
+            !version_takes_view(ctx, dependent))
             g_string_append_printf(out, "%s%s", out->len > 0 ? ", " : "", dependent->what);
     }
 }
@@ -136,10 +137,9 @@ recipe_column_drop(PlanContext *ctx, const Target *target, const AlterCmd *cmd, 
     }
     obstacles = obstacles_of(ctx, target->table, cmd->column);
     if (obstacles[0] != '\0') {
-        context_refuse(error,
-                       "drop or change these first: before it, in this same file; a version that no application uses "
-                       "any more, with "
-                       "`pgseam version drop`",
+        g_autofree char *way_out = version_way_out(ctx, target->table, cmd->column);
+
+        context_refuse(error, way_out != NULL ? way_out : "drop or change these first: before it, in this same file",
                        "column \"%s\" is used by %s", cmd->column, obstacles);
         return FALSE;
     }

@@ -226,7 +226,8 @@ change_type(PlanContext *ctx, const Target *target, const AlterCmd *cmd, const c
                   column->type);
         return TRUE;
     }
-    if (!context_claim(ctx, target, cmd->column, "type", error))
+    if (!version_check_shown(ctx, target->table, cmd->column, error) ||
+        !context_claim(ctx, target, cmd->column, "type", error))
         return FALSE;
     if (reason != NULL)
         return column_rewrite_type(ctx, target, cmd, reason, error);

@@ -112,6 +112,13 @@ typedef struct StepLock {
 #define PARAM_RETYPED   "retyped" /* a column that is another one of the same name; retyped2 ... */
 #define PARAM_DEFAULTED "defaulted" /* ... whose default the file sets or drops; defaulted2 ... */
 
+/* Of the step that makes a version's schema: its views on tables that complete changes. Whoever works with such a table
+ * otherwise than through this version is the old application (watched); also through another version's view
+ * (watched_all, which are watched, too). And of one that makes a view: what it cannot do, for people. */
+#define PARAM_WATCHED     "watched" /* watched2 ... follow */
+#define PARAM_WATCHED_ALL "watched_all"
+#define PARAM_LIMITS      "limits"
+
 /* partition.detach: the partition concerned, and the CHECK that DETACH leaves, to be dropped. */
 #define PARAM_PARTITION        "partition"
 #define PARAM_PARTITION_SCHEMA "partition_schema"

@@ -26,8 +26,8 @@ table_free(gpointer data)
     g_free(table);
 }
 
-static VersionTable *
-begin_table(GPtrArray *tables, const FactTable *fact)
+VersionTable *
+version_table_of(GPtrArray *tables, const FactTable *fact)
 {
     VersionTable *table;
 
@@ -202,11 +202,11 @@ version_tables(const PlanContext *ctx)
         if (stmt->kind == STMT_ALTER_TABLE) {
             fact = facts_find(ctx->facts, stmt->alter_table.relation.schema, stmt->alter_table.relation.name);
             for (guint k = 0; is_table(fact) && k < stmt->alter_table.cmds->len; k++)
-                take_alter(ctx, begin_table(tables, fact), stmt, g_ptr_array_index(stmt->alter_table.cmds, k));
+                take_alter(ctx, version_table_of(tables, fact), stmt, g_ptr_array_index(stmt->alter_table.cmds, k));
         } else if (stmt->kind == STMT_OBJECT && version_renamed(&stmt->object, &name)) {
             fact = facts_find(ctx->facts, name.schema, name.name);
             if (is_table(fact))
-                take_renamed(begin_table(tables, fact), stmt);
+                take_renamed(version_table_of(tables, fact), stmt);
         }
     }
     return tables;

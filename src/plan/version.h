@@ -34,6 +34,7 @@ typedef struct VersionTable {
     const FactTable *table;
     const char *name;    /* its new one */
     gboolean is_visible; /* the new application needs another shape than the old one: a view */
+    gboolean is_pinned;  /* it has one whether it needs it or not: version_pin.c */
     const Stmt *stmt;    /* the first that makes it so, and where ... */
     int offset;          /* ... in the file */
     SyncTable *sync;     /* what keeps both sides of its columns in step; NULL: nothing needs to be */
@@ -42,6 +43,9 @@ typedef struct VersionTable {
 
 /* All tables that the file changes, in its order. The caller unrefs. */
 GPtrArray *version_tables(const PlanContext *ctx);
+
+/* The one of that list, at its end if it was not there. */
+VersionTable *version_table_of(GPtrArray *tables, const FactTable *fact);
 
 /* The relation of RENAME COLUMN and of RENAME TO of a table: TRUE with its name, whose strings belong to the statement.
  */
@@ -57,6 +61,19 @@ const char *version_base_name(const VersionColumn *column);
 /* The directives "up" and "down" of a table's columns as a sync trigger in table->sync: which columns of both sides
  * belong together, what each expression reads. Refused: what could not be kept in step. */
 gboolean version_sync(PlanContext *ctx, VersionTable *table, GError **error);
+
+/* TRUE for a view of a version that is there, which complete of the file's version takes away with what it shows: it
+ * keeps no column from going. */
+gboolean version_takes_view(const PlanContext *ctx, const FactDependent *dependent);
+
+/* The way out where the view of a version does keep the column from going. The caller frees; NULL: none does. */
+char *version_way_out(const PlanContext *ctx, const FactTable *table, const char *column);
+
+/* A file without a version must not change the type of what a version shows. */
+gboolean version_check_shown(PlanContext *ctx, const FactTable *table, const char *column, GError **error);
+
+/* The views on this column that complete takes away: SQL, an array of text. The caller frees. */
+char *version_taken_views(const PlanContext *ctx, const FactTable *table, const char *column);
 
 /* TRUE if a file with a version changes the column's type: then its default goes to the new column. */
 gboolean version_retypes(const Script *script, const RelName *table, const char *column);

@@ -188,9 +188,10 @@ n_grants(const FactTable *table, const char *column)
 /* SQL that is true while nothing hangs on the old column, of the table and of its partitions, but what the plan knows:
  * what somebody else adds meanwhile would go with it. The caller frees. */
 static char *
-unchanged_sql(const VersionTable *table, const VersionColumn *column)
+unchanged_sql(const PlanContext *ctx, const VersionTable *table, const VersionColumn *column)
 {
     const FactColumn *fact = column->fact;
+    g_autofree char *taken = version_taken_views(ctx, table->table, fact->name);
     g_autofree char *name = sql_quote_name(table->table->schema, table->table->name);
     g_autofree char *has_twin = version_has_twin_sql(table);
 
@@ -211,21 +212,24 @@ unchanged_sql(const VersionTable *table, const VersionColumn *column)
         "'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = d.objid WHERE d.refclassid = "
         "'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum "
         "AND d.classid <> 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND k.contype IS DISTINCT FROM 'n' "
-        "AND NOT (?))) IS NOT TRUE)",
+        "AND NOT (?) "
+        "AND NOT EXISTS (SELECT FROM pg_catalog.pg_rewrite AS w JOIN pg_catalog.unnest(?) AS v(name) "
+        "ON w.ev_class = pg_catalog.to_regclass(v.name) "
+        "WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND w.oid = d.objid))) IS NOT TRUE)",
         sql_literal(name), sql_literal(name), sql_literal(fact->name), sql_raw(fact->is_not_null ? "true" : "false"),
         sql_literal(fact->default_expr), sql_int(fact->statistics), sql_literal(name), sql_literal(fact->comment),
-        sql_int(n_grants(table->table, fact->name)), sql_raw(has_twin));
+        sql_int(n_grants(table->table, fact->name)), sql_raw(has_twin), sql_raw(taken));
 }
 
 static void
-add_check(Step *step, const VersionTable *table)
+add_check(const PlanContext *ctx, Step *step, const VersionTable *table)
 {
     g_autoptr(GString) all = g_string_new(NULL);
     g_autofree char *check = NULL;
 
     for (guint i = 0; i < table->columns->len; i++) {
         const VersionColumn *column = g_ptr_array_index(table->columns, i);
-        g_autofree char *one = column->retyped != NULL ? unchanged_sql(table, column) : NULL;
+        g_autofree char *one = column->retyped != NULL ? unchanged_sql(ctx, table, column) : NULL;
 
         if (one != NULL)
             g_string_append_printf(all, "%s%s", all->len > 0 ? " AND " : "", one);
@@ -322,7 +326,7 @@ version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase)
     step->rows = table->table->rows;
     step_set(step, PARAM_SHOW, show);
     if (phase == PHASE_CONTRACT)
-        add_check(step, table);
+        add_check(ctx, step, table);
     else
         add_sample(step, table, keys);
     version_lock(step, table->table, LOCK_ACCESS_SHARE, HOLD_SCAN);

@@ -137,12 +137,12 @@ member_own(const FactTable *member, const FactColumn *column, const FactColumn *
 }
 
 static void
-hanging(const FactTable *table, const FactColumn *column, GString *out)
+hanging(const PlanContext *ctx, const FactTable *table, const FactColumn *column, GString *out)
 {
     for (guint i = 0; i < table->dependents->len; i++) {
         const FactDependent *dependent = g_ptr_array_index(table->dependents, i);
 
-        if (strcmp(dependent->column, column->name) == 0)
+        if (strcmp(dependent->column, column->name) == 0 && !version_takes_view(ctx, dependent))
             append(out, "", dependent->what);
     }
     indexes_own(table, column, out);
@@ -151,18 +151,18 @@ hanging(const FactTable *table, const FactColumn *column, GString *out)
 }
 
 char *
-version_hanging(const FactTable *table, const FactColumn *column)
+version_hanging(const PlanContext *ctx, const FactTable *table, const FactColumn *column)
 {
     GString *out = g_string_new(NULL);
 
-    hanging(table, column, out);
+    hanging(ctx, table, column, out);
     for (guint i = 0; i < table->descendants->len; i++) {
         const FactTable *member = g_ptr_array_index(table->descendants, i);
         const FactColumn *own = facts_column(member, column->name);
 
         if (own == NULL)
             continue;
-        hanging(member, own, out);
+        hanging(ctx, member, own, out);
         member_own(member, own, column, out);
     }
     return g_string_free(out, FALSE);

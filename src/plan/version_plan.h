@@ -20,6 +20,32 @@ void version_fill_inner(VersionView *view, const PlanContext *ctx, const Version
 void version_view_clear(VersionView *view);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VersionView, version_view_clear)
 
+/* Whom the gate counts as the old application. */
+typedef enum VersionWatched {
+    WATCHED_NOT,   /* complete does nothing to the table */
+    WATCHED_TABLE, /* whoever uses the table itself: its names change, and other versions' views keep theirs */
+    WATCHED_ALL,   /* and whoever comes through another version's view */
+} VersionWatched;
+VersionWatched version_watched(const PlanContext *ctx, const VersionTable *table);
+
+/* At the very beginning of contract: the views of other versions that show what goes, taken away. */
+void version_plan_old(PlanContext *ctx, const GPtrArray *tables);
+
+/* All tables of the search_path: a view for each, of those that are no table of the list yet, too. What cannot have one
+ * is told. */
+void version_pin_all(PlanContext *ctx, GPtrArray *tables);
+
+/* Refused where the version's schema cannot be made. */
+gboolean version_check_schema(const PlanContext *ctx, GError **error);
+
+/* The schema and the views. */
+void version_plan_views(PlanContext *ctx, const GPtrArray *tables, Phase phase);
+
+/* What the view of the table cannot do, of what belongs to this table: NULL if nothing; the caller frees. And a note on
+ * what holds for all views. */
+char *version_limits(const VersionTable *table);
+void version_note_limits(PlanContext *ctx, const GPtrArray *tables);
+
 /* A step at the end of a phase, of the statement `stmt`. */
 Step *version_step(PlanContext *ctx, Phase phase, StepKind kind, const Stmt *stmt, const FactTable *table);
 

@@ -7,8 +7,6 @@
 #include "plan/version_plan.h"
 #include "plan/version_twin.h"
 
-#define MERGE_SERVER 170000
-
 /* The application would insert rows without a value for it. */
 static gboolean
 needs_value(const FactColumn *column)
@@ -86,8 +84,8 @@ check_names(PlanContext *ctx, const GPtrArray *tables, GError **error)
     return TRUE;
 }
 
-static gboolean
-check_schema(const PlanContext *ctx, GError **error)
+gboolean
+version_check_schema(const PlanContext *ctx, GError **error)
 {
     const FactVersion *version = &ctx->facts->version;
 
@@ -143,21 +141,42 @@ add_inner(PlanContext *ctx, const VersionTable *table, Step *step)
     version_add_all(step, statements);
 }
 
-static void
-plan_view(PlanContext *ctx, const VersionTable *table)
+/* What makes the view: the statement that makes the table look different, or no one of the file's. */
+static const Stmt *
+stmt_of(const PlanContext *ctx, const VersionTable *table)
 {
-    Step *step = version_step(ctx, PHASE_BACKFILL, STEP_DDL_RUN, table->stmt, table->table);
+    if (table->stmt != NULL)
+        return table->stmt;
+    return ctx->script->stmts->len > 0 ? g_ptr_array_index(ctx->script->stmts, 0) : ctx->stmt;
+}
+
+static const char *
+why_of(const VersionTable *table)
+{
+    if (table->is_visible)
+        return "the table as the new application sees it; the old one goes on with the table itself";
+    return "the table with the columns that it has now: who comes through it does not see others come";
+}
+
+static void
+plan_view(PlanContext *ctx, const VersionTable *table, Phase phase)
+{
+    Step *step = version_step(ctx, phase, STEP_DDL_RUN, stmt_of(ctx, table), table->table);
     g_auto(VersionView) view;
     g_autoptr(GPtrArray) statements = NULL;
     g_autofree char *name = sql_quote_name(ctx->script->version, table->name);
     g_autofree char *verify = sql_build("SELECT pg_catalog.to_regclass(?) IS NOT NULL", sql_literal(name));
+
+    g_autofree char *limits = version_limits(table);
 
     version_fill_view(&view, ctx, table, PHASE_BACKFILL);
     statements = view_create_sql(&view);
     if (version_is_marked(table))
         add_inner(ctx, table, step);
     version_add_all(step, statements);
-    step->why = g_strdup("the table as the new application sees it; the old one goes on with the table itself");
+    step->why = g_strdup(why_of(table));
+    if (limits != NULL)
+        step_set(step, PARAM_LIMITS, limits);
     step_append(step, PARAM_UNDO, sql_build("DROP VIEW ?", sql_name(ctx->script->version, table->name)));
     if (version_is_marked(table))
         step_append(step, PARAM_UNDO, sql_build("DROP VIEW ?", sql_name(table->sync->own_schema, table->table->name)));
@@ -185,10 +204,20 @@ add_usage(GPtrArray *statements, const PlanContext *ctx, const VersionTable *tab
 }
 
 static void
-plan_schema(PlanContext *ctx, const GPtrArray *tables)
+watch(const PlanContext *ctx, Step *step, const VersionTable *table)
 {
-    const VersionTable *first = g_ptr_array_index(tables, 0);
-    Step *step = version_step(ctx, PHASE_BACKFILL, STEP_DDL_RUN, first->stmt, NULL);
+    VersionWatched watched = version_watched(ctx, table);
+
+    if (watched != WATCHED_NOT)
+        step_append(step, PARAM_WATCHED, g_strdup(table->name));
+    if (watched == WATCHED_ALL)
+        step_append(step, PARAM_WATCHED_ALL, g_strdup(table->name));
+}
+
+static void
+plan_schema(PlanContext *ctx, const GPtrArray *tables, Phase phase)
+{
+    Step *step = version_step(ctx, phase, STEP_DDL_RUN, stmt_of(ctx, g_ptr_array_index(tables, 0)), NULL);
     g_autoptr(GPtrArray) statements = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *quoted = sql_quote_ident(ctx->script->version);
     g_autofree char *comment = g_strdup_printf("version of the application: migration %s", ctx->plan->migration);
@@ -197,33 +226,32 @@ plan_schema(PlanContext *ctx, const GPtrArray *tables)
     g_ptr_array_add(statements, sql_build("CREATE SCHEMA ?", sql_ident(ctx->script->version)));
     g_ptr_array_add(statements,
                     sql_build("COMMENT ON SCHEMA ? IS ?", sql_ident(ctx->script->version), sql_literal(comment)));
-    for (guint i = 0; i < tables->len; i++)
+    for (guint i = 0; i < tables->len; i++) {
         add_usage(statements, ctx, g_ptr_array_index(tables, i));
+        watch(ctx, step, g_ptr_array_index(tables, i));
+    }
     version_add_all(step, statements);
-    step->why = g_strdup("the schema of the new version");
+    step->why = g_strdup("the schema of the version");
     step_append(step, PARAM_UNDO, sql_build("DROP SCHEMA ?", sql_ident(ctx->script->version)));
     step_set(step, PARAM_VERIFY, verify);
+}
+
+void
+version_plan_views(PlanContext *ctx, const GPtrArray *tables, Phase phase)
+{
+    plan_schema(ctx, tables, phase);
+    for (guint i = 0; i < tables->len; i++)
+        plan_view(ctx, g_ptr_array_index(tables, i), phase);
 }
 
 static void
 note_version(PlanContext *ctx, const GPtrArray *tables)
 {
-    g_autoptr(GString) names = g_string_new(NULL);
     g_autofree char *version = sql_quote_ident(ctx->script->version);
 
-    for (guint i = 0; i < tables->len; i++) {
-        const VersionTable *table = g_ptr_array_index(tables, i);
-        g_autofree char *name = sql_quote_name(ctx->script->version, table->name);
-
-        g_string_append_printf(names, "%s%s", i > 0 ? ", " : "", name);
-    }
     plan_note(ctx->plan, "version %s: the new application sets search_path = %s, %s; the old one changes nothing",
               version, version, ctx->facts->search_path);
-    plan_note(
-        ctx->plan,
-        "a view (%s) takes no COPY ... FROM, TRUNCATE, ON CONFLICT ON CONSTRAINT (ON CONFLICT with columns works), "
-        "WHERE CURRENT OF, %spg_get_serial_sequence() or REFERENCES; use the table's own name for these",
-        names->str, ctx->facts->server_version < MERGE_SERVER ? "MERGE, " : "");
+    version_note_limits(ctx, tables);
 }
 
 /* Behind all that the file's statements have planned. */
@@ -244,10 +272,9 @@ plan_version(PlanContext *ctx, const GPtrArray *tables, GError **error)
         version_plan_verify(ctx, table, PHASE_CONTRACT);
         version_plan_end(ctx, table);
     }
-    plan_schema(ctx, tables);
-    for (guint i = 0; i < tables->len; i++)
-        plan_view(ctx, g_ptr_array_index(tables, i));
+    version_plan_views(ctx, tables, PHASE_BACKFILL);
     version_plan_own_end(ctx, tables);
+    version_plan_old(ctx, tables);
     return TRUE;
 }
 
@@ -258,8 +285,12 @@ version_finish(PlanContext *ctx, GError **error)
 
     if (tables == NULL)
         return TRUE;
+    if (ctx->script->pins_all)
+        version_pin_all(ctx, tables);
     for (guint i = tables->len; i > 0; i--) {
-        if (!((const VersionTable *)g_ptr_array_index(tables, i - 1))->is_visible)
+        const VersionTable *table = g_ptr_array_index(tables, i - 1);
+
+        if (!table->is_visible && !table->is_pinned)
             g_ptr_array_remove_index(tables, i - 1);
     }
     ctx->plan->version = g_strdup(ctx->script->version);
@@ -272,7 +303,7 @@ version_finish(PlanContext *ctx, GError **error)
             ctx->script->version);
         return FALSE;
     }
-    if (!check_schema(ctx, error) || !check_names(ctx, tables, error))
+    if (!version_check_schema(ctx, error) || !check_names(ctx, tables, error))
         return FALSE;
     for (guint i = 0; i < tables->len; i++) {
         VersionTable *table = g_ptr_array_index(tables, i);

@@ -11,7 +11,7 @@
 #include "plan/version.h"
 
 /* What hangs on the column and cannot have a twin, as text for a message; "" if there is nothing. The caller frees. */
-char *version_hanging(const FactTable *table, const FactColumn *column);
+char *version_hanging(const PlanContext *ctx, const FactTable *table, const FactColumn *column);
 
 /* Before anything is planned: each twin can be told; of those whose meaning may be another one for the new type, that
  * it is known. SEAM_ERROR_REFUSED. */

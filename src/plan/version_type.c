@@ -13,7 +13,7 @@
 static gboolean
 check_column(PlanContext *ctx, const FactTable *table, const FactColumn *column, GError **error)
 {
-    g_autofree char *hanging = version_hanging(table, column);
+    g_autofree char *hanging = version_hanging(ctx, table, column);
 
     if (hanging[0] == '\0')
         return TRUE;

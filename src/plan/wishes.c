@@ -213,6 +213,7 @@ wishes_of_script(Wishes *wishes, const Script *script)
     wishes->candidates = g_ptr_array_new_with_free_func(g_free);
     wishes->schemas = g_ptr_array_new_with_free_func(g_free);
     wishes->version = g_strdup(script->version);
+    wishes->pins = script->version != NULL && script->pins_all;
     for (guint i = 0; i < script->stmts->len; i++) {
         const Stmt *stmt = g_ptr_array_index(script->stmts, i);
 

@@ -42,6 +42,7 @@ put_version(JsonBuilder *builder, gconstpointer item)
     document_put_text(builder, "migration", version->migration);
     document_put_text(builder, "state", state_name(version->state));
     document_put_text(builder, "schema", version->name);
+    document_put_bool(builder, "pinned", version->is_pinned);
     document_put_text(builder, "search_path", version->search_path);
     document_put_text(builder, "options", options);
     document_put_text(builder, "url_options", url_options);
@@ -65,8 +66,9 @@ version_to_text(const GPtrArray *versions)
         g_autofree char *url_options = url_options_of(version);
 
         g_string_append_printf(
-            out, "%s: migration %s, %s\n  set:    search_path = %s\n  in URL: %s\n  views:  ", version->name,
-            version->migration, state_name(version->state), version->search_path, url_options);
+            out, "%s: migration %s, %s%s\n  set:    search_path = %s\n  in URL: %s\n  views:  ", version->name,
+            version->migration, state_name(version->state),
+            version->is_pinned ? ", pinned: the tables as they were then" : "", version->search_path, url_options);
         for (guint k = 0; k < version->views->len; k++)
             g_string_append_printf(out, "%s%s", k > 0 ? ", " : "", (const char *)g_ptr_array_index(version->views, k));
         g_string_append(out, version->views->len > 0 ? "\n" : "none\n");

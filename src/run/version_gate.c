@@ -24,6 +24,7 @@ static gboolean
 begin_watch(VersionWatch *watch, Run *run, VersionSide side, GError **error)
 {
     *watch = (VersionWatch){.migration = run->migration, .schema = g_strdup(run->plan->version), .side = side};
+    version_watch_of_plan(watch, run->plan);
     return version_watch_begin(watch, run->control, error);
 }
 

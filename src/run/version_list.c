@@ -41,6 +41,8 @@ version_list(DbConn *conn, GError **error)
         entry->search_path = g_strdup(db_text(rows, i, "search_path"));
         entry->views = db_array(rows, i, "views");
         entry->others = g_strdup(db_text(rows, i, "others"));
+        entry->is_pinned = db_bool(rows, i, "is_pinned");
+        entry->is_ours = db_bool(rows, i, "is_ours");
         entry->dependants = g_strdup(db_text(rows, i, "dependants"));
         entry->state = state_of_name(db_text(rows, i, "state"));
         g_ptr_array_add(list, entry);

@@ -14,10 +14,12 @@ typedef struct VersionEntry {
     char *migration;
     gint64 id; /* of the migration */
     MigrationState state;
-    char *search_path; /* what the application sets: SQL */
-    GPtrArray *views;  /* char * */
-    char *others;      /* what else is in its schema, and ... */
-    char *dependants;  /* ... what stands on its views, in words; NULL: nothing */
+    char *search_path;  /* what the application sets: SQL */
+    GPtrArray *views;   /* char * */
+    char *others;       /* what else is in its schema, and ... */
+    char *dependants;   /* ... what stands on its views, in words; NULL: nothing */
+    gboolean is_pinned; /* by `pgseam version pin`: the tables as they were then */
+    gboolean is_ours;   /* the schema still is the one that the migration has made */
 } VersionEntry;
 
 /* All that are there, newest first (VersionEntry). The caller unrefs. Errors: those of db_query(). */

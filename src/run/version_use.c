@@ -39,7 +39,32 @@ version_watch_clear(VersionWatch *watch)
 {
     g_clear_pointer(&watch->schema, g_free);
     g_clear_pointer(&watch->schemas, g_free);
+    g_clear_pointer(&watch->watched, g_free);
+    g_clear_pointer(&watch->watched_all, g_free);
     g_clear_pointer(&watch->begun, g_free);
+}
+
+static void
+add_all(GPtrArray *names, const Step *step, const char *param)
+{
+    const char *name;
+
+    for (guint n = 1; (name = step_get_nth(step, param, n)) != NULL; n++)
+        g_ptr_array_add(names, (gpointer)name);
+}
+
+void
+version_watch_of_plan(VersionWatch *watch, const Plan *plan)
+{
+    g_autoptr(GPtrArray) watched = g_ptr_array_new();
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+
+    for (guint i = 0; i < plan->steps->len; i++) {
+        add_all(watched, g_ptr_array_index(plan->steps, i), PARAM_WATCHED);
+        add_all(all, g_ptr_array_index(plan->steps, i), PARAM_WATCHED_ALL);
+    }
+    watch->watched = watched->len > 0 || plan->pins_all ? db_array_text(watched) : NULL;
+    watch->watched_all = db_array_text(all);
 }
 
 static char *
@@ -74,8 +99,9 @@ gboolean
 version_watch_look(const VersionWatch *watch, DbConn *conn, gboolean *ret_seen, GError **error)
 {
     g_autofree char *id = db_int_text(watch->migration);
-    g_autoptr(DbResult) row = db_query_kept(conn, QUERY_VERSION_LOOK,
-                                            DB_ARGS(watch->schema, watch->schemas, id, side_names[watch->side]), error);
+    g_autoptr(DbResult) row = db_query_kept(
+        conn, QUERY_VERSION_LOOK,
+        DB_ARGS(watch->schema, watch->schemas, id, side_names[watch->side], watch->watched, watch->watched_all), error);
 
     *ret_seen = row != NULL && db_int(row, 0, "seen") > 0;
     return row != NULL;

@@ -10,6 +10,7 @@
 #define PGSEAM_RUN_VERSION_USE_H
 
 #include "db/conn.h"
+#include "plan/plan.h"
 
 typedef enum VersionSide { SIDE_OLD, SIDE_NEW } VersionSide;
 
@@ -33,12 +34,17 @@ typedef struct VersionUser {
 /* What a look needs to know; it stays the same while one watches. */
 typedef struct VersionWatch {
     gint64 migration;
-    char *schema;  /* of the version */
-    char *schemas; /* of all versions */
+    char *schema;      /* of the version */
+    char *schemas;     /* of all versions */
+    char *watched;     /* its views whose tables count when they are used otherwise; NULL: all, in a plan from before */
+    char *watched_all; /* likewise, also when used through another version's view */
     VersionSide side;
     char *begun;     /* by the server's clock */
     gint64 quiet_ms; /* for how long the side was watched before without seeing anybody */
 } VersionWatch;
+
+/* Whom the plan of the version's migration wants to be counted. */
+void version_watch_of_plan(VersionWatch *watch, const Plan *plan);
 
 /* The caller clears. Errors: those of db_query(). */
 gboolean version_watch_begin(VersionWatch *watch, DbConn *conn, GError **error);

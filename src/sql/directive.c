@@ -72,8 +72,8 @@ unquote(const char *text)
 }
 
 /* A name that has to be cut would be another one than the application sets. */
-static gboolean
-is_usable_version(const char *name)
+gboolean
+directive_is_version(const char *name)
 {
     static const char *const reserved[] = {"public", "pgseam", "information_schema"};
 
@@ -81,7 +81,8 @@ is_usable_version(const char *name)
         if (strcmp(name, reserved[i]) == 0)
             return FALSE;
     }
-    return !g_str_has_prefix(name, "pg_") && !g_str_has_prefix(name, "pgseam_") && strlen(name) <= NAME_MAX_BYTES;
+    return name[0] != '\0' && !g_str_has_prefix(name, "pg_") && !g_str_has_prefix(name, "pgseam_") &&
+           strlen(name) <= NAME_MAX_BYTES;
 }
 
 /* A name as in SQL: folded to lower case unless it is quoted. */
@@ -91,7 +92,7 @@ parse_version(const char *rest, Directive *ret, GError **error)
     g_autofree char *text = g_strchomp(g_strdup(rest));
     g_autofree char *name = is_plain_name(text) ? g_ascii_strdown(text, -1) : unquote(text);
 
-    if (name != NULL && is_usable_version(name)) {
+    if (name != NULL && directive_is_version(name)) {
         ret->kind = DIRECTIVE_VERSION;
         ret->version = g_steal_pointer(&name);
         return TRUE;

@@ -39,4 +39,7 @@ typedef struct Directive {
 gboolean directive_parse(const char *comment, Directive *ret, GError **error);
 void directive_clear(Directive *directive);
 
+/* TRUE for a name, without quotes, that a version can have. */
+gboolean directive_is_version(const char *name);
+
 #endif

@@ -7,12 +7,13 @@
 #include "sql/stmt.h"
 
 typedef struct Script {
-    char *path;       /* as given, for messages */
-    char *name;       /* the migration's name: the file's stem */
-    char *source;     /* the whole text, UTF-8 */
-    GArray *parts;    /* ScriptPart (part.h), where several files were joined to one text; NULL: it is one file */
-    char *version;    /* of `-- pgseam: version NAME`: the schema of the new version's views; NULL: none */
-    GPtrArray *stmts; /* Stmt, in file order */
+    char *path;        /* as given, for messages */
+    char *name;        /* the migration's name: the file's stem */
+    char *source;      /* the whole text, UTF-8 */
+    GArray *parts;     /* ScriptPart (part.h), where several files were joined to one text; NULL: it is one file */
+    char *version;     /* of `-- pgseam: version NAME`: the schema of the new version's views; NULL: none */
+    gboolean pins_all; /* --pin all: the version shows every table. No part of the text: the caller sets it */
+    GPtrArray *stmts;  /* Stmt, in file order */
 } Script;
 
 /*

@@ -1,15 +1,16 @@
 -- Who works with a version's tables at this moment, and by which shape, noted in the journal.
 -- $1 text: the version's schema, $2 text[]: those of all versions, $3 bigint: migration, $4 text: the side of which each look is noted
--- (the other one at most once a second)
--- A lock that reads or writes a table without one on a version's view over it is the old shape. Other versions' views stay
--- as they are when this one is complete, so whoever comes through them is of neither side.
-WITH RECURSIVE way(schema, view, relation) AS (
-    SELECT n.nspname, c.oid, c.oid
+-- (the other one at most once a second), $5 text[]: its views whose tables count, or NULL: all, $6 text[]: those of them where other
+-- versions' views count, too
+-- A lock that reads or writes a table without one on a version's view over it is the old shape. Where complete only renames, other
+-- versions' views stay as they are, so whoever comes through them is of neither side.
+WITH RECURSIVE way(schema, name, view, relation) AS (
+    SELECT n.nspname, c.relname, c.oid, c.oid
       FROM pg_catalog.pg_class AS c
       JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
      WHERE n.nspname = ANY ($2::text[]) AND c.relkind = 'v'
     UNION
-    SELECT w.schema, w.view, next.relation
+    SELECT w.schema, w.name, w.view, next.relation
       FROM way AS w
      -- An inner view, the table, its partitions and children.
      CROSS JOIN LATERAL (
@@ -21,9 +22,16 @@ WITH RECURSIVE way(schema, view, relation) AS (
            UNION ALL
            SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = w.relation) AS next
 ), cover AS MATERIALIZED (
-    SELECT w.schema = $1::text AS is_ours, w.view, w.relation
+    SELECT w.schema = $1::text AS is_ours, w.view, w.relation,
+           w.schema = $1::text AND ($5::text[] IS NULL OR w.name = ANY ($5::text[])) AS is_watched,
+           w.schema = $1::text AND w.name = ANY ($6::text[]) AS is_watched_all
       FROM way AS w
       JOIN pg_catalog.pg_class AS c ON c.oid = w.relation AND c.relkind IN ('r', 'p', 'f')
+), excuse AS MATERIALIZED (
+    -- Whoever has a lock on the view as well as on the relation does not use the old shape.
+    SELECT c.view, c.relation
+      FROM cover AS c
+     WHERE c.is_ours OR c.relation NOT IN (SELECT a.relation FROM cover AS a WHERE a.is_watched_all)
 ), held AS MATERIALIZED (
     SELECT l.pid, l.virtualtransaction AS vxid, l.relation, l.fastpath,
            l.mode IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock') AS is_use,
@@ -34,8 +42,8 @@ WITH RECURSIVE way(schema, view, relation) AS (
 ), direct AS (
     SELECT h.pid, h.vxid, h.relation, bool_and(h.is_row_share) AS is_row_share, bool_and(h.fastpath) AS is_fast
       FROM held AS h
-     WHERE h.is_use AND h.relation IN (SELECT c.relation FROM cover AS c WHERE c.is_ours)
-       AND NOT EXISTS (SELECT FROM cover AS c JOIN held AS v ON v.relation = c.view AND v.pid = h.pid WHERE c.relation = h.relation)
+     WHERE h.is_use AND h.relation IN (SELECT c.relation FROM cover AS c WHERE c.is_watched)
+       AND NOT EXISTS (SELECT FROM excuse AS e JOIN held AS v ON v.relation = e.view AND v.pid = h.pid WHERE e.relation = h.relation)
      GROUP BY h.pid, h.vxid, h.relation
 ), meant AS (
     SELECT d.pid, d.vxid, d.relation,
@@ -60,8 +68,8 @@ WITH RECURSIVE way(schema, view, relation) AS (
       FROM meant AS m
      WHERE NOT m.is_doubtful
         OR (EXISTS (SELECT FROM again AS a WHERE a.pid = m.pid AND a.vxid = m.vxid AND a.relation = m.relation)
-            AND NOT EXISTS (SELECT FROM again AS a JOIN cover AS c ON c.view = a.relation
-                             WHERE a.pid = m.pid AND c.relation = m.relation))
+            AND NOT EXISTS (SELECT FROM again AS a JOIN excuse AS e ON e.view = a.relation
+                             WHERE a.pid = m.pid AND e.relation = m.relation))
     UNION
     SELECT h.pid, 'new'
       FROM held AS h
