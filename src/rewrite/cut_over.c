@@ -135,6 +135,15 @@ exchange(Run *run, const Step *step, GError **error)
            note_swapped(rewrite, begun, error);
 }
 
+static gboolean
+lock_views(Run *run, const Step *step, GError **error)
+{
+    Rewrite *rewrite = rewrite_of(run, step, error);
+
+    return rewrite != NULL &&
+           swap_lock_views(rewrite, run->work, rewrite->is_swapped ? SWAP_BACK : SWAP_FORWARD, error);
+}
+
 static void
 let_go(Run *run, const Step *step)
 {
@@ -166,7 +175,7 @@ get_close(Run *run, const Step *step, GError **error)
 static gboolean
 exchange_guarded(Rewrite *rewrite, const Step *step, GError **error)
 {
-    static const GuardEntry entry = {get_close, settle, exchange, let_go};
+    static const GuardEntry entry = {get_close, settle, lock_views, exchange, let_go};
     Run *run = rewrite->run;
     Step *locked = step_new(step->phase, step->kind, step->schema, step->table);
     gboolean ok;

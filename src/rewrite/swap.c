@@ -94,15 +94,20 @@ merge_lock(Step *step, const char *schema, const char *name, LockMode mode, gboo
     step_merge_lock(step, &lock);
 }
 
+static gboolean
+is_view(const Dependant *dependant)
+{
+    return dependant->kind == DEPENDANT_VIEW_DROPPED || dependant->kind == DEPENDANT_VIEW_REPLACED;
+}
+
 /* LOCK TABLE of a view would lock what it reads, too: only the statement itself may take that lock. */
 static void
 add_dependant_lock(Step *step, const Dependant *dependant)
 {
-    gboolean is_view = dependant->kind == DEPENDANT_VIEW_DROPPED || dependant->kind == DEPENDANT_VIEW_REPLACED ||
-                       dependant->kind == DEPENDANT_RULE; /* which may be of a view */
+    gboolean may_be_view = is_view(dependant) || dependant->kind == DEPENDANT_RULE;
 
     if (dependant->schema != NULL)
-        merge_lock(step, dependant->schema, dependant->name, LOCK_ACCESS_EXCLUSIVE, !is_view && dependant->is_ours);
+        merge_lock(step, dependant->schema, dependant->name, LOCK_ACCESS_EXCLUSIVE, !may_be_view && dependant->is_ours);
 }
 
 gboolean
@@ -129,6 +134,25 @@ swap_add_locks(Rewrite *rewrite, DbConn *conn, SwapDirection direction, Step *st
                    !is_sequence && db_bool(rows, i, "is_ours"));
     }
     return TRUE;
+}
+
+gboolean
+swap_lock_views(Rewrite *rewrite, DbConn *conn, SwapDirection direction, GError **error)
+{
+    g_autoptr(Dependants) dependants = read_dependants(rewrite, conn, direction == SWAP_BACK, error);
+
+    /* Whoever uses a view on a view locks the upper one first. */
+    for (guint i = dependants != NULL ? dependants->all->len : 0; i > 0; i--) {
+        const Dependant *dependant = g_ptr_array_index(dependants->all, i - 1);
+        g_autofree char *sql = is_view(dependant)
+                                   ? sql_build("ALTER VIEW ? OWNER TO ?", sql_name(dependant->schema, dependant->name),
+                                               sql_ident(dependant->owner))
+                                   : NULL;
+
+        if (sql != NULL && !db_run(conn, sql, DB_NONE, error))
+            return FALSE;
+    }
+    return dependants != NULL;
 }
 
 /* What belongs to the shape, but to no ALTER TABLE. */

@@ -21,6 +21,11 @@ gboolean swap_check(Rewrite *rewrite, DbConn *conn, GError **error);
  */
 gboolean swap_add_locks(Rewrite *rewrite, DbConn *conn, SwapDirection direction, Step *step, GError **error);
 
+/* ACCESS EXCLUSIVE on the views that the cut-over drops or replaces, in the open transaction. LOCK TABLE would take the
+ * tables that they read along; giving a view the owner that it has takes that lock on the view alone, and changes
+ * nothing (ATExecChangeOwner in src/backend/commands/tablecmds.c). */
+gboolean swap_lock_views(Rewrite *rewrite, DbConn *conn, SwapDirection direction, GError **error);
+
 /* The local lines of the inventories of source and shadow; the texts belong to the lines. */
 typedef struct SwapShape {
     GPtrArray *source; /* char * */

@@ -309,7 +309,8 @@ enter(Attempt *attempt, GError **error)
 
     run->is_locked_first = attempt->number % STRONG_EACH == 0;
     if (run->is_locked_first)
-        return lock_all(attempt, error) && entry->settle(run, attempt->step, error);
+        return entry->lock_views(run, attempt->step, error) && lock_all(attempt, error) &&
+               entry->settle(run, attempt->step, error);
     return entry->settle(run, attempt->step, error) && lock_all(attempt, error);
 }
 

@@ -44,7 +44,9 @@ gboolean guard_apply_joined(Run *run, const GPtrArray *parts, GError **error);
  * Work that settles something before it locks. `before` runs without any lock right before each attempt: what shortens
  * the work, and what has to be waited for. `settle` runs with the staging locks only; then all locks are taken, and
  * `work` checks that what was settled still is. `after` runs whatever came of the attempt, when its transaction has
- * ended. Every fourth attempt takes all locks first (run->is_locked_first).
+ * ended. Every fourth attempt takes all locks first (run->is_locked_first): those on views by `lock_views`, before
+ * their tables, as whoever comes through a view does. While writers are held up there is no way to them: who waits for
+ * the table has his view already.
  *
  * There is no way from a lock that keeps writers away to a stronger one on the same table: a session that has read and
  * writes while we wait for it is a deadlock, and PostgreSQL ends it at once, with an error for that session (ProcSleep
@@ -53,6 +55,7 @@ gboolean guard_apply_joined(Run *run, const GPtrArray *parts, GError **error);
 typedef struct GuardEntry {
     GuardWork before;
     GuardWork settle;
+    GuardWork lock_views;
     GuardWork work;
     void (*after)(Run *run, const Step *step);
 } GuardEntry;
