@@ -74,6 +74,19 @@ is_rename(const PlanContext *ctx, const Step *step)
     return stmt != NULL && stmt->kind == STMT_OBJECT && version_renamed(&stmt->object, &name);
 }
 
+/* Of the table, or of one of its partitions or children. */
+static gboolean
+is_of_family(const Step *step, const FactTable *table)
+{
+    for (guint i = 0; i < table->descendants->len; i++) {
+        const FactTable *member = g_ptr_array_index(table->descendants, i);
+
+        if (step_is_of(step, member->schema, member->name))
+            return TRUE;
+    }
+    return step_is_of(step, table->schema, table->name);
+}
+
 VersionWatched
 version_watched(const PlanContext *ctx, const VersionTable *table)
 {
@@ -85,7 +98,8 @@ version_watched(const PlanContext *ctx, const VersionTable *table)
     for (guint i = 0; i < steps->len; i++) {
         const Step *step = g_ptr_array_index(steps, i);
 
-        if (!step_is_of(step, table->table->schema, table->table->name))
+        /* Of a rewrite nothing is left to do by then but to drop the old table. */
+        if (!is_of_family(step, table->table) || step->kind == STEP_REWRITE_DROP)
             continue;
         if (!is_rename(ctx, step))
             return WATCHED_ALL;

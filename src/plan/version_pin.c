@@ -18,11 +18,35 @@ unfit_reason(const PlanContext *ctx, const FactTable *table)
         return table->unfit;
     if (!table->is_owned)
         return "it belongs to another role";
+    if (table->is_typed)
+        return "it has its columns from a composite type";
     if (table->has_rules)
         return "it has a rule: what is written through a view would become something else";
     if (table->has_row_security && ctx->facts->server_version < INVOKER_SERVER)
         return "it has row-level security, which a view does not heed before PostgreSQL 15";
     return NULL;
+}
+
+static gboolean
+is_child_of(const FactTable *table, const FactTable *parent)
+{
+    for (guint i = 0; i < parent->descendants->len; i++) {
+        if (g_ptr_array_index(parent->descendants, i) == table)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* What the file does to a table it does to the columns of its children, too: a view of one as it is would be of neither
+ * shape, and in the way. `changed` are the first ones of the list, which the file changes. */
+static gboolean
+is_child(const GPtrArray *tables, guint changed, const FactTable *table)
+{
+    for (guint i = 0; i < changed; i++) {
+        if (is_child_of(table, ((const VersionTable *)g_ptr_array_index(tables, i))->table))
+            return TRUE;
+    }
+    return FALSE;
 }
 
 /* One note for each reason. */
@@ -32,7 +56,7 @@ note_left_out(PlanContext *ctx, GHashTable *left_out)
     g_autoptr(GList) reasons = g_list_sort(g_hash_table_get_keys(left_out), (GCompareFunc)g_strcmp0);
 
     for (GList *reason = reasons; reason != NULL; reason = reason->next)
-        plan_note(ctx->plan, "no view for %s: %s; search_path finds the table itself",
+        plan_note(ctx->plan, "no view for %s: %s; it is reached as before",
                   ((GString *)g_hash_table_lookup(left_out, reason->data))->str, (const char *)reason->data);
 }
 
@@ -80,14 +104,35 @@ is_visible(const GPtrArray *tables, const FactTable *fact)
     return FALSE;
 }
 
-void
-version_pin_all(PlanContext *ctx, GPtrArray *tables)
+/* It would take views along that are not there yet when the plan says what goes. */
+static gboolean
+check_cascade(PlanContext *ctx, GError **error)
 {
+    for (guint i = 0; i < ctx->script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(ctx->script->stmts, i);
+
+        if (stmt->kind != STMT_OBJECT || stmt->object.verb != OBJECT_DROP || !stmt->object.is_cascade)
+            continue;
+        ctx->offset = stmt->offset;
+        context_refuse(error, "put it into a migration of its own, or leave out --pin all",
+                       "CASCADE could take views of the version with it");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean
+version_pin_all(PlanContext *ctx, GPtrArray *tables, GError **error)
+{
+    guint changed = tables->len;
     g_autoptr(GHashTable) left_out = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, free_names);
 
+    if (!check_cascade(ctx, error))
+        return FALSE;
     for (guint i = 0; i < ctx->facts->pinned->len; i++) {
         const FactTable *fact = g_ptr_array_index(ctx->facts->pinned, i);
-        const char *reason = unfit_reason(ctx, fact);
+        const char *reason = is_child(tables, changed, fact) ? "it inherits from a table that this file changes"
+                                                             : unfit_reason(ctx, fact);
 
         if (is_visible(tables, fact) || objects_is_table_gone(ctx, fact->schema, fact->name))
             continue;
@@ -98,6 +143,7 @@ version_pin_all(PlanContext *ctx, GPtrArray *tables)
     }
     leave_out_made(ctx, left_out);
     note_left_out(ctx, left_out);
+    return TRUE;
 }
 
 static void
@@ -116,7 +162,8 @@ plan_all(PlanContext *ctx, GError **error)
 {
     g_autoptr(GPtrArray) tables = version_tables(ctx);
 
-    version_pin_all(ctx, tables);
+    if (!version_pin_all(ctx, tables, error))
+        return FALSE;
     ctx->plan->version = g_strdup(ctx->script->version);
     if (tables->len == 0) {
         context_refuse(error, "name the schemas that have the tables: --schema NAME",

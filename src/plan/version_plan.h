@@ -32,8 +32,8 @@ VersionWatched version_watched(const PlanContext *ctx, const VersionTable *table
 void version_plan_old(PlanContext *ctx, const GPtrArray *tables);
 
 /* All tables of the search_path: a view for each, of those that are no table of the list yet, too. What cannot have one
- * is told. */
-void version_pin_all(PlanContext *ctx, GPtrArray *tables);
+ * is told; refused where a statement could take views along. */
+gboolean version_pin_all(PlanContext *ctx, GPtrArray *tables, GError **error);
 
 /* Refused where the version's schema cannot be made. */
 gboolean version_check_schema(const PlanContext *ctx, GError **error);

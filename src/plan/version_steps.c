@@ -285,8 +285,8 @@ version_finish(PlanContext *ctx, GError **error)
 
     if (tables == NULL)
         return TRUE;
-    if (ctx->script->pins_all)
-        version_pin_all(ctx, tables);
+    if (ctx->script->pins_all && !version_pin_all(ctx, tables, error))
+        return FALSE;
     for (guint i = tables->len; i > 0; i--) {
         const VersionTable *table = g_ptr_array_index(tables, i - 1);
 

@@ -71,7 +71,7 @@ Plan *
 version_drop_plan(DbConn *conn, const VersionEntry *version)
 {
     g_autoptr(GDateTime) now = g_date_time_new_now_utc();
-    g_autofree char *stamp = g_date_time_format(now, "%Y%m%d_%H%M%S");
+    g_autofree char *stamp = g_date_time_format(now, "%Y%m%d_%H%M%S_%f");
     g_autofree char *stem = g_strdup_printf("version_drop_%s_%s", version->name, stamp);
     Plan *plan = own_plan(conn, name_bounded("drop", stem), "pgseam version drop", "");
 

@@ -1,6 +1,7 @@
 """A version of every table: for the application that runs now (`version pin`), for the new one (`--pin all`); no SELECT * breaks."""
 
 import contextlib
+import dataclasses
 import re
 import signal
 import threading
@@ -9,7 +10,8 @@ import psycopg
 import pytest
 from harness import Pgseam
 from harness.twin import assert_same
-from harness.versions import LONG, RENAME, T, dump_without, session, shape, state, to_the_gate, views_of
+from harness.versions import (AFTER, LONG, NEW, OLD, RENAME, T, Pair, accounts, dump_without, migration, session, shape, state,
+                              to_the_gate, views_of)
 
 SHOP = """
 CREATE TABLE users (id serial PRIMARY KEY, email text NOT NULL UNIQUE, age int NOT NULL DEFAULT 1, gone text, note text DEFAULT 'n');
@@ -125,6 +127,25 @@ def test_no_prepared_select_star_breaks(any_cluster, db, pgseam):
             pgseam.run("start", pgseam.file("n.sql", "ALTER TABLE users ADD x int; ALTER TABLE orders ADD x int; ALTER TABLE days ADD x int;"))
             new.fine()
     assert [name for name, *_ in shape(db, "v2", "users")] == ["id", "mail", "age", "note", "extra"]
+
+
+@pytest.mark.parametrize("end", ["complete", "rollback"])
+def test_both_applications_come_through_views(cluster, db, pgseam, end):
+    """All they do, each row compared, no wait beyond the budget."""
+    pinned = dataclasses.replace(OLD, path="old, public", schema="old")
+    accounts(db)
+    pgseam.run("version", "pin", "old")
+    with Pair(db, old=pinned) as pair:
+        pair.start("old")
+        pgseam.run("start", pgseam.file("m.sql", migration()), "--pin", "all")
+        pair.start("new")
+        pair.see(old=NEW, new=pinned)
+        pair.served(40)
+        pair.see()
+        pair.stop("old" if end == "complete" else "new")
+        pgseam.run(end)
+        pair.served(30)
+        pair.assert_clean(AFTER if end == "complete" else OLD)
 
 
 def test_old_application_goes_on_through_complete_where_only_names_change(cluster, db, pgseam):
@@ -335,6 +356,25 @@ def test_folder_of_files_pins_what_makes_a_version(cluster, db, pgseam):
     assert views_of(db, "old") is None
 
 
+def test_children_of_what_the_file_changes_have_no_view(cluster, db, pgseam):
+    """Their columns go with those of their parent."""
+    db.execute("CREATE TABLE u (id int PRIMARY KEY, gone int); CREATE TABLE kid (more int) INHERITS (u); CREATE TABLE other (id int);"
+               "CREATE TYPE pair AS (a int, b int); CREATE TABLE pairs OF pair; CREATE TYPE mood AS ENUM ('a')")
+    pgseam.run("version", "pin", "old")
+    file = pgseam.file("m.sql", "-- pgseam: version v2\nALTER TABLE u DROP COLUMN gone;\n")
+    out = pgseam.run("plan", file, "--pin", "all").out
+    assert "public.kid: it inherits from" in out and "public.pairs: it has its columns from" in out
+    pgseam.run("start", file, "--pin", "all")
+    assert views_of(db, "v2") == ["other", "u"] and views_of(db, "old") == ["kid", "other", "u"]
+    with in_transaction(db, "SELECT * FROM kid", "old, public", "child"):
+        assert "application_name child" in pgseam.run("complete", "--look", "100ms", expect=3).err
+    pgseam.run("complete", "--look", "100ms")
+    assert views_of(db, "old") == ["other"] and views_of(db, "v2") == ["other", "u"]
+    file = pgseam.file("n.sql", "-- pgseam: version v3\nALTER TABLE u RENAME id TO key;\nDROP TYPE mood CASCADE;\n")
+    assert "CASCADE could take" in pgseam.run("plan", file, "--pin", "all", expect=3).err
+    pgseam.run("plan", file)
+
+
 # ---- without a version
 
 
@@ -353,3 +393,26 @@ def test_file_without_a_version_takes_nothing_from_under_one(cluster, db, pgseam
         assert "pgseam version drop" not in pgseam.run("plan", file, expect=3).err
         refused = pgseam.run("plan", pgseam.file("v.sql", f"-- pgseam: version v2\nALTER TABLE users {change};\n"), expect=3)
         assert "view old.users" in refused.err, refused
+
+
+def test_table_is_written_anew_beneath_a_pinned_application(cluster, db, pgseam):
+    """Whoever waits for the table has a lock on his view, which the cut-over must have first."""
+    db.execute(SHOP)
+    pgseam.run("version", "pin", "old")
+    pgseam.run("version", "pin", "older")
+    with Stars(db, "old, public", OLD_STARS) as old, Stars(db, "older, public", OLD_STARS, 1) as older:
+        pgseam.run("repack", "orders", "--deadline", "60")
+        old.fine()
+        older.fine()
+    assert views_of(db, "old") == views_of(db, "older") == ["days", "orders", "users"]
+
+
+def test_old_table_of_a_rewrite_keeps_nobody_waiting(cluster, db, pgseam):
+    """Complete only drops what nobody finds any more."""
+    db.execute(SHOP + "INSERT INTO orders (n) SELECT g FROM generate_series(1, 30000) g; ANALYZE orders")
+    pgseam.run("start", pgseam.file("m.sql", "-- pgseam: version v2\nALTER TABLE orders ADD COLUMN twice int GENERATED ALWAYS AS (n * 2) STORED;\n"), "--pin", "all")
+    assert state(pgseam) == "gated"
+    with in_transaction(db, "SELECT * FROM orders", "public", "table"):
+        assert names(pgseam, "old") == set()
+    pgseam.run("complete", "--look", "100ms")
+    assert [name for name, *_ in shape(db, "v2", "orders")] == ["id", "n", "twice"]
