@@ -6,6 +6,8 @@
 #include "run/own_plan.h"
 #include "run_queries.h"
 
+#define MOST_VIEWS 50
+
 static void
 entry_free(gpointer data)
 {
@@ -50,20 +52,21 @@ version_list(DbConn *conn, GError **error)
     return g_steal_pointer(&list);
 }
 
+/* As many views as go within a lock budget, and with the last of them the schema. */
 static Step *
-drop_step(const VersionEntry *version)
+drop_step(const VersionEntry *version, guint first)
 {
     Step *step = step_new(PHASE_CONTRACT, STEP_DDL_FINAL, NULL, NULL);
 
-    step->id = 1;
     step->why = g_strdup_printf("version %s is not used any more", version->name);
-    for (guint i = 0; i < version->views->len; i++) {
+    for (guint i = first; i < version->views->len && i < first + MOST_VIEWS; i++) {
         const char *view = g_ptr_array_index(version->views, i);
 
         step_add_lock(step, version->name, view, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, FALSE);
         step_add_sql(step, sql_build("DROP VIEW ?", sql_name(version->name, view)));
     }
-    step_add_sql(step, sql_build("DROP SCHEMA ?", sql_ident(version->name)));
+    if (first + MOST_VIEWS >= version->views->len)
+        step_add_sql(step, sql_build("DROP SCHEMA ?", sql_ident(version->name)));
     return step;
 }
 
@@ -75,6 +78,11 @@ version_drop_plan(DbConn *conn, const VersionEntry *version)
     g_autofree char *stem = g_strdup_printf("version_drop_%s_%s", version->name, stamp);
     Plan *plan = own_plan(conn, name_bounded("drop", stem), "pgseam version drop", "");
 
-    g_ptr_array_add(plan->steps, drop_step(version));
+    for (guint first = 0; first == 0 || first < version->views->len; first += MOST_VIEWS) {
+        Step *step = drop_step(version, first);
+
+        g_ptr_array_add(plan->steps, step);
+        step->id = (int)plan->steps->len;
+    }
     return plan;
 }

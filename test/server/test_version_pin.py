@@ -272,6 +272,16 @@ def test_names_schemas_and_what_is_left_out(any_cluster, db, pgseam):
     assert listed(pgseam) == {} and views_of(db, long) is None
 
 
+def test_hundred_tables_come_and_go_in_short_steps(cluster, db, pgseam):
+    db.execute("DO $$BEGIN FOR i IN 1..101 LOOP EXECUTE format('CREATE TABLE t%s (id int)', i); END LOOP; END$$")
+    note = pgseam.run("version", "pin", "old").err
+    assert len(views_of(db, "old")) == 101 and "101 of them" in note and len(note) < 9000
+    pgseam.run("version", "drop", "old", env={"PGSEAM_FAULT": "guard.locked:kill:2"}, expect=-signal.SIGKILL)
+    assert len(views_of(db, "old")) == 51
+    pgseam.run("resume")
+    assert views_of(db, "old") is None and listed(pgseam) == {}
+
+
 def test_privileges_are_those_of_the_tables(any_cluster, db, pgseam):
     for role in ("pin_reader", "pin_part", "pin_none"):
         db.cluster.role(role)
