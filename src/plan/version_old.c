@@ -114,7 +114,7 @@ plan_drop(PlanContext *ctx, const VersionTable *table, const FactTable *shown, c
     SqlArg view = sql_name(dependent->view_schema, dependent->view_name);
     Step *step = step_new(PHASE_CONTRACT, STEP_DDL_FINAL, shown->schema, shown->name);
 
-    step->line = table->stmt->line;
+    step_set_place(step, table->stmt->file, table->stmt->line);
     /* `pgseam version drop` may have been quicker. */
     step->sql = sql_build("DROP VIEW IF EXISTS ?", view);
     step->why = g_strdup_printf("version %s shows the column \"%s\" as it was: nobody uses the view any more; cannot "
