@@ -9,6 +9,15 @@
 #include "sql/parse.h"
 #include "sql/rename.h"
 
+/* By what something can refuse a row. */
+typedef enum Refusal {
+    REFUSES_NOTHING,
+    REFUSES_VALUES,     /* compared with others */
+    REFUSES_EXPRESSIONS /* computed */
+} Refusal;
+
+typedef gboolean (*KeepsFunc)(const char *from, const char *to);
+
 /* An index or a constraint with its twin. */
 typedef struct Twin {
     const FactIndex *index; /* NULL: a constraint without one of its own */
@@ -51,14 +60,14 @@ names_of(const VersionTable *table, Phase phase)
     return names;
 }
 
-/* Whether the new value is the old one in a wider type. */
+/* Whether the new value is the old one in a wider type, of those of which `keeps` is true. */
 static gboolean
-is_kept_column(const VersionColumn *column)
+is_kept_column(const VersionColumn *column, KeepsFunc keeps)
 {
     g_autofree char *cast = NULL;
     g_autofree char *plain = NULL;
 
-    if (column->new_type == NULL || !type_keeps_values(column->fact->type, column->new_type))
+    if (column->new_type == NULL || !keeps(column->fact->type, column->new_type))
         return FALSE;
     plain = sql_quote_ident(column->fact->name);
     cast = g_strdup_printf("%s::%s", plain, column->retyped->type);
@@ -80,12 +89,12 @@ speaks_of(const char *statement, const VersionColumn *column)
 
 /* All columns that the text speaks of, among those whose type changes. */
 static gboolean
-is_kept_text(const VersionTable *table, const char *statement)
+is_kept_text(const VersionTable *table, const char *statement, KeepsFunc keeps)
 {
     for (guint i = 0; i < table->columns->len; i++) {
         const VersionColumn *column = g_ptr_array_index(table->columns, i);
 
-        if (column->retyped != NULL && !is_kept_column(column) && speaks_of(statement, column))
+        if (column->retyped != NULL && !is_kept_column(column, keeps) && speaks_of(statement, column))
             return FALSE;
     }
     return TRUE;
@@ -116,10 +125,9 @@ has_twin(const VersionTable *table, const char *statement)
     return FALSE;
 }
 
-/* The twin of what `statement` makes; `tail` is the end of it that is kept. `may_reject`: it
- * can refuse a row. NULL with an error: it cannot be told. */
+/* The twin of what `statement` makes; `tail` is the end of it that is kept. NULL with an error: it cannot be told. */
 static Twin *
-add_twin(GPtrArray *twins, const VersionTable *table, const char *statement, const char *tail, gboolean may_reject,
+add_twin(GPtrArray *twins, const VersionTable *table, const char *statement, const char *tail, Refusal refusal,
          GError **error)
 {
     Twin *twin = g_new0(Twin, 1);
@@ -128,8 +136,12 @@ add_twin(GPtrArray *twins, const VersionTable *table, const char *statement, con
     guint n;
 
     g_ptr_array_add(twins, twin);
-    twin->is_kept = is_kept_text(table, statement);
-    twin->phase = twin->is_kept || !may_reject ? PHASE_BACKFILL : PHASE_CONTRACT;
+    twin->is_kept = is_kept_text(table, statement, type_keeps_values);
+    if (refusal == REFUSES_NOTHING || (refusal == REFUSES_VALUES && twin->is_kept) ||
+        is_kept_text(table, statement, type_keeps_meaning))
+        twin->phase = PHASE_BACKFILL;
+    else
+        twin->phase = PHASE_CONTRACT;
     names = names_of(table, twin->phase);
     renamed = rename_columns(statement, names, &n, error);
     if (renamed == NULL)
@@ -137,6 +149,14 @@ add_twin(GPtrArray *twins, const VersionTable *table, const char *statement, con
     twin->statement = g_strdup(statement);
     twin->tail = g_strdup(renamed + (strlen(statement) - strlen(tail)));
     return twin;
+}
+
+static Refusal
+refusal_of(const FactIndex *index)
+{
+    if (!index->is_unique)
+        return REFUSES_NOTHING;
+    return index->columns != NULL && !index->is_partial ? REFUSES_VALUES : REFUSES_EXPRESSIONS;
 }
 
 static gboolean
@@ -148,7 +168,7 @@ add_index_twins(GPtrArray *twins, const VersionTable *table, GError **error)
 
         if (!has_twin(table, index->definition))
             continue;
-        twin = add_twin(twins, table, index->definition, index->tail, index->is_unique, error);
+        twin = add_twin(twins, table, index->definition, index->tail, refusal_of(index), error);
         if (twin == NULL)
             return FALSE;
         twin->name = index->name;
@@ -172,7 +192,8 @@ add_constraint_twins(GPtrArray *twins, const VersionTable *table, GError **error
             !is_on_retyped(table, constraint->columns))
             continue;
         statement = sql_build("ALTER TABLE t ADD CONSTRAINT c ?", sql_raw(constraint->definition));
-        twin = add_twin(twins, table, statement, constraint->definition, TRUE, error);
+        twin = add_twin(twins, table, statement, constraint->definition,
+                        constraint->kind == 'f' ? REFUSES_VALUES : REFUSES_EXPRESSIONS, error);
         if (twin == NULL)
             return FALSE;
         twin->name = constraint->name;

@@ -104,21 +104,34 @@ compare(const TypeParts *from, const TypeParts *to, const char *time_zone)
     return is_utc_pair(from, to, time_zone) || is_integer_as_oid(from, to) ? TYPE_CHANGE_REINDEX : TYPE_CHANGE_REWRITE;
 }
 
+static gboolean
+is_pair(const char *const pairs[][2], gsize n, const char *from, const char *to)
+{
+    for (gsize i = 0; i < n; i++) {
+        if (strcmp(from, pairs[i][0]) == 0 && strcmp(to, pairs[i][1]) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+gboolean
+type_keeps_meaning(const char *from, const char *to)
+{
+    static const char *const integers[][2] = {{"smallint", "integer"}, {"smallint", "bigint"}, {"integer", "bigint"}};
+
+    return is_pair(integers, G_N_ELEMENTS(integers), from, to) || type_change(from, to, NULL) == TYPE_CHANGE_CATALOG;
+}
+
 gboolean
 type_keeps_values(const char *from, const char *to)
 {
-    static const char *const wider_types[][2] = {
-        {"smallint", "integer"},      {"smallint", "bigint"},
-        {"smallint", "numeric"},      {"integer", "bigint"},
-        {"integer", "numeric"},       {"bigint", "numeric"},
-        {"real", "double precision"}, {"date", "timestamp without time zone"},
-    };
+    static const char *const wider[][2] = {{"smallint", "numeric"},
+                                           {"integer", "numeric"},
+                                           {"bigint", "numeric"},
+                                           {"real", "double precision"},
+                                           {"date", "timestamp without time zone"}};
 
-    for (guint i = 0; i < G_N_ELEMENTS(wider_types); i++) {
-        if (strcmp(from, wider_types[i][0]) == 0 && strcmp(to, wider_types[i][1]) == 0)
-            return TRUE;
-    }
-    return type_change(from, to, NULL) == TYPE_CHANGE_CATALOG;
+    return is_pair(wider, G_N_ELEMENTS(wider), from, to) || type_keeps_meaning(from, to);
 }
 
 TypeChange

@@ -16,11 +16,15 @@ typedef enum TypeChange {
     TYPE_CHANGE_REWRITE,
 } TypeChange;
 
-/* `from` and `to` as format_type() prints them; `time_zone` is that of the session which runs the statement. */
 /* TRUE if each value of one type has a value of its own in the other that compares alike: what was unique stays unique,
  * and no cast fails (manual, "Numeric Types", "Date/Time Types"). Both as above. */
 gboolean type_keeps_values(const char *from, const char *to);
 
+/* TRUE if, besides, operators and functions make the same of it: 7 / 2 is 3 of integers, but not of numeric, and a date
+ * prints otherwise than a timestamp. Both as above. */
+gboolean type_keeps_meaning(const char *from, const char *to);
+
+/* `from` and `to` as format_type() prints them; `time_zone` is that of the session which runs the statement. */
 TypeChange type_change(const char *from, const char *to, const char *time_zone);
 
 #endif

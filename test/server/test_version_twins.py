@@ -156,6 +156,19 @@ def test_a_foreign_key_deferred_by_its_name(any_cluster, db, pgseam):
     assert db.query(HANGING) == before
 
 
+def test_what_an_expression_makes_of_a_wider_type_waits(db, pgseam):
+    """7 / 2 is 3 of integers and 3.5 of numeric: a twin beside the old one would reject what that accepts."""
+    db.execute(TABLE + "ALTER TABLE users ADD CONSTRAINT c CHECK (z % 2 = 0 OR z / 2 * 2 < z); CREATE UNIQUE INDEX i ON users (n) WHERE z / 2 * 2 < z;"
+               "CREATE INDEX k ON users ((z / 2))")
+    before = db.query(HANGING)
+    pgseam.run("start", pgseam.file("m.sql", WIDER.replace("bigint", "numeric")))
+    db.execute("INSERT INTO users (id, z, n) VALUES (1000, 7, 1001), (1001, 8, 1)")
+    assert db.query("SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid = 'users'::regclass") == [("c",)]
+    assert "pgseam_twin_c" in pgseam.run("complete", expect=1).err
+    pgseam.run("rollback")
+    assert db.query(HANGING) == before
+
+
 @pytest.mark.parametrize("point", ["step.begin", "step.intent", "guard.locked", "guard.committed", "step.verified"])
 def test_killed_anywhere_the_twins_come_out_right(cluster, db, twin, pgseam, point):
     setup = CASES["unique with another one included"] + ";" + CASES["composite foreign key"] + ";" + CASES["check"]
