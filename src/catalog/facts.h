@@ -32,12 +32,13 @@ typedef struct FactColumn {
     char *compression;   /* SET COMPRESSION; NULL: the server's default */
     GPtrArray *options;  /* SET (n_distinct = ...): "n_distinct=5" */
     /* Only where a version is to be made (FactRequest.version): */
-    char *comment;          /* COMMENT ON COLUMN; NULL: none */
-    gboolean forbids_null;  /* its type is a domain that forbids NULL and gives no default */
-    char *type_default;     /* what its type, a domain, gives where the column has no default; NULL: nothing */
-    gboolean has_storage;   /* SET STORAGE to something else than its type's */
-    char *not_null_name;    /* from 18 on: of its NOT NULL constraint; NULL: none ... */
-    char *not_null_comment; /* ... and the comment on that */
+    char *comment;             /* COMMENT ON COLUMN; NULL: none */
+    gboolean forbids_null;     /* its type is a domain that forbids NULL and gives no default */
+    char *type_default;        /* what its type, a domain, gives where the column has no default; NULL: nothing */
+    gboolean has_storage;      /* SET STORAGE to something else than its type's */
+    char *not_null_name;       /* from 18 on: of its NOT NULL constraint; NULL: none ... */
+    char *not_null_comment;    /* ... and the comment on that */
+    gboolean has_odd_not_null; /* ... which is NOT VALID or NO INHERIT */
 } FactColumn;
 
 typedef struct FactIndex {

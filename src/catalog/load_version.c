@@ -40,6 +40,7 @@ load_columns(DbConn *conn, FactTable *table, const char *oid, GError **error)
             column->type_default = g_strdup(db_text(rows, i, "type_default"));
             column->not_null_name = g_strdup(db_text(rows, i, "not_null_name"));
             column->not_null_comment = g_strdup(db_text(rows, i, "not_null_comment"));
+            column->has_odd_not_null = db_bool(rows, i, "has_odd_not_null");
             column->has_storage = db_bool(rows, i, "has_storage");
         }
     }

@@ -74,6 +74,8 @@ columns_own(const FactTable *table, const FactColumn *column, GString *out)
         append(out, "", "extended statistics");
     if (column->is_generated)
         append(out, "", "the expression that it is generated from");
+    if (column->has_odd_not_null)
+        append(out, "NOT NULL that is NOT VALID or NO INHERIT ", column->not_null_name);
     if (column->has_storage)
         append(out, "storage ", column->storage);
     if (column->compression != NULL)

@@ -115,6 +115,14 @@ def test_what_cannot_be_carried_is_refused(db, pgseam, setup, file, why):
     assert db.query("SELECT FROM pg_namespace WHERE nspname = 'pgseam'") == []
 
 
+@pytest.mark.parametrize("how", ["NOT VALID", "NO INHERIT"])
+def test_a_not_null_that_cannot_be_carried_is_refused(any_cluster, db, pgseam, how):
+    if any_cluster.major < 18:
+        pytest.skip("from 18 on")
+    db.execute(TABLE + f"ALTER TABLE users ADD CONSTRAINT nn NOT NULL z {how}")
+    assert "NOT VALID or NO INHERIT nn" in pgseam.run("plan", pgseam.file("m.sql", WIDER), expect=3).err
+
+
 def test_the_new_version_has_its_unique_index_at_once(db, pgseam):
     db.execute(TABLE + "DELETE FROM users WHERE id > 100; CREATE UNIQUE INDEX i ON users (z)")
     pgseam.run("start", pgseam.file("m.sql", WIDER))
