@@ -100,6 +100,7 @@ typedef struct FactGrant {
     char *grantee;   /* as GRANT takes it: quoted, or PUBLIC */
     char *privilege; /* "SELECT" */
     gboolean is_grantable;
+    gboolean is_passed_on; /* by a role that may, which is not the table's owner */
 } FactGrant;
 
 typedef struct FactName {

@@ -18,6 +18,7 @@ load_grants(DbConn *conn, FactTable *table, const char *oid, GError **error)
         grant->grantee = g_strdup(db_text(rows, i, "grantee"));
         grant->privilege = g_strdup(db_text(rows, i, "privilege"));
         grant->is_grantable = db_bool(rows, i, "is_grantable");
+        grant->is_passed_on = db_bool(rows, i, "is_passed_on");
         g_ptr_array_add(table->grants, grant);
     }
     return rows != NULL;

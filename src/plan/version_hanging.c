@@ -89,6 +89,18 @@ columns_own(const FactTable *table, const FactColumn *column, GString *out)
     }
 }
 
+/* What we grant is granted by the owner. */
+static void
+passed_on(const FactTable *table, const FactColumn *column, GString *out)
+{
+    for (guint i = 0; table->grants != NULL && i < table->grants->len; i++) {
+        const FactGrant *grant = g_ptr_array_index(table->grants, i);
+
+        if (grant->is_passed_on && g_strcmp0(grant->column, column->name) == 0)
+            append(out, "the privilege that somebody else than the owner granted to ", grant->grantee);
+    }
+}
+
 static void
 indexes_own(const FactTable *table, const FactColumn *column, GString *out)
 {
@@ -150,6 +162,7 @@ hanging(const PlanContext *ctx, const FactTable *table, const FactColumn *column
     indexes_own(table, column, out);
     constraints_own(table, column, out);
     columns_own(table, column, out);
+    passed_on(table, column, out);
 }
 
 char *

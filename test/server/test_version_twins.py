@@ -123,6 +123,20 @@ def test_a_not_null_that_cannot_be_carried_is_refused(any_cluster, db, pgseam, h
     assert "NOT VALID or NO INHERIT nn" in pgseam.run("plan", pgseam.file("m.sql", WIDER), expect=3).err
 
 
+def test_a_privilege_that_was_passed_on_is_refused(cluster, db, pgseam):
+    """What we grant is the owner's grant: the comparison at the end would find it each time."""
+    for name in ("twin_first", "twin_second"):
+        cluster.role(name)
+    db.execute(TABLE + "GRANT SELECT (z) ON users TO twin_first WITH GRANT OPTION; GRANT SELECT (a), UPDATE (z) ON users TO twin_second")
+    db.execute("GRANT SELECT (z) ON users TO twin_second", role="twin_first")
+    assert "somebody else than the owner granted to twin_second" in pgseam.run("plan", pgseam.file("m.sql", WIDER), expect=3).err
+    db.execute("REVOKE SELECT (z) ON users FROM twin_second", role="twin_first")
+    pgseam.run("start", pgseam.file("m.sql", WIDER))
+    pgseam.run("complete")
+    assert db.scalar("SELECT count(*) FROM information_schema.column_privileges WHERE column_name = 'z' AND table_name = 'users'"
+                     " AND table_schema = 'public' AND grantee LIKE 'twin%'") == 2
+
+
 def test_the_new_version_has_its_unique_index_at_once(db, pgseam):
     db.execute(TABLE + "DELETE FROM users WHERE id > 100; CREATE UNIQUE INDEX i ON users (z)")
     pgseam.run("start", pgseam.file("m.sql", WIDER))
