@@ -134,6 +134,7 @@ probe_table(GPtrArray *probes, PlanContext *ctx, VersionTable *table)
     for (guint i = 0; i < table->columns->len; i++)
         probe_column(probes, ctx->facts, g_ptr_array_index(table->columns, i));
     version_probe_twins(probes, table);
+    version_probe_makeable(probes, table);
     for (guint i = 0; i < table->sync->groups->len; i++)
         probe_group(probes, g_ptr_array_index(table->sync->groups, i), rows, table->offset);
 }

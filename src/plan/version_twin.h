@@ -31,4 +31,8 @@ char *version_has_twin_sql(const VersionTable *table);
  */
 void version_probe_twins(GPtrArray *probes, const VersionTable *table);
 
+/* Queries (PlanProbe) for what the server would refuse only when it makes them, after the rows have been filled: an
+ * operator class, a pair of types of a foreign key, the privilege to refer to a table. */
+void version_probe_makeable(GPtrArray *probes, const VersionTable *table);
+
 #endif

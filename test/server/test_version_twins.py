@@ -14,6 +14,7 @@ INSERT INTO users SELECT g, 1 + g % 100, 1, 'e' || g, g, g * 100 FROM generate_s
 """
 WIDER = "-- pgseam: version v2\n-- pgseam: down z = z::int\nALTER TABLE users ALTER COLUMN z TYPE bigint;\n"
 PRICE = "-- pgseam: version v2\n-- pgseam: down price = (price * 100)::int\nALTER TABLE users ALTER COLUMN price TYPE numeric(12,2) USING price / 100.0;\n"
+EMAIL = "-- pgseam: version v2\n-- pgseam: down email = {1}\nALTER TABLE users ALTER COLUMN email TYPE {0};\n"
 CASES = {
     "plain": "CREATE INDEX i ON users (z)",
     "order": "CREATE INDEX i ON users (n, z DESC NULLS LAST, a)",
@@ -100,6 +101,9 @@ def test_a_meaning_that_changes(cluster, db, twin, pgseam):
     ("ALTER TABLE users ADD FOREIGN KEY (z, a) REFERENCES parents", WIDER.replace("bigint", "text"), "would compare"),
     ("ALTER TABLE users ALTER email SET STORAGE EXTERNAL", "-- pgseam: version v2\n-- pgseam: down email = email\nALTER TABLE users ALTER email TYPE text;\n",
      "storage EXTERNAL"),
+    ("CREATE INDEX i ON users (email varchar_pattern_ops)", EMAIL.format("int USING substr(email, 2)::int", "'e' || email"), "operator class"),
+    ("CREATE INDEX i ON users (email)", EMAIL.format("json USING to_json(email)", "email #>> '{}'"), "no operator class for json"),
+    ("ALTER TABLE users ADD FOREIGN KEY (z, a) REFERENCES parents", WIDER.replace("bigint", "numeric"), "key's index cannot do that"),
     ("CREATE INDEX i ON users (z)", WIDER + "DROP INDEX i;\n", "line 4 speaks of it"),
     ("CREATE INDEX i ON users (z)", WIDER + "COMMENT ON INDEX i IS 'mine';\n", "line 4 speaks of it"),
     ("CREATE INDEX i ON users (z); ALTER TABLE users CLUSTER ON i", WIDER + "ALTER TABLE users SET WITHOUT CLUSTER;\n", "line 4 speaks of it"),
@@ -121,6 +125,17 @@ def test_a_not_null_that_cannot_be_carried_is_refused(any_cluster, db, pgseam, h
         pytest.skip("from 18 on")
     db.execute(TABLE + f"ALTER TABLE users ADD CONSTRAINT nn NOT NULL z {how}")
     assert "NOT VALID or NO INHERIT nn" in pgseam.run("plan", pgseam.file("m.sql", WIDER), expect=3).err
+
+
+def test_a_referenced_table_that_may_not_be_referred_to_any_more(cluster, db, pgseam):
+    cluster.role("twin_owner")
+    db.execute(TABLE + "ALTER TABLE users ADD CONSTRAINT f FOREIGN KEY (z, a) REFERENCES parents; ALTER TABLE users OWNER TO twin_owner;"
+               f"GRANT CREATE ON DATABASE {db.name} TO twin_owner; GRANT ALL ON SCHEMA public TO twin_owner")
+    file = pgseam.file("m.sql", WIDER)
+    assert "no privilege REFERENCES" in pgseam.run("plan", file, expect=3, role="twin_owner").err
+    db.execute("GRANT REFERENCES ON parents TO twin_owner")
+    pgseam.run("start", file, role="twin_owner")
+    pgseam.run("complete", role="twin_owner")
 
 
 def test_a_privilege_that_was_passed_on_is_refused(cluster, db, pgseam):
