@@ -278,11 +278,39 @@ check_file(PlanContext *ctx, const VersionTable *table, const Twin *twin, GError
     return TRUE;
 }
 
+/* A value that the new type has is the same in both. */
+static gboolean
+keeps_what_fits(const char *from, const char *to)
+{
+    return type_keeps_values(from, to) || (strchr(to, '(') == NULL && type_keeps_meaning(to, from));
+}
+
+/* Until the end both foreign keys act, each on the rows that its own column tells. Where the new value is another one,
+ * they are not the same rows, and a rollback would not bring back what the twin has deleted. */
+static gboolean
+check_actions(PlanContext *ctx, const VersionTable *table, const Twin *twin, GError **error)
+{
+    if (twin->constraint == NULL || twin->constraint->kind != 'f' ||
+        (strstr(twin->constraint->definition, " CASCADE") == NULL &&
+         strstr(twin->constraint->definition, " SET NULL") == NULL) ||
+        is_kept_text(table, twin->statement, keeps_what_fits))
+        return TRUE;
+    ctx->offset = table->offset;
+    context_refuse(error,
+                   "drop it in a migration before this one, and make it again when this one is complete; or change the "
+                   "type in a migration without a version",
+                   "foreign key \"%s\" deletes or changes rows, and the new value of its column is another one: until "
+                   "complete it would do so to rows of both",
+                   twin->name);
+    return FALSE;
+}
+
 static gboolean
 check_twin(PlanContext *ctx, const VersionTable *table, const Twin *twin, GError **error)
 {
     if (twin->index == NULL || twin->is_plain || twin->is_kept)
-        return check_dropped(ctx, table, twin, error) && check_file(ctx, table, twin, error);
+        return check_dropped(ctx, table, twin, error) && check_file(ctx, table, twin, error) &&
+               check_actions(ctx, table, twin, error);
     ctx->offset = table->offset;
     context_refuse(
         error, "drop it in a migration before this one, and make the one for the new type when this one is complete",

@@ -104,6 +104,8 @@ def test_a_meaning_that_changes(cluster, db, twin, pgseam):
     ("CREATE INDEX i ON users (email varchar_pattern_ops)", EMAIL.format("int USING substr(email, 2)::int", "'e' || email"), "operator class"),
     ("CREATE INDEX i ON users (email)", EMAIL.format("json USING to_json(email)", "email #>> '{}'"), "no operator class for json"),
     ("ALTER TABLE users ADD FOREIGN KEY (z, a) REFERENCES parents", WIDER.replace("bigint", "numeric"), "key's index cannot do that"),
+    ("CREATE TABLE pz (k numeric PRIMARY KEY); INSERT INTO pz SELECT g * 100 FROM generate_series(1, 300) g;"
+     "ALTER TABLE users ADD FOREIGN KEY (price) REFERENCES pz ON DELETE CASCADE", PRICE, "deletes or changes rows"),
     ("CREATE INDEX i ON users (z)", WIDER + "DROP INDEX i;\n", "line 4 speaks of it"),
     ("CREATE INDEX i ON users (z)", WIDER + "COMMENT ON INDEX i IS 'mine';\n", "line 4 speaks of it"),
     ("CREATE INDEX i ON users (z); ALTER TABLE users CLUSTER ON i", WIDER + "ALTER TABLE users SET WITHOUT CLUSTER;\n", "line 4 speaks of it"),
@@ -162,6 +164,15 @@ def test_the_new_version_has_its_unique_index_at_once(db, pgseam):
     pgseam.run("complete")
     db.execute("INSERT INTO v2.users (id, z) VALUES (1000, 50) ON CONFLICT (z) DO UPDATE SET n = -2")
     assert db.scalar("SELECT count(*) FROM users WHERE n = -2") == 1
+
+
+def test_a_narrower_foreign_key_acts_as_one(db, pgseam):
+    db.execute(TABLE + "ALTER TABLE users ALTER z TYPE bigint, ADD CONSTRAINT f FOREIGN KEY (z, a) REFERENCES parents ON DELETE CASCADE")
+    before = db.query(HANGING)
+    pgseam.run("start", pgseam.file("m.sql", "-- pgseam: version v2\n-- pgseam: down z = z\nALTER TABLE users ALTER z TYPE int;\n"))
+    pgseam.run("complete")
+    db.execute("DELETE FROM parents WHERE p = 8")
+    assert db.query(HANGING) == before and db.scalar("SELECT count(*) FROM users") == 297
 
 
 @pytest.mark.parametrize("name", ["ON UPDATE CASCADE ON DELETE CASCADE", "ON UPDATE SET NULL ON DELETE SET NULL"])
