@@ -416,6 +416,12 @@ version_plan_twins(PlanContext *ctx, const VersionTable *table)
             plan_index(ctx, table, twin);
         else
             plan_constraint(ctx, table, twin);
+        if (twin->phase == PHASE_BACKFILL && twin->index != NULL && twin->index->is_unique)
+            plan_note(ctx->plan,
+                      "\"%s\" is there twice until complete: sessions that insert the same value in the same instant "
+                      "with ON CONFLICT (columns) may get a unique violation (23505), as PostgreSQL looks at one of "
+                      "both; such a statement has to be tried again",
+                      twin->name);
         if (twin->phase == PHASE_CONTRACT)
             plan_note(ctx->plan,
                       "\"%s\" is made for the new type when the old application is gone, since its values might not "
