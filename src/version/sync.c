@@ -3,6 +3,7 @@
 #include "base/names.h"
 #include "base/sqltext.h"
 #include "version/sync_body.h"
+#include "version/sync_guard.h"
 
 static void
 input_free(gpointer data)
@@ -50,6 +51,7 @@ sync_table_new(const char *schema, const char *table, const char *own_schema, co
     made->first_trigger = g_strdup(SYNC_FIRST_TRIGGER);
     made->last_trigger = g_strdup(SYNC_LAST_TRIGGER);
     made->partition_keys = g_ptr_array_new_with_free_func(g_free);
+    made->keys = g_ptr_array_new_with_free_func(input_free);
     made->groups = g_ptr_array_new_with_free_func(group_free);
     return made;
 }
@@ -103,8 +105,8 @@ sync_group_add_new(SyncGroup *group, const char *name, const char *type, const c
     return add_column(group->new_columns, name, type, up);
 }
 
-SyncInput *
-sync_column_add_input(SyncColumn *column, const char *name, const char *type, const char *collation)
+static SyncInput *
+add_input(GPtrArray *inputs, const char *name, const char *type, const char *collation)
 {
     SyncInput *input = g_new0(SyncInput, 1);
 
@@ -112,8 +114,34 @@ sync_column_add_input(SyncColumn *column, const char *name, const char *type, co
     input->argument = g_strdup(name);
     input->type = g_strdup(type);
     input->collation = g_strdup(collation);
-    g_ptr_array_add(column->inputs, input);
+    g_ptr_array_add(inputs, input);
     return input;
+}
+
+SyncInput *
+sync_column_add_input(SyncColumn *column, const char *name, const char *type, const char *collation)
+{
+    return add_input(column->inputs, name, type, collation);
+}
+
+void
+sync_table_set_quarantine(SyncTable *table, gboolean guards_up, gboolean guards_down)
+{
+    g_assert(table->partition_keys->len == 0);
+    table->guards_up = guards_up;
+    table->guards_down = guards_down;
+}
+
+void
+sync_table_add_key(SyncTable *table, const char *name, const char *type)
+{
+    add_input(table->keys, name, type, NULL);
+}
+
+gboolean
+sync_has_quarantine(const SyncTable *table)
+{
+    return table->guards_up || table->guards_down;
 }
 
 void
@@ -137,6 +165,7 @@ sync_table_free(SyncTable *table)
     g_free(table->first_trigger);
     g_free(table->last_trigger);
     g_ptr_array_unref(table->partition_keys);
+    g_ptr_array_unref(table->keys);
     g_ptr_array_unref(table->groups);
     g_free(table);
 }
@@ -247,6 +276,7 @@ sync_functions_sql(const SyncTable *table)
         /* Default privileges may have taken it from those who write. */
         g_ptr_array_add(out, sql_build("GRANT EXECUTE ON FUNCTION ? TO PUBLIC", sql_name(table->own_schema, name)));
     }
+    g_ptr_array_extend_and_steal(out, sync_try_sql(table));
     if (table->has_user_triggers)
         add_trigger_function(out, table, "first", SYNC_FIRST);
     add_trigger_function(out, table, "last", table->has_user_triggers ? SYNC_LAST : SYNC_ALONE);
@@ -314,6 +344,7 @@ sync_function_names(const SyncTable *table)
 
         g_ptr_array_add(out, sync_function_name(table, column, sync_direction(table, column)));
     }
+    g_ptr_array_extend_and_steal(out, sync_try_names(table));
     if (table->has_user_triggers)
         g_ptr_array_add(out, sync_function_name(table, NULL, "first"));
     g_ptr_array_add(out, sync_function_name(table, NULL, "last"));

@@ -24,9 +24,17 @@
  * would run as owner under a search_path of the writer's choice. So what an expression calls must be executable by all
  * who write.
  *
+ * Quarantine (sync_table_set_quarantine): an expression that fails counts as one that gives NULL in all columns of its
+ * side, so the statement goes on; the side that was written stays as it is, and the failure is written down. A row that
+ * is so is left alone until somebody writes one of its sides: what is computed from NULL never takes the place of a
+ * value that the writer did not have. No function has more rights than the writer: he may add lines to the table of
+ * failures (INSERT, of some columns), and neither read nor change any; who and when are not his to say. That the lines
+ * are true is nowhere relied upon: what is missing is computed anew from the rows.
+ *
  * Not for here, the planner refuses: volatile expressions; expressions with more than 100 inputs, over generated
  * columns (not computed yet when a BEFORE trigger runs) or over columns of their own side; columns qualified by the
- * table's name.
+ * table's name; quarantine for a column that must not be NULL, for a table without a key or with partitions, for sides
+ * with more than SYNC_MAX_SIDE columns or inputs.
  */
 #ifndef PGSEAM_VERSION_SYNC_H
 #define PGSEAM_VERSION_SYNC_H
@@ -36,6 +44,10 @@
 #define SYNC_MARKER_TYPE "smallint"
 /* Groups of one table: a bit of the marker for each. */
 #define SYNC_MAX_GROUPS 15
+/* The table of failures, in `own_schema`, and how many columns a side may have there: jsonb_build_object() takes two
+ * arguments for each. */
+#define SYNC_QUARANTINE "pgseam_quarantine"
+#define SYNC_MAX_SIDE   50
 /* Triggers fire in the order of their names' bytes. Whoever knows of a user's trigger outside chooses others. */
 #define SYNC_FIRST_TRIGGER "!pgseam_sync"
 #define SYNC_LAST_TRIGGER  "~pgseam_sync"
@@ -81,12 +93,18 @@ typedef struct SyncTable {
     char *first_trigger, *last_trigger; /* as above, unless changed */
     gboolean has_user_triggers;         /* enabled BEFORE ROW triggers for INSERT or UPDATE */
     GPtrArray *partition_keys;          /* char *: columns in the partition keys of all levels; none unless added */
+    gboolean guards_up, guards_down;    /* a failure of that direction is caught */
+    GPtrArray *keys;                    /* SyncInput *: the columns that tell rows apart; with quarantine only */
     GPtrArray *groups;                  /* SyncGroup * */
 } SyncTable;
 
 /* All strings are copied. What is added belongs to what it is added to. */
 SyncTable *sync_table_new(const char *schema, const char *table, const char *own_schema, const char *marker);
 void sync_table_set_view(SyncTable *table, const char *view_schema, const char *view);
+/* Quarantine for "up", for "down" or for both; the key's columns with their types follow. */
+void sync_table_set_quarantine(SyncTable *table, gboolean guards_up, gboolean guards_down);
+void sync_table_add_key(SyncTable *table, const char *name, const char *type);
+gboolean sync_has_quarantine(const SyncTable *table);
 SyncGroup *sync_table_add(SyncTable *table, SyncKind kind);
 SyncColumn *sync_group_add_old(SyncGroup *group, const char *name, const char *type, const char *down);
 SyncColumn *sync_group_add_new(SyncGroup *group, const char *name, const char *type, const char *up);
@@ -120,8 +138,34 @@ char *sync_verify_triggers_sql(const SyncTable *table);
  * change would reach one side only. */
 char *sync_intruders_sql(const SyncTable *table);
 
+/* SQL over bare columns: the group's new side can be computed. The caller frees; NULL where its failure is not caught.
+ * And the function in it, as "schema.name" without quotes. */
+char *sync_computes_sql(const SyncTable *table, const SyncGroup *group);
+char *sync_computes_function(const SyncTable *table, const SyncGroup *group);
+
+/* The table of failures, one for all tables of a migration: statements that make it. */
+GPtrArray *sync_quarantine_sql(const char *own_schema, const char *migration);
+
+/* Before rollback takes away the new side, and with it what only that has: a statement that moves what is said of the
+ * rows whose old side is missing to the journal, as events of the kind "quarantine" ($1: the migration's id; NULL:
+ * there is no quarantine of "down"); and one that adds what has come since, when nobody writes any more. */
+char *sync_quarantine_keep_sql(const SyncTable *table);
+char *sync_quarantine_keep_rest_sql(const char *own_schema, const char *migration);
+
+/* One statement: writes down each row whose new side is missing and that is not yet, forgets those that are not missing
+ * any more, and gives one row, one bigint: how many there are. Reads the whole table. NULL: there is no quarantine of
+ * "up". The caller frees. */
+char *sync_quarantine_scan_sql(const SyncTable *table);
+/* SQL of a boolean: no line says that a new side is missing. The caller frees; NULL as above. */
+char *sync_quarantine_none_sql(const SyncTable *table);
+/* A query of the rows that are missing a side, found by the lines' keys: "table", key (JSON), side, columns (JSON),
+ * sqlstate, message, at, role, application, written (JSON); oldest first. NULL: there is no quarantine. The caller
+ * frees. */
+char *sync_quarantine_list_sql(const SyncTable *table);
+
 /* A query with one row, one bigint: rows whose two sides disagree both ways, or, where only one way is given, that are
- * NULL in a column which must not be (is_not_null, SYNC_FILL). `where` is SQL over alias t, or NULL: all rows. */
+ * NULL in a column which must not be (is_not_null, SYNC_FILL); what is in quarantine does not count. `where` is SQL
+ * over alias t, or NULL: all rows. */
 char *sync_mismatch_sql(const SyncTable *table, const char *where);
 /* A query that shows at most `limit` of them as text: key, columns, old_side, new_side. `keys`: names (char *) of the
  * columns that tell rows apart. */

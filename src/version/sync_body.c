@@ -1,53 +1,11 @@
 #include "version/sync_body.h"
 
 #include "base/sqltext.h"
+#include "version/sync_guard.h"
+#include "version/sync_put.h"
 
-typedef struct Body {
-    const SyncTable *table;
-    SyncMoment moment;
-    GString *text;
-    guint depth;
-} Body;
-
-/* One line of the body; frees `line`. */
-static void
-put(Body *body, char *line)
-{
-    for (guint i = 0; i < body->depth; i++)
-        g_string_append(body->text, "    ");
-    g_string_append(body->text, line);
-    g_string_append_c(body->text, '\n');
-    g_free(line);
-}
-
-#define put_sql(body, ...) put(body, sql_build(__VA_ARGS__))
-
-/* ELSE, ELSIF, END IF, and the bodies between them. */
-static void
-put_branch(Body *body, char *line)
-{
-    body->depth--;
-    put(body, line);
-    body->depth++;
-}
-
-static void
-put_end(Body *body)
-{
-    body->depth--;
-    put(body, g_strdup("END IF;"));
-}
-
-static void
-put_if(Body *body, char *line)
-{
-    put(body, line);
-    body->depth++;
-}
-
-/* Do two rows of these columns differ? `columns` is not empty. */
-static char *
-differs(const GPtrArray *columns, const char *one, const char *other)
+char *
+sync_differs(const GPtrArray *columns, const char *one, const char *other)
 {
     g_autofree char *left = sync_row(columns, one);
     g_autofree char *right = sync_row(columns, other);
@@ -58,65 +16,69 @@ differs(const GPtrArray *columns, const char *one, const char *other)
 /* record.column := what its expression gives. Assignment brings it to the column's type, and refuses what does not fit.
  */
 static void
-put_made(Body *body, const GPtrArray *columns, const char *record)
+put_made(SyncBody *body, const GPtrArray *columns, const char *record)
 {
     g_autoptr(GPtrArray) made = sync_made(columns);
 
+    if (sync_is_guarded(body->table, made)) {
+        sync_put_try(body, made, record);
+        return;
+    }
     for (guint i = 0; i < made->len; i++) {
         const SyncColumn *column = g_ptr_array_index(made, i);
         g_autofree char *call = sync_call(body->table, column, "NEW");
 
-        put_sql(body, "?.? := ?;", sql_raw(record), sql_quoted(column->name), sql_raw(call));
+        sync_put_sql(body, "?.? := ?;", sql_raw(record), sql_quoted(column->name), sql_raw(call));
     }
     if (made->len == 0)
-        put(body, g_strdup("NULL;"));
+        sync_put(body, g_strdup("NULL;"));
 }
 
 /* `verdict` := do these columns hold what their expressions give? Compared as stored: a column may round. */
 static void
-put_verdict(Body *body, const char *verdict, const GPtrArray *columns)
+put_verdict(SyncBody *body, const char *verdict, const GPtrArray *columns)
 {
     g_autoptr(GPtrArray) made = sync_made(columns);
     g_autofree char *test = NULL;
 
-    put(body, g_strdup("want := NEW;"));
+    sync_put(body, g_strdup("want := NEW;"));
     put_made(body, made, "want");
-    test = differs(made, "want", "NEW");
-    put_sql(body, "? := NOT ?;", sql_raw(verdict), sql_raw(test));
+    test = sync_differs(made, "want", "NEW");
+    sync_put_sql(body, "? := NOT ?;", sql_raw(verdict), sql_raw(test));
 }
 
 /* in_step := do the two sides agree, by `down` or by `up`? */
 static void
-put_in_step(Body *body, const SyncGroup *group)
+put_in_step(SyncBody *body, const SyncGroup *group)
 {
     g_autoptr(GPtrArray) downs = sync_made(group->old_columns);
     g_autoptr(GPtrArray) ups = sync_made(group->new_columns);
 
-    put(body, g_strdup("in_step := FALSE;"));
+    sync_put(body, g_strdup("in_step := FALSE;"));
     if (downs->len > 0)
         put_verdict(body, "in_step", downs);
     if (ups->len == 0)
         return;
     if (downs->len > 0)
-        put_if(body, g_strdup("IF NOT in_step THEN"));
+        sync_put_if(body, g_strdup("IF NOT in_step THEN"));
     put_verdict(body, "in_step", ups);
     if (downs->len > 0)
-        put_end(body);
+        sync_put_end(body);
 }
 
 /* An UPDATE of the new columns alone. What agrees by `up` already, so also what the backfill writes, leaves the old
  * ones as they are. */
 static void
-put_new_update(Body *body, const SyncGroup *group)
+put_new_update(SyncBody *body, const SyncGroup *group)
 {
     g_autoptr(GPtrArray) ups = sync_made(group->new_columns);
 
-    put(body, g_strdup("in_step := FALSE;"));
+    sync_put(body, g_strdup("in_step := FALSE;"));
     if (ups->len > 0)
         put_verdict(body, "in_step", ups);
-    put_if(body, g_strdup("IF NOT in_step THEN"));
+    sync_put_if(body, g_strdup("IF NOT in_step THEN"));
     put_made(body, group->old_columns, "NEW");
-    put_end(body);
+    sync_put_end(body);
 }
 
 /* Names of what the expressions of `columns` use, but for those that are known. */
@@ -135,9 +97,8 @@ add_inputs(GPtrArray *names, GHashTable *known, const GPtrArray *columns)
     }
 }
 
-/* Did columns change that the group is made from, but that belong to neither of its sides? NULL: there are none. */
-static char *
-shared_changed(const SyncGroup *group)
+char *
+sync_shared_changed(const SyncGroup *group)
 {
     g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GPtrArray) old_names = sync_names(group->old_columns);
@@ -159,30 +120,29 @@ shared_changed(const SyncGroup *group)
     return sql_build("pg_catalog.record_image_ne(?, ?)", sql_raw(after), sql_raw(before));
 }
 
-/* Is this a row that the new version wrote? By the marker that its view gave, or by the bit that `first` left. */
-static char *
-new_wrote(guint bit)
+char *
+sync_new_wrote(guint bit)
 {
     return sql_build("(side OPERATOR(pg_catalog.&) ?) OPERATOR(pg_catalog.<>) 0", sql_int(bit));
 }
 
 /* An INSERT of the old version, or of a row that has both sides: one that moves between partitions or is replicated. */
 static void
-put_pair_insert(Body *body, const SyncGroup *group)
+put_pair_insert(SyncBody *body, const SyncGroup *group)
 {
     g_autoptr(GPtrArray) downs = sync_made(group->old_columns);
     g_autofree char *list = sync_list(group->new_columns, "NEW");
 
-    put(body, g_strdup("in_step := FALSE;"));
-    put_if(body, sql_build("IF pg_catalog.num_nonnulls(?) OPERATOR(pg_catalog.>) 0 THEN", sql_raw(list)));
+    sync_put(body, g_strdup("in_step := FALSE;"));
+    sync_put_if(body, sql_build("IF pg_catalog.num_nonnulls(?) OPERATOR(pg_catalog.>) 0 THEN", sql_raw(list)));
     if (downs->len > 0)
         put_verdict(body, "in_step", downs);
     else
-        put(body, g_strdup("in_step := TRUE;"));
-    put_end(body);
-    put_if(body, g_strdup("IF NOT in_step THEN"));
+        sync_put(body, g_strdup("in_step := TRUE;"));
+    sync_put_end(body);
+    sync_put_if(body, g_strdup("IF NOT in_step THEN"));
     put_made(body, group->new_columns, "NEW");
-    put_end(body);
+    sync_put_end(body);
 }
 
 /* Is one of the columns that must not be NULL not filled yet? NULL: there are none. */
@@ -207,98 +167,98 @@ is_unfilled(const SyncGroup *group)
 /* The INSERT of a row that moves here from another partition: as the UPDATE left it, but for the user's triggers, which
  * fire once more. */
 static void
-put_pair_moved(Body *body, const SyncGroup *group)
+put_pair_moved(SyncBody *body, const SyncGroup *group)
 {
     g_autoptr(GPtrArray) downs = sync_made(group->old_columns);
 
     if (body->table->partition_keys->len == 0)
         return;
-    put_branch(body, g_strdup("ELSIF is_moved THEN"));
+    sync_put_branch(body, g_strdup("ELSIF is_moved THEN"));
     if (body->moment == SYNC_LAST && downs->len > 0) {
         put_in_step(body, group);
-        put_if(body, g_strdup("IF NOT in_step THEN"));
+        sync_put_if(body, g_strdup("IF NOT in_step THEN"));
         put_made(body, group->new_columns, "NEW");
-        put_end(body);
+        sync_put_end(body);
     } else {
-        put(body, g_strdup("NULL;"));
+        sync_put(body, g_strdup("NULL;"));
     }
 }
 
 static void
-put_pair_update(Body *body, const SyncGroup *group)
+put_pair_update(SyncBody *body, const SyncGroup *group)
 {
-    g_autofree char *old_changed = differs(group->old_columns, "NEW", "OLD");
-    g_autofree char *new_changed = differs(group->new_columns, "NEW", "OLD");
-    g_autofree char *shared = shared_changed(group);
+    g_autofree char *old_changed = sync_differs(group->old_columns, "NEW", "OLD");
+    g_autofree char *new_changed = sync_differs(group->new_columns, "NEW", "OLD");
+    g_autofree char *shared = sync_shared_changed(group);
     g_autofree char *unfilled = is_unfilled(group);
     g_autoptr(GPtrArray) ups = sync_made(group->new_columns);
 
-    put_branch(body, sql_build("ELSIF ? THEN", sql_raw(old_changed)));
-    put(body, g_strdup("in_step := FALSE;"));
-    put_if(body, sql_build("IF ? THEN", sql_raw(new_changed)));
+    sync_put_branch(body, sql_build("ELSIF ? THEN", sql_raw(old_changed)));
+    sync_put(body, g_strdup("in_step := FALSE;"));
+    sync_put_if(body, sql_build("IF ? THEN", sql_raw(new_changed)));
     put_in_step(body, group);
-    put_end(body);
-    put_if(body, g_strdup("IF NOT in_step THEN"));
+    sync_put_end(body);
+    sync_put_if(body, g_strdup("IF NOT in_step THEN"));
     put_made(body, group->new_columns, "NEW");
-    put_end(body);
-    put_branch(body, sql_build("ELSIF ? THEN", sql_raw(new_changed)));
+    sync_put_end(body);
+    sync_put_branch(body, sql_build("ELSIF ? THEN", sql_raw(new_changed)));
     put_new_update(body, group);
     if (unfilled != NULL) {
-        put_branch(body, sql_build("ELSIF ? THEN", sql_raw(unfilled)));
+        sync_put_branch(body, sql_build("ELSIF ? THEN", sql_raw(unfilled)));
         put_made(body, group->new_columns, "NEW");
     }
     if (shared == NULL)
         return;
-    put_branch(body, sql_build("ELSIF ? THEN", sql_raw(shared)));
+    sync_put_branch(body, sql_build("ELSIF ? THEN", sql_raw(shared)));
     put_in_step(body, group);
-    put_if(body, g_strdup("IF NOT in_step THEN"));
+    sync_put_if(body, g_strdup("IF NOT in_step THEN"));
     put_made(body, ups->len > 0 ? group->new_columns : group->old_columns, "NEW");
-    put_end(body);
+    sync_put_end(body);
 }
 
 static void
-put_pair(Body *body, const SyncGroup *group, guint bit)
+put_pair(SyncBody *body, const SyncGroup *group, guint bit)
 {
-    g_autofree char *is_new = new_wrote(bit);
+    g_autofree char *is_new = sync_new_wrote(bit);
     g_autoptr(GPtrArray) downs = sync_made(group->old_columns);
 
     if (body->moment == SYNC_LAST) {
-        put_if(body, sql_build("IF ? THEN", sql_raw(is_new)));
+        sync_put_if(body, sql_build("IF ? THEN", sql_raw(is_new)));
         /* `first` filled the old side; what differs now was changed by the user's triggers. */
         if (downs->len > 0) {
             put_verdict(body, "in_step", downs);
-            put_if(body, g_strdup("IF NOT in_step THEN"));
+            sync_put_if(body, g_strdup("IF NOT in_step THEN"));
             put_made(body, group->new_columns, "NEW");
-            put_end(body);
+            sync_put_end(body);
         } else {
-            put(body, g_strdup("NULL;"));
+            sync_put(body, g_strdup("NULL;"));
         }
     } else {
-        put_if(body, sql_build("IF is_insert AND ? THEN", sql_raw(is_new)));
+        sync_put_if(body, sql_build("IF is_insert AND ? THEN", sql_raw(is_new)));
         put_made(body, group->old_columns, "NEW");
     }
     put_pair_moved(body, group);
-    put_branch(body, g_strdup("ELSIF is_insert THEN"));
+    sync_put_branch(body, g_strdup("ELSIF is_insert THEN"));
     put_pair_insert(body, group);
     put_pair_update(body, group);
-    put_end(body);
+    sync_put_end(body);
 }
 
 /* An UPDATE needs no bit: both sides have changed when `last` looks, and agree unless the user's triggers meddled. */
 static void
-put_pair_first(Body *body, const SyncGroup *group, guint bit)
+put_pair_first(SyncBody *body, const SyncGroup *group, guint bit)
 {
-    g_autofree char *is_new = new_wrote(bit);
-    g_autofree char *old_changed = differs(group->old_columns, "NEW", "OLD");
-    g_autofree char *new_changed = differs(group->new_columns, "NEW", "OLD");
+    g_autofree char *is_new = sync_new_wrote(bit);
+    g_autofree char *old_changed = sync_differs(group->old_columns, "NEW", "OLD");
+    g_autofree char *new_changed = sync_differs(group->new_columns, "NEW", "OLD");
 
-    put_if(body, g_strdup("IF is_insert THEN"));
-    put_if(body, sql_build("IF ? THEN", sql_raw(is_new)));
+    sync_put_if(body, g_strdup("IF is_insert THEN"));
+    sync_put_if(body, sql_build("IF ? THEN", sql_raw(is_new)));
     put_made(body, group->old_columns, "NEW");
-    put_end(body);
-    put_branch(body, sql_build("ELSIF NOT ? AND ? THEN", sql_raw(old_changed), sql_raw(new_changed)));
+    sync_put_end(body);
+    sync_put_branch(body, sql_build("ELSIF NOT ? AND ? THEN", sql_raw(old_changed), sql_raw(new_changed)));
     put_new_update(body, group);
-    put_end(body);
+    sync_put_end(body);
 }
 
 /* Does the statement name the new version's view? Not known where it names it with its schema. By name, not by OID: the
@@ -317,75 +277,78 @@ by_new_view(const SyncTable *table)
 
 /* A column that is NULL gets a value. num_nulls, because IS NULL is another thing for composite types. */
 static void
-put_fill(Body *body, const GPtrArray *columns)
+put_fill(SyncBody *body, const GPtrArray *columns)
 {
     for (guint i = 0; i < columns->len; i++) {
         SyncColumn *column = g_ptr_array_index(columns, i);
         g_autoptr(GPtrArray) one = g_ptr_array_new();
 
         g_ptr_array_add(one, column);
-        put_if(body,
-               sql_build("IF pg_catalog.num_nulls(NEW.?) OPERATOR(pg_catalog.>) 0 THEN", sql_quoted(column->name)));
+        sync_put_if(
+            body, sql_build("IF pg_catalog.num_nulls(NEW.?) OPERATOR(pg_catalog.>) 0 THEN", sql_quoted(column->name)));
         put_made(body, one, "NEW");
-        put_end(body);
+        sync_put_end(body);
     }
 }
 
 static void
-put_add(Body *body, const SyncGroup *group, guint bit)
+put_add(SyncBody *body, const SyncGroup *group, guint bit)
 {
-    g_autofree char *is_new = new_wrote(bit);
-    g_autofree char *changed = differs(group->new_columns, "NEW", "OLD");
-    g_autofree char *shared = shared_changed(group);
+    g_autofree char *is_new = sync_new_wrote(bit);
+    g_autofree char *changed = sync_differs(group->new_columns, "NEW", "OLD");
+    g_autofree char *shared = sync_shared_changed(group);
     g_autofree char *unfilled = is_unfilled(group);
     g_autofree char *by_view = shared != NULL ? by_new_view(body->table) : NULL;
     gboolean may_move = body->table->partition_keys->len > 0;
 
-    put_if(body, g_strdup("IF is_insert THEN"));
-    put_if(body, sql_build("IF NOT ?? THEN", sql_raw(is_new), sql_raw(may_move ? " AND NOT is_moved" : "")));
+    sync_put_if(body, g_strdup("IF is_insert THEN"));
+    sync_put_if(body, sql_build("IF NOT ?? THEN", sql_raw(is_new), sql_raw(may_move ? " AND NOT is_moved" : "")));
     put_fill(body, group->new_columns);
-    put_end(body);
+    sync_put_end(body);
     if (unfilled != NULL) {
-        put_branch(body, sql_build("ELSIF ? AND NOT ? THEN", sql_raw(unfilled), sql_raw(changed)));
+        sync_put_branch(body, sql_build("ELSIF ? AND NOT ? THEN", sql_raw(unfilled), sql_raw(changed)));
         put_fill(body, group->new_columns);
     }
     if (shared != NULL) {
-        put_branch(body, sql_build("ELSIF ? AND NOT ? THEN", sql_raw(shared), sql_raw(changed)));
-        put_if(body, sql_build("IF NOT ? THEN", sql_raw(by_view)));
+        sync_put_branch(body, sql_build("ELSIF ? AND NOT ? THEN", sql_raw(shared), sql_raw(changed)));
+        sync_put_if(body, sql_build("IF NOT ? THEN", sql_raw(by_view)));
         put_made(body, group->new_columns, "NEW");
-        put_end(body);
+        sync_put_end(body);
     }
-    put_end(body);
+    sync_put_end(body);
 }
 
 /* `first` decides, so that the user's triggers see the old shape filled; `last` makes it again from what they left of
  * the shared columns. */
 static void
-put_drop(Body *body, const SyncGroup *group, guint bit)
+put_drop(SyncBody *body, const SyncGroup *group, guint bit)
 {
-    g_autofree char *is_new = new_wrote(bit);
-    g_autofree char *changed = differs(group->old_columns, "NEW", "OLD");
-    g_autofree char *shared = shared_changed(group);
+    g_autofree char *is_new = sync_new_wrote(bit);
+    g_autofree char *changed = sync_differs(group->old_columns, "NEW", "OLD");
+    g_autofree char *shared = sync_shared_changed(group);
     g_autofree char *by_view = shared != NULL ? by_new_view(body->table) : NULL;
 
-    put_if(body, sql_build("IF ? THEN", sql_raw(is_new)));
+    sync_put_if(body, sql_build("IF ? THEN", sql_raw(is_new)));
     put_made(body, group->old_columns, "NEW");
     if (shared != NULL && body->moment != SYNC_LAST) {
-        put_branch(body, sql_build("ELSIF NOT is_insert AND ? AND NOT ? THEN", sql_raw(shared), sql_raw(changed)));
-        put_if(body, sql_build("IF ? THEN", sql_raw(by_view)));
+        sync_put_branch(body, sql_build("ELSIF NOT is_insert AND ? AND NOT ? THEN", sql_raw(shared), sql_raw(changed)));
+        sync_put_if(body, sql_build("IF ? THEN", sql_raw(by_view)));
         put_made(body, group->old_columns, "NEW");
-        put_sql(body, "side := side OPERATOR(pg_catalog.|) ?;", sql_int(bit));
-        put_end(body);
+        sync_put_sql(body, "side := side OPERATOR(pg_catalog.|) ?;", sql_int(bit));
+        sync_put_end(body);
     }
-    put_end(body);
+    sync_put_end(body);
 }
 
 static void
-put_group(Body *body, const SyncGroup *group, guint bit)
+put_group(SyncBody *body, const SyncGroup *group, guint bit)
 {
+    sync_put_guard_begin(body);
     switch (group->kind) {
         case SYNC_PAIR:
-            if (body->moment == SYNC_FIRST)
+            if (sync_has_quarantine(body->table))
+                sync_put_guarded_pair(body, group, bit);
+            else if (body->moment == SYNC_FIRST)
                 put_pair_first(body, group, bit);
             else
                 put_pair(body, group, bit);
@@ -402,33 +365,36 @@ put_group(Body *body, const SyncGroup *group, guint bit)
                 put_fill(body, group->new_columns);
             break;
     }
+    sync_put_guard_note(body, group);
 }
 
 /* The new version's default for the marker counts at INSERT only; what an UPDATE finds there `first` has left. */
 static void
-put_declarations(Body *body)
+put_declarations(SyncBody *body)
 {
     const char *marker = body->table->marker;
 
-    put(body, g_strdup("DECLARE"));
+    sync_put(body, g_strdup("DECLARE"));
     body->depth++;
-    put(body, g_strdup("is_insert boolean := TG_OP OPERATOR(pg_catalog.=) 'INSERT';"));
-    put(body, g_strdup("in_step boolean;"));
-    put(body, g_strdup("want record;"));
+    sync_put(body, g_strdup("is_insert boolean := TG_OP OPERATOR(pg_catalog.=) 'INSERT';"));
+    sync_put(body, g_strdup("in_step boolean;"));
+    sync_put(body, g_strdup("want record;"));
+    sync_put_guard_variables(body);
     if (!sync_needs_marker(body->table))
-        put(body, g_strdup("side integer := 0;"));
+        sync_put(body, g_strdup("side integer := 0;"));
     else if (body->moment == SYNC_LAST)
-        put_sql(body, "side integer := COALESCE(NEW.?, 0);", sql_quoted(marker));
+        sync_put_sql(body, "side integer := COALESCE(NEW.?, 0);", sql_quoted(marker));
     else
-        put_sql(body, "side integer := CASE WHEN is_insert THEN COALESCE(NEW.?, 0) ELSE 0 END;", sql_quoted(marker));
+        sync_put_sql(body, "side integer := CASE WHEN is_insert THEN COALESCE(NEW.?, 0) ELSE 0 END;",
+                     sql_quoted(marker));
     if (sync_needs_marker(body->table) && body->table->partition_keys->len > 0)
-        put_sql(body, "is_moved boolean := is_insert AND NEW.? IS NOT NULL AND side OPERATOR(pg_catalog.=) 0;",
-                sql_quoted(marker));
+        sync_put_sql(body, "is_moved boolean := is_insert AND NEW.? IS NOT NULL AND side OPERATOR(pg_catalog.=) 0;",
+                     sql_quoted(marker));
     body->depth--;
 }
 
 static void
-put_marker(Body *body)
+put_marker(SyncBody *body)
 {
     const char *marker = body->table->marker;
     const GPtrArray *keys = body->table->partition_keys;
@@ -438,33 +404,33 @@ put_marker(Body *body)
     if (!sync_needs_marker(body->table))
         return;
     if (body->moment == SYNC_FIRST) {
-        put(body, g_strdup("IF NOT is_insert AND side OPERATOR(pg_catalog.<>) 0 THEN"));
-        put_sql(body, "    NEW.? := side;", sql_quoted(marker));
+        sync_put(body, g_strdup("IF NOT is_insert AND side OPERATOR(pg_catalog.<>) 0 THEN"));
+        sync_put_sql(body, "    NEW.? := side;", sql_quoted(marker));
     } else {
-        put_sql(body, "IF NEW.? IS NOT NULL THEN", sql_quoted(marker));
-        put_sql(body, "    NEW.? := NULL;", sql_quoted(marker));
+        sync_put_sql(body, "IF NEW.? IS NOT NULL THEN", sql_quoted(marker));
+        sync_put_sql(body, "    NEW.? := NULL;", sql_quoted(marker));
     }
-    put(body, g_strdup("END IF;"));
+    sync_put(body, g_strdup("END IF;"));
     if (body->moment == SYNC_FIRST || keys->len == 0)
         return;
-    put_sql(body, "IF NOT is_insert AND pg_catalog.record_image_ne(?, ?) THEN", sql_raw(after), sql_raw(before));
-    put_sql(body, "    NEW.? := 0;", sql_quoted(marker));
-    put(body, g_strdup("END IF;"));
+    sync_put_sql(body, "IF NOT is_insert AND pg_catalog.record_image_ne(?, ?) THEN", sql_raw(after), sql_raw(before));
+    sync_put_sql(body, "    NEW.? := 0;", sql_quoted(marker));
+    sync_put(body, g_strdup("END IF;"));
 }
 
 char *
 sync_body(const SyncTable *table, SyncMoment moment)
 {
-    Body body = {table, moment, g_string_new("\n"), 0};
+    SyncBody body = {table, moment, g_string_new("\n"), 0};
 
     put_declarations(&body);
-    put(&body, g_strdup("BEGIN"));
+    sync_put(&body, g_strdup("BEGIN"));
     body.depth++;
     for (guint i = 0; i < table->groups->len; i++)
         put_group(&body, g_ptr_array_index(table->groups, i), 1U << i);
     put_marker(&body);
-    put(&body, g_strdup("RETURN NEW;"));
+    sync_put(&body, g_strdup("RETURN NEW;"));
     body.depth--;
-    put(&body, g_strdup("END"));
+    sync_put(&body, g_strdup("END"));
     return g_string_free(body.text, FALSE);
 }

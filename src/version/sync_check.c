@@ -1,5 +1,6 @@
 #include "base/sqltext.h"
 #include "version/sync_body.h"
+#include "version/sync_guard.h"
 
 /* ARRAY of the functions' names, as literals. */
 static char *
@@ -107,23 +108,6 @@ sync_intruders_sql(const SyncTable *table)
                      sql_literal(first));
 }
 
-/* Do stored values of `columns` differ from what the expressions give, brought to the columns' types? */
-static char *
-differs_from_made(const SyncTable *table, const GPtrArray *columns)
-{
-    g_autoptr(GString) list = g_string_new(NULL);
-    g_autofree char *row = sync_row(columns, "t");
-
-    for (guint i = 0; i < columns->len; i++) {
-        const SyncColumn *column = g_ptr_array_index(columns, i);
-        g_autofree char *call = sync_call(table, column, "t");
-        g_autofree char *cast = sql_build("CAST(? AS ?)", sql_raw(call), sql_raw(column->type));
-
-        g_string_append_printf(list, "%s%s", i > 0 ? ", " : "", cast);
-    }
-    return sql_build("pg_catalog.record_image_ne(?, ROW(?))", sql_raw(row), sql_raw(list->str));
-}
-
 /* The condition of a group that has one way only: what must not be NULL is. Another NULL may be what somebody wrote.
  * NULL: it has none. */
 static char *
@@ -152,12 +136,19 @@ group_mismatch(const SyncTable *table, const SyncGroup *group)
     g_autoptr(GPtrArray) ups = sync_made(group->new_columns);
     g_autofree char *up = NULL;
     g_autofree char *down = NULL;
+    g_autofree char *new_side = NULL;
+    g_autofree char *old_side = NULL;
 
     if (ups->len == 0 || downs->len == 0)
         return unfilled(group);
-    up = differs_from_made(table, ups);
-    down = differs_from_made(table, downs);
-    return sql_build("(? AND ?)", sql_raw(up), sql_raw(down));
+    up = sync_differs_from_made(table, ups);
+    down = sync_differs_from_made(table, downs);
+    new_side = sync_missing_new(table, group);
+    old_side = sync_missing_old(table, group);
+    if (new_side == NULL && old_side == NULL)
+        return sql_build("(? AND ?)", sql_raw(up), sql_raw(down));
+    return sql_build("(? AND ? AND NOT ? AND NOT ?)", sql_raw(up), sql_raw(down),
+                     sql_raw(new_side != NULL ? new_side : "FALSE"), sql_raw(old_side != NULL ? old_side : "FALSE"));
 }
 
 char *

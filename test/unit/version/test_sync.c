@@ -47,14 +47,25 @@ joined(GPtrArray *statements)
     return g_string_free(out, FALSE);
 }
 
+static SyncTable *
+guarded(gboolean has_user_triggers, gboolean guards_up, gboolean guards_down)
+{
+    SyncTable *table = all_kinds(has_user_triggers);
+
+    sync_table_set_quarantine(table, guards_up, guards_down);
+    sync_table_add_key(table, "id", "bigint");
+    sync_table_add_key(table, "k'ey", "text");
+    return table;
+}
+
 /* What would look an operator up by search_path must not be in any body. */
 static void
 test_bodies_look_nothing_up(void)
 {
-    for (guint has_user_triggers = 0; has_user_triggers < 2; has_user_triggers++) {
+    for (guint kind = 0; kind < 8; kind++) {
         static const char *const forbidden[] = {" = ",    " <> ", " > ",      " & ",      " | ",
                                                 "NULLIF", " IN ", "DISTINCT", "BETWEEN ", "CASE NEW"};
-        g_autoptr(SyncTable) table = all_kinds(has_user_triggers == 1);
+        g_autoptr(SyncTable) table = guarded((kind & 1) != 0, (kind & 2) != 0, (kind & 4) != 0);
         g_autoptr(GPtrArray) statements = sync_functions_sql(table);
 
         for (guint i = 0; i < statements->len; i++) {
@@ -202,6 +213,81 @@ test_one_way(void)
     g_assert_nonnull(strstr(mismatch, "WHERE (t.id < 5) AND ("));
 }
 
+static guint
+count(const char *text, const char *part)
+{
+    guint n = 0;
+
+    for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part))
+        n++;
+    return n;
+}
+
+/* Without quarantine no statement pays for it, and nothing is caught. */
+static void
+test_nothing_is_caught_unless_asked_for(void)
+{
+    g_autoptr(SyncTable) table = all_kinds(TRUE);
+    g_autofree char *functions = joined(sync_functions_sql(table));
+
+    g_assert_cmpuint(count(functions, "EXCEPTION"), ==, 0);
+    g_assert_cmpuint(count(functions, "pgseam_try"), ==, 0);
+    g_assert_null(sync_quarantine_scan_sql(table));
+    g_assert_null(sync_quarantine_list_sql(table));
+    g_assert_null(sync_quarantine_none_sql(table));
+    g_assert_null(sync_quarantine_keep_sql(table));
+}
+
+/* One direction is guarded, the other fails as it did; and neither has rights of its own. */
+static void
+test_what_is_caught(void)
+{
+    for (guint kind = 1; kind < 4; kind++) {
+        gboolean guards_up = (kind & 1) != 0;
+        gboolean guards_down = (kind & 2) != 0;
+        g_autoptr(SyncTable) table = guarded(TRUE, guards_up, guards_down);
+        g_autofree char *functions = joined(sync_functions_sql(table));
+
+        g_assert_cmpint(count(functions, "''new'', CAST(") > 0, ==, guards_up);
+        g_assert_cmpint(count(functions, "''old'', CAST(") > 0, ==, guards_down);
+        g_assert_cmpint(count(functions, "RAISE;") > 0, ==, !guards_up || !guards_down);
+        g_assert_cmpuint(count(functions, "EXCEPTION WHEN"), ==, count(functions, "EXCEPTION WHEN data_exception OR "));
+        g_assert_cmpuint(count(functions, "OTHERS"), ==, 0);
+        g_assert_cmpuint(count(functions, "query_canceled"), ==, 0);
+        g_assert_cmpuint(count(functions, "SECURITY DEFINER"), ==, 0);
+        g_assert_cmpuint(count(functions, "INSERT INTO own.pgseam_quarantine"), >, 0);
+    }
+}
+
+/* What only pgseam calls is for nobody else; and all of it goes with the rest. */
+static void
+test_functions_of_quarantine(void)
+{
+    g_autoptr(SyncTable) table = guarded(FALSE, TRUE, TRUE);
+    g_autofree char *made = joined(sync_functions_sql(table));
+    g_autofree char *gone = joined(sync_drop_functions_sql(table));
+    g_autofree char *list = sync_quarantine_list_sql(table);
+
+    g_assert_cmpuint(count(made, "CREATE FUNCTION own.\"pgseam_try_"), ==, 4);
+    g_assert_cmpuint(count(made, "REVOKE ALL ON FUNCTION own.\"pgseam_try_"), ==, 4);
+    g_assert_cmpuint(count(made, "REVOKE ALL ON FUNCTION own.\"pgseam_key_"), ==, 1);
+    g_assert_cmpuint(count(made, "CREATE FUNCTION"), ==, count(gone, "DROP FUNCTION"));
+    g_assert_nonnull(strstr(made, "key_2 := $1 OPERATOR(pg_catalog.->>) ''k''''ey''"));
+    g_assert_nonnull(strstr(made, "\"public\".\"t\".\"whole\"%TYPE"));
+    g_assert_nonnull(strstr(list, "t.\"k'ey\" = k.key_2"));
+}
+
+static void
+test_lines_are_added_and_nothing_else(void)
+{
+    g_autofree char *sql = joined(sync_quarantine_sql("own", "it's"));
+
+    g_assert_cmpuint(count(sql, "GRANT"), ==, 1);
+    g_assert_nonnull(strstr(sql, "GRANT INSERT (table_schema, "));
+    g_assert_nonnull(strstr(sql, "DEFAULT 'it''s'"));
+    g_assert_nonnull(strstr(sql, "REVOKE ALL ON own.pgseam_quarantine FROM PUBLIC"));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -216,5 +302,9 @@ main(int argc, char **argv)
     g_test_add_func("/sync/an_expression_cannot_leave_its_place", test_an_expression_cannot_leave_its_place);
     g_test_add_func("/sync/dropped_in_the_order_of_their_needs", test_dropped_in_the_order_of_their_needs);
     g_test_add_func("/sync/one_way", test_one_way);
+    g_test_add_func("/sync/nothing_is_caught_unless_asked_for", test_nothing_is_caught_unless_asked_for);
+    g_test_add_func("/sync/what_is_caught", test_what_is_caught);
+    g_test_add_func("/sync/functions_of_quarantine", test_functions_of_quarantine);
+    g_test_add_func("/sync/lines_are_added_and_nothing_else", test_lines_are_added_and_nothing_else);
     return g_test_run();
 }
