@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/driver.h"
+#include "run/quarantine.h"
 #include "run/version_gate.h"
 #include "steps/ops.h"
 
@@ -8,7 +9,7 @@
 static gboolean
 begin_rollback(Run *run, StepOpsOf table, GError **error)
 {
-    return rewrite_check_undo(run, error) && runner_rollback(run, table, error);
+    return rewrite_check_undo(run, error) && quarantine_keep(run, error) && runner_rollback(run, table, error);
 }
 
 static gboolean

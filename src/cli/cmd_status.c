@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "report/status.h"
 #include "run/journal.h"
+#include "run/quarantine.h"
 
 static gboolean
 run_status(const CommonOptions *common, const RunOptions *options, char **args, GError **error)
@@ -14,7 +15,7 @@ run_status(const CommonOptions *common, const RunOptions *options, char **args, 
     if (conn == NULL || !journal_exists(conn, &exists, error))
         return FALSE;
     list = exists ? journal_list(conn, args[0], error) : g_ptr_array_new();
-    if (list == NULL)
+    if (list == NULL || !quarantine_count(conn, list, error))
         return FALSE;
     if (args[0] != NULL && list->len == 0) {
         seam_error_set(error, SEAM_ERROR_REFUSED, "there is no migration %s", args[0]);

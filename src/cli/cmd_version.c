@@ -6,6 +6,7 @@
 #include "cli/version_pin.h"
 #include "plan/plan_json.h"
 #include "plan/plan_text.h"
+#include "report/quarantine.h"
 #include "report/version.h"
 #include "report/version_use.h"
 #include "run/progress.h"
@@ -124,18 +125,34 @@ print_users(DbConn *conn, const CommonOptions *common, const VersionEntry *versi
 }
 
 static gboolean
+print_quarantine(DbConn *conn, const CommonOptions *common, const char *name, GError **error)
+{
+    g_autoptr(JournalMigration) migration = journal_find(conn, name, error);
+    g_autoptr(GPtrArray) rows = migration != NULL ? quarantine_list(conn, migration, error) : NULL;
+    g_autofree char *text = NULL;
+
+    if (rows == NULL)
+        return FALSE;
+    text = common->is_json ? quarantine_to_json(migration, rows) : quarantine_to_text(migration, rows);
+    command_print(text);
+    return TRUE;
+}
+
+static gboolean
 check_words(char **args, GError **error)
 {
     gboolean is_pin = args[0] != NULL && strcmp(args[0], "pin") == 0;
 
     if ((schemas != NULL || is_dry_run) && !is_pin)
         seam_error_set(error, SEAM_ERROR_USAGE, "--schema and --dry-run belong to `pgseam version pin NAME`");
-    else if (args[0] == NULL || strcmp(args[0], "users") == 0 ||
+    else if (args[0] == NULL || strcmp(args[0], "users") == 0 || strcmp(args[0], "quarantine") == 0 ||
              ((is_pin || strcmp(args[0], "drop") == 0) && args[1] != NULL))
         return TRUE;
     else
-        seam_error_set(error, SEAM_ERROR_USAGE,
-                       "`pgseam version` takes nothing, or: users [NAME], or: pin NAME, or: drop NAME");
+        seam_error_set(
+            error, SEAM_ERROR_USAGE,
+            "`pgseam version` takes nothing, or: users [NAME], or: quarantine [MIGRATION], or: pin NAME, or: "
+            "drop NAME");
     return FALSE;
 }
 
@@ -169,6 +186,8 @@ run_version(const CommonOptions *common, const RunOptions *options, char **args,
     if (!check_words(args, error))
         return FALSE;
     conn = db_open(options->target, "pgseam/version", error);
+    if (conn != NULL && args[0] != NULL && strcmp(args[0], "quarantine") == 0)
+        return print_quarantine(conn, common, args[1], error);
     versions = conn != NULL ? version_list(conn, error) : NULL;
     if (versions == NULL)
         return FALSE;
@@ -186,7 +205,7 @@ run_version(const CommonOptions *common, const RunOptions *options, char **args,
 
 const Command command_version = {
     .name = "version",
-    .arguments = "[users [NAME] | pin NAME | drop NAME]",
+    .arguments = "[users [NAME] | quarantine [MIGRATION] | pin NAME | drop NAME]",
     .summary = "show what an application sets to use a version, pin the tables as they are, or drop one",
     .help =
         "A migration with the line `-- pgseam: version NAME` makes a schema of that name, with a view for each "
@@ -201,8 +220,12 @@ const Command command_version = {
         "for every\n"
         "table as it is: the application that runs now sets it, and no prepared SELECT * of its breaks when a "
         "migration adds\n"
-        "columns. `drop NAME` takes one away whose migration is complete: first see that no application uses it.\n\n"
-        "Example: psql \"postgresql:///shop?$(pgseam version -d shop --format url)\"",
+        "columns. `drop NAME` takes one away whose migration is complete: first see that no application uses it.\n"
+        "`quarantine` shows the rows of a migration with the line `-- pgseam: on-error quarantine` on which \"up\" or "
+        "\"down\"\n"
+        "fails: key, side that is missing, error, when and by whom.\n\n"
+        "Example: psql \"postgresql:///shop?$(pgseam version -d shop --format url)\"\n"
+        "         pgseam version -d shop quarantine --format json",
     .min_args = 0,
     .max_args = 2,
     .options = own_options,

@@ -6,6 +6,7 @@
 #include "report/status.h"
 #include "run/lease.h"
 #include "run/progress.h"
+#include "run/quarantine.h"
 #include "run/settings.h"
 #include "run/throttle.h"
 #include "steps/ops.h"
@@ -61,6 +62,8 @@ driver_print_status(DbConn *conn, const CommonOptions *common, const char *name,
         return FALSE;
     if (list->len > 1)
         g_ptr_array_remove_range(list, 1, list->len - 1);
+    if (!quarantine_count(conn, list, error))
+        return FALSE;
     text = common->is_json ? status_to_json(list) : status_to_text(list);
     command_print(text);
     return TRUE;

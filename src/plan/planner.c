@@ -245,12 +245,14 @@ same_locks(const Step *a, const Step *b)
     return TRUE;
 }
 
+/* What goes through the table before it takes its lock does so alone. */
 static gboolean
 may_join(const Step *step, const Step *before)
 {
     return step->phase == before->phase && joinable[step->kind] && joinable[before->kind] &&
            step_trait(step->kind)->is_final == step_trait(before->kind)->is_final && !step_is(step, PARAM_LONG) &&
-           !step_is(before, PARAM_LONG) && step->schema != NULL && same_locks(step, before);
+           !step_is(before, PARAM_LONG) && step_get(step, PARAM_QUARANTINE) == NULL &&
+           step_get(before, PARAM_QUARANTINE) == NULL && step->schema != NULL && same_locks(step, before);
 }
 
 /* Neighbours on one table share one short lock. */

@@ -96,15 +96,20 @@ typedef struct StepLock {
 #define PARAM_SMALL       "small"   /* dml.once: "true": that table must still be small */
 #define PARAM_COUNT       "count"   /* a query that counts the rows which keep a constraint from holding */
 #define PARAM_SHOW        "show"    /* a query that shows some of them, one text a row */
-#define PARAM_MORE        "more"    /* ddl: a further statement of the same transaction; more2, more3 ... follow */
-#define PARAM_LONG        "long"    /* ddl: "true": it may take long, since its lock lets reads and writes pass */
-#define PARAM_JOINED      "joined"  /* "true": it shares the transaction of the step before it: one lock serves both */
-#define PARAM_TRANSIENT   "transient" /* "true": a later step takes away again what this one makes */
-#define PARAM_UNDO        "undo"  /* ddl: what takes it back; undo2, undo3 ... follow. Absent: nothing to take back */
-#define PARAM_CHECK       "check" /* ddl: a query whose one boolean must be true before the transaction commits ... */
-#define PARAM_CHECK_TEXT  "check_text" /* ... and what is wrong if it is not */
-#define PARAM_VERIFY      "verify"     /* ddl: a query whose one boolean says that the result is there */
-#define PARAM_RENAMES     "renames"    /* ddl: a relation that has another name after it; renames2 ... follow */
+#define PARAM_QUARANTINE                                                                                               \
+    "quarantine"                     /* a statement that writes down which rows are missing their new side: how many   \
+                                      */
+#define PARAM_LIST       "list"      /* a query of the rows in quarantine: sync_quarantine_list_sql() */
+#define PARAM_KEEP       "keep"      /* a statement that keeps what rollback takes: sync_quarantine_keep_sql() */
+#define PARAM_MORE       "more"      /* ddl: a further statement of the same transaction; more2, more3 ... follow */
+#define PARAM_LONG       "long"      /* ddl: "true": it may take long, since its lock lets reads and writes pass */
+#define PARAM_JOINED     "joined"    /* "true": it shares the transaction of the step before it: one lock serves both */
+#define PARAM_TRANSIENT  "transient" /* "true": a later step takes away again what this one makes */
+#define PARAM_UNDO       "undo"  /* ddl: what takes it back; undo2, undo3 ... follow. Absent: nothing to take back */
+#define PARAM_CHECK      "check" /* ddl: a query whose one boolean must be true before the transaction commits ... */
+#define PARAM_CHECK_TEXT "check_text" /* ... and what is wrong if it is not */
+#define PARAM_VERIFY     "verify"     /* ddl: a query whose one boolean says that the result is there */
+#define PARAM_RENAMES    "renames"    /* ddl: a relation that has another name after it; renames2 ... follow */
 
 /* version.end: what the catalog says of the table before and after must be the same, but for these. */
 #define PARAM_GONE      "gone"    /* a thing of the inventory that goes, with what needs it: "column a"; gone2 ... */

@@ -75,6 +75,10 @@ gboolean version_check_shown(PlanContext *ctx, const FactTable *table, const cha
 /* The views on this column that complete takes away: SQL, an array of text. The caller frees. */
 char *version_taken_views(const PlanContext *ctx, const FactTable *table, const char *column);
 
+/* What the file says of rows on which an expression fails (`-- pgseam: on-error`), for table->sync. Refused where such
+ * a row could not be told from others, or what cannot be computed must not be NULL. */
+gboolean version_quarantine(PlanContext *ctx, const VersionTable *table, GError **error);
+
 /* TRUE if a file with a version changes the column's type: then its default goes to the new column. */
 gboolean version_retypes(const Script *script, const RelName *table, const char *column);
 

@@ -23,6 +23,19 @@ first_kept(const GPtrArray *tables)
     return NULL;
 }
 
+/* Its lines are for whoever writes; what only they know of the new side outlives it in the journal. */
+static void
+add_quarantine(const PlanContext *ctx, Step *step, const char *own_schema)
+{
+    g_autoptr(GPtrArray) statements = sync_quarantine_sql(own_schema, ctx->plan->migration);
+
+    for (guint i = 0; i < statements->len; i++)
+        step_append(step, PARAM_MORE, g_strdup(g_ptr_array_index(statements, i)));
+    step_append(step, PARAM_UNDO, sync_quarantine_keep_rest_sql(own_schema, ctx->plan->migration));
+    step_append(step, PARAM_UNDO, sql_build("DROP TABLE ?", sql_name(own_schema, SYNC_QUARANTINE)));
+    step_add_undo_lock(step, own_schema, SYNC_QUARANTINE, LOCK_ACCESS_EXCLUSIVE, FALSE);
+}
+
 void
 version_plan_own(PlanContext *ctx, const GPtrArray *tables)
 {
@@ -39,6 +52,8 @@ version_plan_own(PlanContext *ctx, const GPtrArray *tables)
     step->sql = sql_build("CREATE SCHEMA ?", sql_raw(quoted));
     step->why = g_strdup("the functions that compute one version's columns from the other's, for whoever writes");
     step_append(step, PARAM_MORE, sql_build("GRANT USAGE ON SCHEMA ? TO PUBLIC", sql_raw(quoted)));
+    if (sync_has_quarantine(first->sync))
+        add_quarantine(ctx, step, first->sync->own_schema);
     step_append(step, PARAM_UNDO, sql_build("DROP SCHEMA ?", sql_raw(quoted)));
     step_set(step, PARAM_VERIFY, verify);
 }
@@ -80,6 +95,7 @@ version_plan_sync(PlanContext *ctx, const VersionTable *table)
 static char *
 fill_text(const VersionTable *table, const SyncGroup *group)
 {
+    g_autofree char *computes = sync_computes_sql(table->sync, group);
     g_autoptr(GString) set = g_string_new(NULL);
     g_autoptr(GString) where = g_string_new(NULL);
 
@@ -91,8 +107,20 @@ fill_text(const VersionTable *table, const SyncGroup *group)
         g_string_append_printf(set, "%s%s", i > 0 ? ", " : "", assignment);
         g_string_append_printf(where, "%s%s", i > 0 ? " AND " : "", is_empty);
     }
+    if (computes != NULL)
+        g_string_append_printf(where, " AND %s", computes);
     return sql_build("UPDATE ? SET ? WHERE ?", sql_name(table->table->schema, table->table->name), sql_raw(set->str),
                      sql_raw(where->str));
+}
+
+/* A function that a step before makes: what tries the expressions does not change from one batch to the next. */
+static void
+know_function(PlanContext *ctx, const VersionTable *table, const SyncGroup *group)
+{
+    char *name = sync_computes_function(table->sync, group);
+
+    if (name != NULL)
+        g_hash_table_insert(ctx->facts->volatility, name, g_strdup("i"));
 }
 
 static gboolean
@@ -102,6 +130,7 @@ fill_groups(PlanContext *ctx, const VersionTable *table, GError **error)
         const SyncGroup *group = g_ptr_array_index(table->sync->groups, i);
         guint begin = ctx->phases[PHASE_BACKFILL]->len;
 
+        know_function(ctx, table, group);
         if (group->new_columns->len > 0 && !recipe_generated_update(ctx, fill_text(table, group), error))
             return FALSE;
         for (guint k = begin; k < ctx->phases[PHASE_BACKFILL]->len; k++)
@@ -309,6 +338,36 @@ add_sample(Step *step, const VersionTable *table, const GPtrArray *keys)
     step_set(step, PARAM_SAMPLE_SHOW, show);
 }
 
+static void
+set_quarantine(Step *step, const SyncTable *sync)
+{
+    g_autofree char *scan = sync_quarantine_scan_sql(sync);
+    g_autofree char *list = sync_quarantine_list_sql(sync);
+    g_autofree char *keep = sync_quarantine_keep_sql(sync);
+
+    if (scan != NULL)
+        step_set(step, PARAM_QUARANTINE, scan);
+    if (list != NULL)
+        step_set(step, PARAM_LIST, list);
+    if (keep != NULL)
+        step_set(step, PARAM_KEEP, keep);
+}
+
+/* Nobody can write a row while the final step looks: a line that is there now came after the scan. */
+static void
+check_quarantine(Step *step, const SyncTable *sync)
+{
+    g_autofree char *none = sync_quarantine_none_sql(sync);
+
+    set_quarantine(step, sync);
+    if (none == NULL)
+        return;
+    step_set(step, PARAM_CHECK, none);
+    step_set(step, PARAM_CHECK_TEXT,
+             "rows have been put into quarantine since the table was looked through: what \"up\" cannot compute "
+             "would be lost with the old column");
+}
+
 void
 version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase)
 {
@@ -325,6 +384,8 @@ version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase)
     step->why = g_strdup("each row says the same to both versions, by \"up\" or by \"down\"");
     step->rows = table->table->rows;
     step_set(step, PARAM_SHOW, show);
+    if (phase == PHASE_BACKFILL)
+        set_quarantine(step, table->sync);
     if (phase == PHASE_CONTRACT)
         add_check(ctx, step, table);
     else
@@ -463,6 +524,7 @@ version_plan_end(PlanContext *ctx, const VersionTable *table)
     step->why = g_strdup("the old application is gone: only the new side stays; cannot be undone");
     step_add_view_lock(step, ctx->script->version, table->name, LOCK_ACCESS_EXCLUSIVE);
     version_lock(step, table->table, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT);
+    check_quarantine(step, sync);
     version_add_all(step, drop_triggers);
     if (version_is_marked(table)) {
         step_append(step, PARAM_MORE, replace_view(ctx, table));
@@ -490,6 +552,10 @@ version_plan_own_end(PlanContext *ctx, const GPtrArray *tables)
     if (first == NULL)
         return;
     step = version_step(ctx, PHASE_CONTRACT, STEP_DDL_FINAL, first->stmt, NULL);
-    step->sql = sql_build("DROP SCHEMA ?", sql_ident(first->sync->own_schema));
+    if (sync_has_quarantine(first->sync)) {
+        step_add_lock(step, first->sync->own_schema, SYNC_QUARANTINE, LOCK_ACCESS_EXCLUSIVE, HOLD_INSTANT, FALSE);
+        step_add_sql(step, sql_build("DROP TABLE ?", sql_name(first->sync->own_schema, SYNC_QUARANTINE)));
+    }
+    step_add_sql(step, sql_build("DROP SCHEMA ?", sql_ident(first->sync->own_schema)));
     step->why = g_strdup("nothing is left in it");
 }

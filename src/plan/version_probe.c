@@ -56,7 +56,7 @@ add(GPtrArray *probes, const SyncColumn *column, const char *rows, int offset)
 }
 
 static void
-probe_group(GPtrArray *probes, const SyncGroup *group, const char *rows, int offset)
+probe_up(GPtrArray *probes, const SyncGroup *group, const char *rows, int offset)
 {
     for (guint i = 0; i < group->new_columns->len; i++) {
         const SyncColumn *column = g_ptr_array_index(group->new_columns, i);
@@ -64,6 +64,11 @@ probe_group(GPtrArray *probes, const SyncGroup *group, const char *rows, int off
         if (column->expression != NULL)
             add(probes, column, rows, offset);
     }
+}
+
+static void
+probe_down(GPtrArray *probes, const SyncGroup *group, const char *rows, int offset)
+{
     for (guint i = 0; i < group->old_columns->len; i++) {
         const SyncColumn *column = g_ptr_array_index(group->old_columns, i);
         g_autofree char *made = column->expression != NULL ? new_rows(group, column, rows) : NULL;
@@ -121,22 +126,36 @@ probe_column(GPtrArray *probes, const Facts *facts, const VersionColumn *column)
     probe_rights(probes, facts, column->fill, column->offset);
 }
 
+/* Rows on which an expression fails are welcome in quarantine: none is tried, but the server still reads the
+ * expression, and tells types that do not fit. */
+static char *
+sample(const VersionTable *table, gboolean may_fail)
+{
+    return sql_build("(SELECT * FROM ? LIMIT ?)", sql_name(table->table->schema, table->table->name),
+                     sql_int(may_fail ? 0 : SAMPLE_ROWS));
+}
+
 static void
 probe_table(GPtrArray *probes, PlanContext *ctx, VersionTable *table)
 {
-    g_autofree char *rows = NULL;
+    g_autofree char *up_rows = NULL;
+    g_autofree char *down_rows = NULL;
 
     /* What is refused has been told by the planner. */
     if (!version_sync(ctx, table, NULL) || table->sync == NULL)
         return;
-    rows = sql_build("(SELECT * FROM ? LIMIT ?)", sql_name(table->table->schema, table->table->name),
-                     sql_int(SAMPLE_ROWS));
+    up_rows = sample(table, table->sync->guards_up);
+    down_rows = sample(table, sync_has_quarantine(table->sync));
     for (guint i = 0; i < table->columns->len; i++)
         probe_column(probes, ctx->facts, g_ptr_array_index(table->columns, i));
     version_probe_twins(probes, table);
     version_probe_makeable(probes, table);
-    for (guint i = 0; i < table->sync->groups->len; i++)
-        probe_group(probes, g_ptr_array_index(table->sync->groups, i), rows, table->offset);
+    for (guint i = 0; i < table->sync->groups->len; i++) {
+        const SyncGroup *group = g_ptr_array_index(table->sync->groups, i);
+
+        probe_up(probes, group, up_rows, table->offset);
+        probe_down(probes, group, down_rows, table->offset);
+    }
 }
 
 void

@@ -278,6 +278,23 @@ plan_version(PlanContext *ctx, const GPtrArray *tables, GError **error)
     return TRUE;
 }
 
+/* A directive that does nothing was meant otherwise. */
+static gboolean
+check_on_error(PlanContext *ctx, const GPtrArray *tables, GError **error)
+{
+    gboolean is_kept = FALSE;
+
+    for (guint i = 0; i < tables->len; i++)
+        is_kept |= ((const VersionTable *)g_ptr_array_index(tables, i))->sync != NULL;
+    if (is_kept || !ctx->script->has_on_error)
+        return TRUE;
+    ctx->offset = 0;
+    context_refuse(error, "leave the directive out",
+                   "no expression in this file could fail: nothing has \"up\" or "
+                   "\"down\" that \"on-error\" would be about");
+    return FALSE;
+}
+
 gboolean
 version_finish(PlanContext *ctx, GError **error)
 {
@@ -313,7 +330,7 @@ version_finish(PlanContext *ctx, GError **error)
             !version_sync(ctx, table, error))
             return FALSE;
     }
-    if (!plan_version(ctx, tables, error))
+    if (!check_on_error(ctx, tables, error) || !plan_version(ctx, tables, error))
         return FALSE;
     note_version(ctx, tables);
     return TRUE;

@@ -433,7 +433,7 @@ build(Grouping *grouping, GError **error)
         if (!add_group(grouping, number, error))
             return FALSE;
     }
-    return TRUE;
+    return version_quarantine(grouping->ctx, grouping->table, error);
 }
 
 gboolean

@@ -123,6 +123,10 @@ put_migration(JsonBuilder *builder, gconstpointer item)
     document_put_text(builder, "runner", migration->runner);
     document_put_text(builder, "created_at", migration->created_at);
     document_put_text(builder, "changed_at", migration->changed_at);
+    if (migration->quarantined < 0)
+        document_put_text(builder, "quarantined", NULL);
+    else
+        document_put_int(builder, "quarantined", migration->quarantined);
     put_rewrites(builder, migration);
     json_builder_end_object(builder);
 }
@@ -177,6 +181,9 @@ append_migration(GString *out, const JournalMigration *migration)
     g_string_append_c(out, '\n');
     for (guint i = 0; migration->rewrites != NULL && i < migration->rewrites->len; i++)
         append_rewrite(out, migration, g_ptr_array_index(migration->rewrites, i));
+    if (migration->quarantined > 0)
+        g_string_append_printf(out, "  in quarantine: %" G_GINT64_FORMAT " rows, see `pgseam version quarantine %s`\n",
+                               migration->quarantined, migration->name);
     if (migration->is_paused)
         g_string_append(out, "  paused: `pgseam resume` lets it go on\n");
     if (migration->runner != NULL)

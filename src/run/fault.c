@@ -25,6 +25,7 @@ const char *const fault_points[] = {
     "rewrite.apply.done",    /* a batch of dirty keys is applied, not committed */
     "rewrite.swap.drained",  /* under the lock, nothing is dirty any more */
     "rewrite.swap.done",     /* the tables are exchanged and committed, what captured is still there */
+    "quarantine.work",       /* rows in quarantine are written down, not committed */
     "phase.end",             /* all steps of a phase are done, its state is not noted */
     NULL,
 };

@@ -75,6 +75,8 @@ typedef struct JournalMigration {
     char *created_at;
     char *changed_at;
     GPtrArray *rewrites; /* JournalRewrite; empty where it has none */
+    gint64
+        quarantined; /* rows that are missing a side (run/quarantine.h); -1: it has no quarantine, or not asked for */
 } JournalMigration;
 
 /* Whether there is a journal at all. */

@@ -45,6 +45,7 @@ read_migration(const DbResult *rows, int i)
 {
     JournalMigration *migration = g_new0(JournalMigration, 1);
 
+    migration->quarantined = -1;
     migration->id = db_int(rows, i, "id");
     migration->name = g_strdup(db_text(rows, i, "name"));
     migration->state = state_of_name(db_text(rows, i, "state"));

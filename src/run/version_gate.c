@@ -4,6 +4,7 @@
 #include "base/units.h"
 #include "run/journal.h"
 #include "run/progress.h"
+#include "run/quarantine.h"
 #include "run/version_use.h"
 #include "run_queries.h"
 
@@ -267,7 +268,7 @@ version_gate_pass(Run *run, const GateOptions *options, GError **error)
     }
     if (run->plan->version == NULL)
         return TRUE;
-    if (!begin_watch(&watch, run, SIDE_OLD, error))
+    if (!quarantine_gate(run, error) || !begin_watch(&watch, run, SIDE_OLD, error))
         return FALSE;
     if (options->waits)
         return wait_with_recovery(run, &watch, options->for_ms, error);

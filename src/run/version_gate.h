@@ -21,8 +21,9 @@ typedef struct GateOptions {
 #define GATE_LOOK_MS      5000
 #define GATE_LOOK_BACK_MS 1000
 
-/* Before complete: SEAM_ERROR_REFUSED with who was seen on the old side; forced, they are shown and noted as an event.
- * Passes where the migration makes no version, but SEAM_ERROR_REFUSED for a wait: nobody could be seen. */
+/* Before complete: SEAM_ERROR_REFUSED while rows are in quarantine (run/quarantine.h), whatever the options say; and
+ * with who was seen on the old side; forced, they are shown and noted as an event. Passes where the migration makes no
+ * version, but SEAM_ERROR_REFUSED for a wait: nobody could be seen. */
 gboolean version_gate_pass(Run *run, const GateOptions *options, GError **error);
 
 /* Before rollback: who is on the new side is shown and noted as an event, and nobody is waited for. A rollback is what

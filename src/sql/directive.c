@@ -105,6 +105,36 @@ parse_version(const char *rest, Directive *ret, GError **error)
     return FALSE;
 }
 
+static gboolean
+parse_on_error(const char *rest, Directive *ret, GError **error)
+{
+    static const struct {
+        const char *text;
+        gboolean guards_up, guards_down;
+    } known[] = {{"reject", FALSE, FALSE},
+                 {"quarantine", TRUE, TRUE},
+                 {"quarantine up", TRUE, FALSE},
+                 {"quarantine down", FALSE, TRUE}};
+    g_auto(GStrv) words = g_strsplit_set(rest, " \t\r\n", -1);
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (guint i = 0; words[i] != NULL; i++) {
+        if (words[i][0] != '\0')
+            g_string_append_printf(text, "%s%s", text->len > 0 ? " " : "", words[i]);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(known); i++) {
+        if (g_ascii_strcasecmp(text->str, known[i].text) != 0)
+            continue;
+        *ret = (Directive){
+            .kind = DIRECTIVE_ON_ERROR, .guards_up = known[i].guards_up, .guards_down = known[i].guards_down};
+        return TRUE;
+    }
+    seam_error_set(error, SEAM_ERROR_REFUSED, "this is nothing to do on an error: %s", text->str);
+    seam_error_hint(error, "known: on-error reject; on-error quarantine; on-error quarantine up; on-error quarantine "
+                           "down");
+    return FALSE;
+}
+
 gboolean
 directive_parse(const char *comment, Directive *ret, GError **error)
 {
@@ -137,9 +167,11 @@ directive_parse(const char *comment, Directive *ret, GError **error)
         ret->path = g_strchomp(g_strdup(rest));
         return TRUE;
     }
+    if (take_word(text, "on-error", &rest))
+        return parse_on_error(rest, ret, error);
     seam_error_set(error, SEAM_ERROR_REFUSED, "unknown directive: %s", text);
     seam_error_hint(error, "known: allow RULE because REASON; up COLUMN = EXPRESSION; down COLUMN = EXPRESSION; "
-                           "version NAME");
+                           "version NAME; on-error reject; on-error quarantine");
     return FALSE;
 }
 

@@ -6,6 +6,8 @@
  *   -- pgseam: down COLUMN = EXPRESSION
  *   -- pgseam: version NAME            (above the first statement, for the whole file)
  *   -- pgseam: file PATH               (written by pgseam alone, where it joins files: part.h)
+ *   -- pgseam: on-error reject         (there, too; what holds if nothing is said)
+ *   -- pgseam: on-error quarantine     (for "up" and "down"; or with one of the two words behind it)
  *
  * Law: a directive that is not understood is an error. Only "--" comments carry directives.
  */
@@ -20,6 +22,7 @@ typedef enum DirectiveKind {
     DIRECTIVE_UP,
     DIRECTIVE_DOWN,
     DIRECTIVE_VERSION,
+    DIRECTIVE_ON_ERROR,
     DIRECTIVE_FILE
 } DirectiveKind;
 
@@ -31,6 +34,7 @@ typedef struct Directive {
                     * column of another type its old value back */
     char *version; /* VERSION: the name, without its quotes */
     char *path;    /* FILE */
+    gboolean guards_up, guards_down; /* ON_ERROR: rows on which it fails go to quarantine */
 } Directive;
 
 /* Read one comment (with its leading "--"). DIRECTIVE_NONE for a comment that does not begin with "pgseam:". Returns

@@ -224,6 +224,27 @@ check_file_mark(const Script *script, GError **error)
 }
 
 static gboolean
+set_on_error(Script *script, const Comment *comment, const Directive *directive, GError **error)
+{
+    const Stmt *first = script->stmts->len > 0 ? g_ptr_array_index(script->stmts, 0) : NULL;
+
+    if (script->has_on_error || (first != NULL && first->offset < comment->start)) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "the directive \"on-error\" stands once, above the first statement");
+        seam_error_hint(error, "it holds for all of the file; put what needs another into a migration of its own");
+        return FALSE;
+    }
+    if (script->version == NULL) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "the directive \"on-error\" is for a file that makes a version");
+        seam_error_hint(error, "put it below the line -- pgseam: version NAME");
+        return FALSE;
+    }
+    script->has_on_error = TRUE;
+    script->guards_up = directive->guards_up;
+    script->guards_down = directive->guards_down;
+    return TRUE;
+}
+
+static gboolean
 apply_directive(Script *script, const Comment *comment, GError **error)
 {
     g_autofree char *text = g_strndup(script->source + comment->start, (gsize)(comment->end - comment->start));
@@ -234,6 +255,8 @@ apply_directive(Script *script, const Comment *comment, GError **error)
         ok = set_version(script, comment, directive.version, error);
     } else if (ok && directive.kind == DIRECTIVE_FILE) {
         ok = check_file_mark(script, error);
+    } else if (ok && directive.kind == DIRECTIVE_ON_ERROR) {
+        ok = set_on_error(script, comment, &directive, error);
     } else if (ok && directive.kind != DIRECTIVE_NONE) {
         Stmt *stmt = stmt_below(script, comment, error);
 

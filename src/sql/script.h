@@ -13,7 +13,10 @@ typedef struct Script {
     GArray *parts;     /* ScriptPart (part.h), where several files were joined to one text; NULL: it is one file */
     char *version;     /* of `-- pgseam: version NAME`: the schema of the new version's views; NULL: none */
     gboolean pins_all; /* --pin all: the version shows every table. No part of the text: the caller sets it */
-    GPtrArray *stmts;  /* Stmt, in file order */
+    /* `-- pgseam: on-error quarantine`: a row on which "up" or "down" fails is put aside, not refused. */
+    gboolean guards_up, guards_down;
+    gboolean has_on_error; /* the directive is there, whatever it says */
+    GPtrArray *stmts;      /* Stmt, in file order */
 } Script;
 
 /*

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "run/progress.h"
+#include "run/quarantine.h"
 #include "steps/common.h"
 #include "steps/ops.h"
 
@@ -68,10 +69,27 @@ compare(Run *run, const Step *step, GError **error)
     return rows != NULL && set_disagreement(step, db_text_at(count, 0, 0), rows, error);
 }
 
+/* They are let through the gate, and told. */
+static gboolean
+note_quarantine(Run *run, const Step *step, GError **error)
+{
+    gint64 rows;
+
+    if (!quarantine_look(run, step, &rows, error))
+        return FALSE;
+    if (rows > 0)
+        progress_say(run->progress,
+                     "  %" G_GINT64_FORMAT
+                     " rows of %s.%s are in quarantine, since \"up\" fails on them: `pgseam version "
+                     "quarantine %s` shows them; complete is refused while there are any",
+                     rows, step->schema, step->table, run->plan->migration);
+    return TRUE;
+}
+
 static gboolean
 run_verify(Run *run, const Step *step, GError **error)
 {
-    gboolean ok = compare(run, step, error);
+    gboolean ok = note_quarantine(run, step, error) && compare(run, step, error);
 
     db_abort(run->work);
     return ok;

@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "base/sqltext.h"
 #include "rewrite/inventory.h"
+#include "run/quarantine.h"
 #include "steps/common.h"
 #include "steps/ops.h"
 
@@ -162,10 +163,23 @@ end(Run *run, const Step *step, GError **error)
     return after != NULL && compare(step, before, after, error);
 }
 
+/* With the lock there is no time to go through the table: then only what has come since is looked for (PARAM_CHECK). */
+static gboolean
+check_quarantine(Run *run, const Step *step, GError **error)
+{
+    gint64 rows;
+
+    if (!quarantine_look(run, step, &rows, error))
+        return FALSE;
+    if (rows > 0)
+        quarantine_refuse(run, step, rows, error);
+    return rows == 0;
+}
+
 static gboolean
 run_end(Run *run, const Step *step, GError **error)
 {
-    return guard_apply(run, step, end, GUARD_NOTE_DONE, error);
+    return check_quarantine(run, step, error) && guard_apply(run, step, end, GUARD_NOTE_DONE, error);
 }
 
 const StepOps step_version_end = {common_probe_journal, run_end, NULL, NULL, NULL, NULL};

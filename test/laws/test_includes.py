@@ -21,7 +21,7 @@ BELOW = {
     "run": ("base", "folder", "sql", "db", "catalog", "rules", "plan"),
     "rewrite": ("base", "db", "catalog", "rules", "plan", "run"),
     "steps": ("base", "sql", "db", "catalog", "rules", "plan", "run", "rewrite"),
-    "report": ("base", "folder", "plan", "run/journal.h", "run/version_list.h", "run/version_use.h"),
+    "report": ("base", "folder", "plan", "run/journal.h", "run/quarantine.h", "run/version_list.h", "run/version_use.h"),
     "cli": ("base", "folder", "sql", "db", "catalog", "rules", "plan", "run", "rewrite", "steps", "report"),
 }
 # System headers that only one folder may see.

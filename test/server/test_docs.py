@@ -80,11 +80,14 @@ def test_the_version_pages_examples_run(shop, pgseam):
     for block in blocks(page, "sql"):
         name = re.match(r"-- file: (\S+)\n", block).group(1)
         pgseam.file(name, block)
+    shop.execute("UPDATE users SET old_column = 'none' WHERE id = 7")
     before = shop.dump_schema()
     commands = [line[2:].split() for block in blocks(page, "") for line in block.splitlines() if line.startswith("$ pgseam")]
-    assert len(commands) == 13
+    assert len(commands) == 16
     for _, command, *words in commands:
         done = pgseam.run(command, *words)
+        if words == ["quarantine"]:
+            assert '{"id": 7}' in done.out and done.out.count("side missing") == 1
         if command == "version" and not words:
             assert "search_path = v2, public" in done.out
             with shop.connect() as new:
@@ -95,7 +98,7 @@ def test_the_version_pages_examples_run(shop, pgseam):
             first, = shop.query(row)[0]
             assert shop.scalar("SELECT name FROM users WHERE id = 1") == f"{first} of Uxbridge"
     assert shop.scalar("SELECT count(address) FROM users") > 0
-    assert shop.query("SELECT FROM pg_namespace WHERE nspname ~ '^(v[1-4]|pgseam_version.*)$'") == []
+    assert shop.query("SELECT FROM pg_namespace WHERE nspname ~ '^(v[1-5]|pgseam_version.*)$'") == []
     assert shop.dump_schema() == before.replace("email", "address").replace("balance bigint DEFAULT 0", "balance bigint DEFAULT 10")
 
 
@@ -214,6 +217,16 @@ def test_version_users_keys_are_documented(shop, pgseam):
         document = pgseam.run("version", "users", "--format", "json").json()
     assert set(document) == {"version", "migration", "state", "users"}
     assert simple(flatten(document)) - set(document) == simple(documented_keys("version users")) - {"old", "new", "users"}
+
+
+def test_quarantine_keys_are_documented(db, pgseam):
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
+    file = "-- pgseam: version v2\n-- pgseam: on-error quarantine\n-- pgseam: down a = a::text\n"
+    pgseam.run("start", pgseam.file("1.sql", file + "ALTER TABLE t ALTER COLUMN a TYPE int USING a::int;"))
+    db.execute("INSERT INTO t VALUES (1, 'no number')")
+    document = pgseam.run("version", "quarantine", "--format", "json").json()
+    assert set(document) == {"migration", "state", "rows"}
+    assert set(document["rows"][0]) == {key.partition("[].")[2].rstrip("[]") for key in documented_keys("version quarantine")} - {""}
 
 
 def test_verify_keys_are_documented(shop, pgseam):

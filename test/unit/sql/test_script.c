@@ -233,6 +233,36 @@ test_directives_refused(void)
 }
 
 static void
+test_on_error(void)
+{
+    static const struct {
+        const char *words;
+        gboolean guards_up, guards_down;
+    } cases[] = {{"reject", FALSE, FALSE},
+                 {" QUARANTINE ", TRUE, TRUE},
+                 {"quarantine  up", TRUE, FALSE},
+                 {"quarantine down\r", FALSE, TRUE}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *source =
+            g_strdup_printf("-- pgseam: version v2\n-- pgseam: on-error %s\nSELECT 1;", cases[i].words);
+        g_autoptr(Script) script = read_sql(source);
+
+        g_assert_true(script->has_on_error);
+        g_assert_cmpint(script->guards_up, ==, cases[i].guards_up);
+        g_assert_cmpint(script->guards_down, ==, cases[i].guards_down);
+    }
+    assert_refused("-- pgseam: version v\n-- pgseam: on-error\nSELECT 1;", "nothing to do on an error", "m.sql:2:1");
+    assert_refused("-- pgseam: version v\n-- pgseam: on-error quarantine it\nSELECT 1;", "nothing to do on an error",
+                   "m.sql:2:1");
+    assert_refused("-- pgseam: on-error reject\nSELECT 1;", "for a file that makes a version", "m.sql:1:1");
+    assert_refused("-- pgseam: version v\nSELECT 1;\n-- pgseam: on-error reject\nSELECT 2;",
+                   "above the first statement", "m.sql:3:1");
+    assert_refused("-- pgseam: version v\n-- pgseam: on-error reject\n-- pgseam: on-error reject\nSELECT 2;", "once",
+                   "m.sql:3:1");
+}
+
+static void
 test_directives_misplaced(void)
 {
     static const char why[] = "does not stand above a statement";
@@ -404,6 +434,7 @@ main(int argc, char **argv)
     g_test_add_func("/sql/script/consent", test_consent);
     g_test_add_func("/sql/script/consent_is_for_one", test_consent_is_for_one);
     g_test_add_func("/sql/script/directives_refused", test_directives_refused);
+    g_test_add_func("/sql/script/on_error", test_on_error);
     g_test_add_func("/sql/script/directives_misplaced", test_directives_misplaced);
     g_test_add_func("/sql/script/syntax_errors", test_syntax_errors);
     g_test_add_func("/sql/script/unterminated", test_unterminated);

@@ -1,0 +1,6 @@
+-- pgseam: version v2
+-- pgseam: on-error quarantine up
+-- pgseam: up code = state::int
+ALTER TABLE orders ADD COLUMN code int;
+-- pgseam: down state = code::text
+ALTER TABLE orders DROP COLUMN state;
