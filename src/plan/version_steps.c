@@ -251,6 +251,14 @@ note_version(PlanContext *ctx, const GPtrArray *tables)
 
     plan_note(ctx->plan, "version %s: the new application sets search_path = %s, %s; the old one changes nothing",
               version, version, ctx->facts->search_path);
+    if (ctx->script->guards_up || ctx->script->guards_down)
+        plan_note(
+            ctx->plan,
+            "rows on which %s fails are put into quarantine: `pgseam version quarantine` shows them, and complete is "
+            "refused while the new side of any is missing",
+            !ctx->script->guards_down ? "\"up\""
+            : !ctx->script->guards_up ? "\"down\""
+                                      : "\"up\" or \"down\"");
     version_note_limits(ctx, tables);
 }
 

@@ -18,6 +18,7 @@ put_row(JsonBuilder *builder, gconstpointer item)
     document_put_text(builder, "role", row->role);
     document_put_text(builder, "application", row->application);
     document_put_json(builder, "written", row->written);
+    document_put_json(builder, "replaced", row->replaced);
     json_builder_end_object(builder);
 }
 

@@ -6,8 +6,8 @@
 
 #include "run/quarantine.h"
 
-/* {"migration", "state", "rows": [{table, key, side, columns, sqlstate, message, at, role, application, written}]} of a
- * list of QuarantineRow. The caller frees. */
+/* {"migration", "state", "rows": [{table, key, side, columns, sqlstate, message, at, role, application, written,
+ * replaced}]} of a list of QuarantineRow. The caller frees. */
 char *quarantine_to_json(const JournalMigration *migration, const GPtrArray *rows);
 
 /* Two lines for each row. The caller frees. */

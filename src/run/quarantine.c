@@ -24,6 +24,7 @@ row_free(gpointer data)
     g_free(row->role);
     g_free(row->application);
     g_free(row->written);
+    g_free(row->replaced);
     g_free(row);
 }
 
@@ -43,6 +44,7 @@ take_rows(GPtrArray *list, const DbResult *rows)
         row->role = g_strdup(db_text(rows, i, "role"));
         row->application = g_strdup(db_text(rows, i, "application"));
         row->written = g_strdup(db_text(rows, i, "written"));
+        row->replaced = g_strdup(db_text(rows, i, "replaced"));
         g_ptr_array_add(list, row);
     }
 }

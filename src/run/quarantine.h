@@ -18,7 +18,8 @@ typedef struct QuarantineRow {
     char *sqlstate;
     char *message;
     char *at, *role, *application; /* when and by whom the line was written: the application, or pgseam's look */
-    char *written;                 /* JSON, of a migration that was rolled back: the new side, which went; or NULL */
+    char *written;                 /* JSON: what was written on the other side then ... */
+    char *replaced;                /* ... and what stood on this one before; NULL: pgseam's look wrote the line */
 } QuarantineRow;
 
 /* Those of a migration, oldest first (QuarantineRow): rows that are missing a side now; of one that was rolled back,

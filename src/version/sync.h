@@ -159,8 +159,8 @@ char *sync_quarantine_scan_sql(const SyncTable *table);
 /* SQL of a boolean: no line says that a new side is missing. The caller frees; NULL as above. */
 char *sync_quarantine_none_sql(const SyncTable *table);
 /* A query of the rows that are missing a side, found by the lines' keys: "table", key (JSON), side, columns (JSON),
- * sqlstate, message, at, role, application, written (JSON); oldest first. NULL: there is no quarantine. The caller
- * frees. */
+ * sqlstate, message, at, role, application, written, replaced (JSON); oldest first. NULL: there is no quarantine. The
+ * caller frees. */
 char *sync_quarantine_list_sql(const SyncTable *table);
 
 /* A query with one row, one bigint: rows whose two sides disagree both ways, or, where only one way is given, that are

@@ -147,7 +147,7 @@ put_new_update(SyncBody *body, const SyncGroup *group)
     sync_put_if(body, sql_build("IF up_error IS NOT NULL OR ? THEN", sql_raw(differs)));
     put_want(body, group->old_columns);
     if (has_parts)
-        sync_put_if(body, sql_build("IF up_error IS NULL OR down_error IS NOT NULL "
+        sync_put_if(body, sql_build("IF up_error IS NULL "
                                     "OR pg_catalog.num_nonnulls(?) OPERATOR(pg_catalog.>) 0 "
                                     "OR pg_catalog.num_nulls(?) OPERATOR(pg_catalog.=) 0 "
                                     "OR pg_catalog.num_nulls(?) OPERATOR(pg_catalog.=) 0 THEN",
@@ -172,7 +172,7 @@ put_old_update(SyncBody *body, const SyncGroup *group)
 
     put_want(body, group->new_columns);
     if (has_parts) {
-        sync_put_if(body, sql_build("IF up_error IS NULL AND pg_catalog.num_nonnulls(?) OPERATOR(pg_catalog.=) 0 "
+        sync_put_if(body, sql_build("IF pg_catalog.num_nonnulls(?) OPERATOR(pg_catalog.=) 0 "
                                     "AND pg_catalog.num_nonnulls(?) OPERATOR(pg_catalog.>) 0 "
                                     "AND pg_catalog.num_nulls(?) OPERATOR(pg_catalog.>) 0 "
                                     "AND pg_catalog.num_nulls(?) OPERATOR(pg_catalog.>) 0 THEN",

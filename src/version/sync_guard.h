@@ -37,7 +37,8 @@ void sync_put_guarded_pair(SyncBody *body, const SyncGroup *group, guint bit);
 GPtrArray *sync_try_names(const SyncTable *table);
 GPtrArray *sync_try_sql(const SyncTable *table);
 /* SQL over alias t: the side of the row is missing because its expression fails, and the way back does not lead to the
- * other side. NULL: it cannot be. The caller frees. */
+ * other side. Of a new side a part may be there: as long as it is not whole, the old one has what nobody else has. An
+ * old side with a part of what somebody wrote is none that is missing. NULL: it cannot be. The caller frees. */
 char *sync_missing_new(const SyncTable *table, const SyncGroup *group);
 char *sync_missing_old(const SyncTable *table, const SyncGroup *group);
 /* SQL over alias t: do the columns of a pair hold other values than their expressions give? With quarantine: TRUE where

@@ -11,7 +11,8 @@
 #define SHOWN_COLUMNS                                                                                                  \
     "pg_catalog.format('%I.%I', q.table_schema, q.table_name) AS \"table\", CAST(q.row_key AS text) AS key, q.side, "  \
     "CAST(pg_catalog.to_json(q.columns) AS text) AS columns, q.sqlstate, q.message, CAST(q.at AS text) AS at, "        \
-    "CAST(q.role AS text) AS role, q.application, CAST(q.written AS text) AS written"
+    "CAST(q.role AS text) AS role, q.application, CAST(q.written AS text) AS written, "                                \
+    "CAST(q.replaced AS text) AS replaced"
 
 /* Columns of a row as a JSON object; `as_text` for values of any type, which jsonb cannot all hold as they are. */
 static char *
@@ -321,32 +322,35 @@ sync_differs_from_made(const SyncTable *table, const GPtrArray *columns)
     return sql_build("CASE WHEN ? IS NULL THEN ? ELSE TRUE END", sql_raw(tried), sql_raw(plain));
 }
 
+/* `has_parts`: also where only some of its columns are NULL. */
 static char *
-missing(const SyncTable *table, const GPtrArray *columns, const GPtrArray *others)
+missing(const SyncTable *table, const GPtrArray *columns, const GPtrArray *others, gboolean has_parts)
 {
     g_autofree char *list = NULL;
     g_autofree char *tried = NULL;
     g_autofree char *differs = NULL;
+    g_autofree char *empty = NULL;
 
     if (!sync_is_guarded(table, columns))
         return NULL;
     list = sync_list(columns, "t");
+    empty = has_parts ? sql_build("pg_catalog.num_nulls(?) > 0", sql_raw(list))
+                      : sql_build("pg_catalog.num_nonnulls(?) = 0", sql_raw(list));
     tried = try_call(table, columns, "t");
     differs = others->len > 0 ? sync_differs_from_made(table, others) : g_strdup("TRUE");
-    return sql_build("(pg_catalog.num_nulls(?) > 0 AND ? IS NOT NULL AND ?)", sql_raw(list), sql_raw(tried),
-                     sql_raw(differs));
+    return sql_build("(? AND ? IS NOT NULL AND ?)", sql_raw(empty), sql_raw(tried), sql_raw(differs));
 }
 
 char *
 sync_missing_new(const SyncTable *table, const SyncGroup *group)
 {
-    return group->kind == SYNC_FILL ? NULL : missing(table, group->new_columns, group->old_columns);
+    return group->kind == SYNC_FILL ? NULL : missing(table, group->new_columns, group->old_columns, TRUE);
 }
 
 char *
 sync_missing_old(const SyncTable *table, const SyncGroup *group)
 {
-    return missing(table, group->old_columns, group->new_columns);
+    return missing(table, group->old_columns, group->new_columns, FALSE);
 }
 
 GPtrArray *
