@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "plan/dml.h"
+#include "plan/version_move.h"
 
 #define NO_KEY_HINT                                                                                                    \
     "give the table a primary key or a unique index on NOT NULL columns, in a migration before this one; or -- "       \
@@ -198,6 +199,8 @@ recipe_dml(PlanContext *ctx, GError **error)
     DmlChoice choice;
     Step *step;
 
+    if (target != NULL && version_move_is(ctx, ctx->stmt))
+        return version_move_check(ctx, error);
     if (target == NULL || !check_family(ctx, target, error) || !check_target(ctx, target, error) ||
         (target->table == NULL && !dml_check_filled(ctx, target->name, error)) || !choose(ctx, target, &choice, error))
         return FALSE;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "plan/dml.h"
+#include "plan/version_move.h"
 
 /* A query whose columns, or an INSERT whose order of columns, would come out otherwise in another phase: "*" and a
  * missing column list mean the columns as they are at that point of the file. */
@@ -192,6 +193,8 @@ recipe_insert(PlanContext *ctx, GError **error)
     Phase phase;
     Step *step;
 
+    if (target != NULL && version_move_is(ctx, ctx->stmt))
+        return version_move_check(ctx, error);
     if (target == NULL || !check_insert(ctx, target, error) || !choose(ctx, target, &choice, error))
         return FALSE;
     /* As long as nothing has to wait for a backfill, the order of the file is kept. */

@@ -7,6 +7,7 @@
 #include "plan/objects.h"
 #include "plan/recipe.h"
 #include "plan/recipe_column.h"
+#include "plan/version_move.h"
 
 typedef gboolean (*AlterRecipe)(PlanContext *, const Target *, const AlterCmd *, const char *sql, GError **);
 
@@ -332,7 +333,8 @@ recipe_create_table(PlanContext *ctx, GError **error)
     target = context_create(ctx, schema, create);
     if (!create_steps(ctx, target, error))
         return FALSE;
-    plan_note(ctx->plan, "%s: rollback drops table %s with the rows that the new application has written to it",
-              ctx->stmt->place, shown);
+    if (!version_move_fills(ctx, create))
+        plan_note(ctx->plan, "%s: rollback drops table %s with the rows that the new application has written to it",
+                  ctx->stmt->place, shown);
     return TRUE;
 }

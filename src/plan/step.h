@@ -106,6 +106,7 @@ typedef struct StepLock {
 #define PARAM_JOINED     "joined"    /* "true": it shares the transaction of the step before it: one lock serves both */
 #define PARAM_TRANSIENT  "transient" /* "true": a later step takes away again what this one makes */
 #define PARAM_UNDO       "undo"  /* ddl: what takes it back; undo2, undo3 ... follow. Absent: nothing to take back */
+#define PARAM_COPY       "copy"  /* version.verify: the quoted table to which columns of the step's own move */
 #define PARAM_CHECK      "check" /* ddl: a query whose one boolean must be true before the transaction commits ... */
 #define PARAM_CHECK_TEXT "check_text" /* ... and what is wrong if it is not */
 #define PARAM_VERIFY     "verify"     /* ddl: a query whose one boolean says that the result is there */

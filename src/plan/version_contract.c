@@ -393,9 +393,8 @@ version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase)
     version_lock(step, table->table, LOCK_ACCESS_SHARE, HOLD_SCAN);
 }
 
-/* The file's own DROP COLUMN of the table: they belong into the transaction in which the triggers go. */
-static void
-take_drops(PlanContext *ctx, const VersionTable *table, Step *into)
+void
+version_take_drops(PlanContext *ctx, const VersionTable *table, Step *into)
 {
     GPtrArray *steps = ctx->phases[PHASE_CONTRACT];
 
@@ -532,7 +531,7 @@ version_plan_end(PlanContext *ctx, const VersionTable *table)
         step_append(step, PARAM_MORE, sql_build("ALTER TABLE ? DROP COLUMN ?", name, sql_ident(sync->marker)));
     }
     version_add_all(step, drop_functions);
-    take_drops(ctx, table, step);
+    version_take_drops(ctx, table, step);
     for (guint i = 0; i < table->columns->len; i++) {
         const VersionColumn *column = g_ptr_array_index(table->columns, i);
 

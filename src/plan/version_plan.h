@@ -63,6 +63,9 @@ void version_plan_sync(PlanContext *ctx, const VersionTable *table);
 gboolean version_plan_fill(PlanContext *ctx, const VersionTable *table, GError **error);
 void version_plan_verify(PlanContext *ctx, const VersionTable *table, Phase phase);
 void version_plan_end(PlanContext *ctx, const VersionTable *table);
+/* Take the file's own DROP COLUMN of the table into a step: they belong into the transaction in which the triggers go.
+ */
+void version_take_drops(PlanContext *ctx, const VersionTable *table, Step *into);
 void version_plan_own_end(PlanContext *ctx, const GPtrArray *tables);
 
 #endif

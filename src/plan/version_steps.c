@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/sqltext.h"
-#include "plan/version_plan.h"
+#include "plan/version_move.h"
 #include "plan/version_twin.h"
 
 /* The application would insert rows without a value for it. */
@@ -264,8 +264,10 @@ note_version(PlanContext *ctx, const GPtrArray *tables)
 
 /* Behind all that the file's statements have planned. */
 static gboolean
-plan_version(PlanContext *ctx, const GPtrArray *tables, GError **error)
+plan_version(PlanContext *ctx, const GPtrArray *tables, const GPtrArray *moves, GError **error)
 {
+    if (!version_move_plan(ctx, moves, tables, error))
+        return FALSE;
     version_plan_own(ctx, tables);
     for (guint i = 0; i < tables->len; i++) {
         const VersionTable *table = g_ptr_array_index(tables, i);
@@ -281,6 +283,7 @@ plan_version(PlanContext *ctx, const GPtrArray *tables, GError **error)
         version_plan_end(ctx, table);
     }
     version_plan_views(ctx, tables, PHASE_BACKFILL);
+    version_move_views(ctx, moves);
     version_plan_own_end(ctx, tables);
     version_plan_old(ctx, tables);
     return TRUE;
@@ -307,6 +310,7 @@ gboolean
 version_finish(PlanContext *ctx, GError **error)
 {
     g_autoptr(GPtrArray) tables = ctx->script->version != NULL ? version_tables(ctx) : NULL;
+    g_autoptr(GPtrArray) moves = NULL;
 
     if (tables == NULL)
         return TRUE;
@@ -338,7 +342,10 @@ version_finish(PlanContext *ctx, GError **error)
             !version_sync(ctx, table, error))
             return FALSE;
     }
-    if (!check_on_error(ctx, tables, error) || !plan_version(ctx, tables, error))
+    if (!check_on_error(ctx, tables, error))
+        return FALSE;
+    moves = version_moves(ctx, tables, error);
+    if (moves == NULL || !plan_version(ctx, tables, moves, error))
         return FALSE;
     note_version(ctx, tables);
     return TRUE;

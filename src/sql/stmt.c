@@ -88,6 +88,8 @@ dml_clear(DmlStmt *dml)
     stmt_expr_clear(&dml->rest);
     stmt_expr_clear(&dml->outer);
     g_clear_pointer(&dml->columns, g_ptr_array_unref);
+    g_clear_pointer(&dml->picked, g_ptr_array_unref);
+    g_clear_pointer(&dml->filled, g_ptr_array_unref);
     g_clear_pointer(&dml->reads, g_ptr_array_unref);
     g_clear_pointer(&dml->withs, g_ptr_array_unref);
     g_clear_pointer(&dml->assignments, g_ptr_array_unref);

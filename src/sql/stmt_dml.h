@@ -34,6 +34,9 @@ typedef struct DmlStmt {
     gboolean is_values;     /* INSERT: brings its rows along: VALUES, DEFAULT VALUES, SELECT without FROM */
     gboolean is_upsert;     /* INSERT ... ON CONFLICT DO UPDATE */
     GPtrArray *columns;     /* INSERT: names in its column list; NULL: it has none */
+    GPtrArray *picked;      /* INSERT ... SELECT of nothing but columns of one table, without ON CONFLICT, RETURNING,
+                             * OVERRIDING: their names; else NULL */
+    GPtrArray *filled;      /* ... with WHERE a IS NOT NULL OR b IS NOT NULL ...: these columns; else NULL */
     GPtrArray *assignments; /* Assignment; only UPDATE has any */
     Expr where;
     Expr rest;  /* all else: FROM, USING, select list, VALUES, ON CONFLICT, RETURNING */

@@ -108,6 +108,74 @@ fill_columns(DmlStmt *dml, const PgQuery__InsertStmt *tree)
         g_ptr_array_add(dml->columns, g_strdup(tree->cols[i]->res_target->name));
 }
 
+/* The name of a plain column of `table`, NULL for anything else. */
+static const char *
+plain_column(const PgQuery__Node *node, const PgQuery__RangeVar *table)
+{
+    const char *name = table->alias != NULL ? table->alias->aliasname : table->relname;
+    const PgQuery__ColumnRef *ref;
+
+    if (node == NULL || node->node_case != PG_QUERY__NODE__NODE_COLUMN_REF || node->column_ref->n_fields > 2)
+        return NULL;
+    ref = node->column_ref;
+    for (size_t i = 0; i < ref->n_fields; i++) {
+        if (ref->fields[i]->node_case != PG_QUERY__NODE__NODE_STRING)
+            return NULL;
+    }
+    if (ref->n_fields == 2 && strcmp(ref->fields[0]->string->sval, name) != 0)
+        return NULL;
+    return ref->fields[ref->n_fields - 1]->string->sval;
+}
+
+/* FALSE unless each of them is one. */
+static gboolean
+add_plain(GPtrArray *names, const PgQuery__Node *node, const PgQuery__RangeVar *table)
+{
+    const char *name = plain_column(node, table);
+
+    if (name != NULL)
+        g_ptr_array_add(names, g_strdup(name));
+    return name != NULL;
+}
+
+static gboolean
+add_filled(GPtrArray *names, const PgQuery__Node *node, const PgQuery__RangeVar *table)
+{
+    if (node->node_case == PG_QUERY__NODE__NODE_NULL_TEST)
+        return node->null_test->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NOT_NULL &&
+               add_plain(names, node->null_test->arg, table);
+    if (node->node_case != PG_QUERY__NODE__NODE_BOOL_EXPR ||
+        node->bool_expr->boolop != PG_QUERY__BOOL_EXPR_TYPE__OR_EXPR)
+        return FALSE;
+    for (size_t i = 0; i < node->bool_expr->n_args; i++) {
+        if (!add_filled(names, node->bool_expr->args[i], table))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void
+fill_picked(DmlStmt *dml, const PgQuery__InsertStmt *tree, const PgQuery__SelectStmt *select)
+{
+    const PgQuery__RangeVar *table;
+
+    if (select->n_from_clause != 1 || select->from_clause[0]->node_case != PG_QUERY__NODE__NODE_RANGE_VAR ||
+        tree->on_conflict_clause != NULL || tree->n_returning_list > 0 ||
+        tree->override != PG_QUERY__OVERRIDING_KIND__OVERRIDING_NOT_SET)
+        return;
+    table = select->from_clause[0]->range_var;
+    dml->picked = g_ptr_array_new_with_free_func(g_free);
+    for (size_t i = 0; i < select->n_target_list; i++) {
+        if (!add_plain(dml->picked, select->target_list[i]->res_target->val, table)) {
+            g_clear_pointer(&dml->picked, g_ptr_array_unref);
+            return;
+        }
+    }
+    dml->filled = g_ptr_array_new_with_free_func(g_free);
+    if (select->where_clause == NULL || !add_filled(dml->filled, select->where_clause, table))
+        g_clear_pointer(&dml->filled, g_ptr_array_unref);
+}
+
 /* All that it reads and calls, whichever way it goes. */
 static void
 fill_rest(Stmt *stmt, const PgQuery__InsertStmt *tree, const PgQuery__SelectStmt *select)
@@ -144,9 +212,10 @@ tree_insert(Stmt *stmt, const PgQuery__InsertStmt *tree, const Tokens *tokens)
     fill_columns(dml, tree);
     dml->is_values = select == NULL || select->n_values_lists > 0 ||
                      (select->n_from_clause == 0 && select->op == PG_QUERY__SET_OPERATION__SETOP_NONE);
-    if (!dml->is_values && select->n_from_clause > 0 && tree->with_clause == NULL)
+    if (!dml->is_values && select->n_from_clause > 0 && tree->with_clause == NULL) {
         fill_query(stmt, tree, select, tokens);
-    else if (!dml->is_values && dml->unsupported == NULL)
+        fill_picked(dml, tree, select);
+    } else if (!dml->is_values && dml->unsupported == NULL)
         dml->hazard = "UNION, INTERSECT or EXCEPT";
     fill_rest(stmt, tree, select);
 }

@@ -17,8 +17,20 @@ set_disagreement(const Step *step, const char *count, const DbResult *rows, GErr
 {
     g_autoptr(GString) shown = g_string_new(NULL);
 
+    const char *copy = step_get(step, PARAM_COPY);
+
     for (int i = 0; i < db_rows(rows); i++)
         g_string_append_printf(shown, "%s%s", i > 0 ? "\n" : "", db_text_at(rows, i, 0));
+    if (copy != NULL) {
+        seam_error_set(error, SEAM_ERROR_FAILED, "%s rows of %s.%s and of %s, to which its columns move, differ", count,
+                       step->schema, step->table, copy);
+        seam_error_detail(error, "%s", shown->str);
+        seam_error_hint(error,
+                        "somebody has written to %s, or switched triggers off: `pgseam rollback` undoes the "
+                        "migration, and loses nothing that was written through the version or to %s.%s",
+                        copy, step->schema, step->table);
+        return FALSE;
+    }
     seam_error_set(
         error, SEAM_ERROR_FAILED,
         "%s rows of %s.%s do not say the same to both versions: neither \"up\" nor \"down\" leads from one side "
