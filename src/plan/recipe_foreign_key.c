@@ -132,12 +132,38 @@ check_columns(PlanContext *ctx, const Target *target, const ConstraintDef *const
     return TRUE;
 }
 
+static gboolean
+any_key_begins_with(const GPtrArray *constraints, const char *column)
+{
+    for (guint i = 0; i < constraints->len; i++) {
+        const ConstraintDef *constraint = g_ptr_array_index(constraints, i);
+
+        if ((constraint->kind == CONSTRAINT_PRIMARY || constraint->kind == CONSTRAINT_UNIQUE) &&
+            constraint->columns->len > 0 && strcmp(g_ptr_array_index(constraint->columns, 0), column) == 0)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* A table that the file makes has the indexes of its keys. */
+static gboolean
+created_key_begins_with(const CreateTableStmt *create, const char *column)
+{
+    for (guint i = 0; i < create->columns->len; i++) {
+        if (any_key_begins_with(((const ColumnDef *)g_ptr_array_index(create->columns, i))->constraints, column))
+            return TRUE;
+    }
+    return any_key_begins_with(create->constraints, column);
+}
+
 /* Without an index that begins with them, a DELETE in the other table reads all of this one. */
 static void
 note_index(PlanContext *ctx, const Target *target, const ConstraintDef *constraint)
 {
     const char *first = g_ptr_array_index(constraint->columns, 0);
 
+    if (target->created != NULL && created_key_begins_with(target->created, first))
+        return;
     for (guint i = 0; target->table != NULL && i < target->table->indexes->len; i++) {
         const FactIndex *index = g_ptr_array_index(target->table->indexes, i);
 
