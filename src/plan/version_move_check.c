@@ -270,15 +270,60 @@ read_column(Reading *reading, guint number, GError **error)
     const ColumnDef *made = find_definition(reading->create, to);
     gboolean is_key = names_contain(key->columns, from);
 
-    if (column == NULL || made == NULL) {
-        context_refuse(error, "check the names", "there is no column \"%s\" in table %s", column == NULL ? from : to,
-                       column == NULL ? reading->source->name : reading->create->relation.name);
+    if (column == NULL) {
+        context_refuse(error, "check the names", "there is no column \"%s\" in table %s", from, reading->source->name);
         return FALSE;
     }
     if (!check_pair(reading, made, column->fact, error) ||
         !(is_key ? check_key_column(column, error) : check_moved_column(reading, column, error)))
         return FALSE;
     move_add(reading->move, from, to, is_key ? column->fact->key_type : NULL, made->default_value.text);
+    return TRUE;
+}
+
+/* The place of a column of the new table in the INSERT's list; FALSE if it has none. */
+static gboolean
+find_place(const DmlStmt *dml, const char *name, guint *ret)
+{
+    return g_ptr_array_find_with_equal_func(dml->columns, name, g_str_equal, ret);
+}
+
+static gboolean
+is_picked_once(const DmlStmt *dml, guint place)
+{
+    for (guint i = 0; i < dml->picked->len; i++) {
+        if (i != place && strcmp(g_ptr_array_index(dml->picked, i), g_ptr_array_index(dml->picked, place)) == 0)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* In the new table's order: the view has it, too. */
+static gboolean
+read_in_order(Reading *reading, GError **error)
+{
+    const DmlStmt *dml = &reading->insert->dml;
+
+    for (guint i = 0; i < reading->create->columns->len; i++) {
+        const char *name = ((const ColumnDef *)g_ptr_array_index(reading->create->columns, i))->name;
+        guint place = 0;
+
+        if (!find_place(dml, name, &place)) {
+            context_refuse(
+                error, "add it in a migration of its own, after this one",
+                "column \"%s\" of the new table is not in the INSERT: until complete there would be no place for it",
+                name);
+            return FALSE;
+        }
+        if (!is_picked_once(dml, place)) {
+            context_refuse(error, "copy it in a migration of its own, after this one",
+                           "column \"%s\" would go to two columns of the new table",
+                           (const char *)g_ptr_array_index(dml->picked, place));
+            return FALSE;
+        }
+        if (!read_column(reading, place, error))
+            return FALSE;
+    }
     return TRUE;
 }
 
@@ -290,29 +335,19 @@ read_columns(Reading *reading, GError **error)
     g_autoptr(GPtrArray) keys = NULL;
     g_autoptr(GPtrArray) moved = NULL;
 
-    for (guint i = 0; i < dml->picked->len; i++) {
-        if (!read_column(reading, i, error))
-            return FALSE;
-    }
+    if (!read_in_order(reading, error))
+        return FALSE;
     keys = move_names(reading->move, TRUE, FALSE);
     moved = move_names(reading->move, FALSE, FALSE);
-    if (keys->len != key->columns->len || moved->len == 0 || moved->len >= MOVE_MAX_COLUMNS) {
-        context_refuse(error, "INSERT INTO new_table (key, a) SELECT key, a FROM table",
-                       "a move takes the primary key of %s, each column once, and some columns that go",
-                       reading->source->name);
-        return FALSE;
-    }
-    for (guint i = 0; i < reading->create->columns->len; i++) {
-        const char *name = ((const ColumnDef *)g_ptr_array_index(reading->create->columns, i))->name;
-
-        if (names_contain(dml->columns, name))
-            continue;
-        context_refuse(
-            error, "add it in a migration of its own, after this one",
-            "column \"%s\" of the new table is not in the INSERT: until complete there would be no place for it", name);
-        return FALSE;
-    }
-    return TRUE;
+    if (keys->len == key->columns->len && dml->columns->len == reading->move->columns->len && moved->len > 0 &&
+        moved->len < MOVE_MAX_COLUMNS)
+        return TRUE;
+    context_refuse(
+        error, "INSERT INTO new_table (key, a) SELECT key, a FROM table",
+        "a move takes the primary key of %s, each column once, and some columns that go, to columns of the new "
+        "table",
+        reading->source->name);
+    return FALSE;
 }
 
 /* Without WHERE each row of the source has one; with it, those in which one of the moved columns is not NULL. */
@@ -443,12 +478,22 @@ read_constraints(Reading *reading, GError **error)
     return FALSE;
 }
 
+/* A name with a quote in it has two there. */
+static gboolean
+mentions_name(const char *sql, const char *name)
+{
+    g_auto(GStrv) parts = g_strsplit(name, "\"", -1);
+    g_autofree char *doubled = g_strjoinv("\"\"", parts);
+
+    return sql_mentions(sql, name) || sql_mentions(sql, doubled);
+}
+
 /* An index of plain columns, privileges and comments: nothing that could stop a row. */
 static gboolean
 may_stand_beside(const Reading *reading, const Stmt *stmt)
 {
     if (stmt == reading->insert || (stmt->kind == STMT_CREATE_TABLE && &stmt->create_table == reading->create) ||
-        !sql_mentions(stmt->text, reading->create->relation.name))
+        !mentions_name(stmt->text, reading->create->relation.name))
         return TRUE;
     if (stmt->kind == STMT_CREATE_INDEX)
         return !stmt->create_index.is_unique && stmt->create_index.plain != NULL;

@@ -273,7 +273,25 @@ refuse_key(const Move *move)
         sql_literal(move->new_table));
 }
 
-/* Between the UPDATE that finds nothing and the look why, somebody may have taken the row's value away. */
+/* What the source's own triggers made of it: NEW."street" := made."street"; ... */
+static char *
+take_made(const Move *move)
+{
+    GString *out = g_string_new(NULL);
+
+    for (guint i = 0; i < move->columns->len; i++) {
+        const MoveColumn *column = g_ptr_array_index(move->columns, i);
+        g_autofree char *one =
+            sql_build("            NEW.? := made.?;\n", sql_quoted(column->to), sql_quoted(column->to));
+
+        if (column->key_type == NULL)
+            g_string_append(out, one);
+    }
+    return g_string_free(out, FALSE);
+}
+
+/* Between the UPDATE that finds nothing and the look why, somebody may have taken the row's value away: once more. INTO
+ * NULLs its targets where nothing was found, so it must not be NEW. */
 char *
 move_body_insert(const Move *move)
 {
@@ -282,18 +300,20 @@ move_body_insert(const Move *move)
     g_autofree char *set = assignments(move, "NEW");
     g_autofree char *same = move_same_key(move, "f", TRUE, "NEW", TRUE);
     g_autofree char *given = move_list(move, MOVE_REST, "f", TRUE);
-    g_autofree char *into = move_list(move, MOVE_REST, "NEW", TRUE);
+    g_autofree char *take = take_made(move);
     g_autofree char *key = move_list(move, MOVE_KEY, "NEW", TRUE);
     g_autofree char *message = g_strdup_printf("the row of \"%s\" that holds this one cannot be written", move->table);
 
     return sql_build("\n#variable_conflict use_column\n"
                      "DECLARE\n"
                      "    state pg_catalog.text;\n"
+                     "    made record;\n"
                      "BEGIN\n"
                      "?"
                      "    FOR pgseam_round IN 1 .. 10 LOOP\n"
-                     "        UPDATE ? AS f SET ? WHERE ? RETURNING ? INTO ?;\n"
+                     "        UPDATE ? AS f SET ? WHERE ? RETURNING ? INTO made;\n"
                      "        IF FOUND THEN\n"
+                     "?"
                      "            RETURN NEW;\n"
                      "        END IF;\n"
                      "        state := ?(?);\n"
@@ -303,7 +323,7 @@ move_body_insert(const Move *move)
                      "HINT = 'A trigger of its own suppresses the change, or it changes all the time: repeat it.';\n"
                      "END\n",
                      sql_raw(empty), sql_name(move->own_schema, "free"), sql_raw(set), sql_raw(same), sql_raw(given),
-                     sql_raw(into), sql_name(move->own_schema, "state"), sql_raw(key), sql_raw(refusal),
+                     sql_raw(take), sql_name(move->own_schema, "state"), sql_raw(key), sql_raw(refusal),
                      sql_literal(message));
 }
 
