@@ -197,7 +197,6 @@ move_undo_sql(const Move *move)
 {
     static const char *const functions[] = {"delete", "insert", "guard", "empty", "keep"};
     GPtrArray *out = begin_list();
-    g_autofree char *state = NULL;
 
     for (guint event = G_N_ELEMENTS(events); event > 0; event--) {
         g_autofree char *name = trigger_name(event - 1);
