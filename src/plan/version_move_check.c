@@ -414,11 +414,11 @@ is_cascade_to_source(const Reading *reading, const ConstraintDef *constraint)
 static gboolean
 take_constraint(Reading *reading, const ConstraintDef *constraint, GError **error)
 {
-    gboolean is_unique = constraint->kind == CONSTRAINT_PRIMARY || constraint->kind == CONSTRAINT_UNIQUE;
-
     if (constraint->kind == CONSTRAINT_NOT_NULL && is_key_list(reading, constraint->columns))
         return TRUE;
-    if (is_unique && reading->move->constraint == NULL && constraint->attributes == NULL &&
+    /* Not UNIQUE: a table without a primary key that is published refuses UPDATE and DELETE, so the old application's.
+     */
+    if (constraint->kind == CONSTRAINT_PRIMARY && reading->move->constraint == NULL && constraint->attributes == NULL &&
         is_key_list(reading, constraint->columns)) {
         reading->move->constraint = constraint->name != NULL
                                         ? g_strdup(constraint->name)

@@ -142,6 +142,14 @@ add_helping_view(GPtrArray *out, const Move *move, const char *name, gboolean is
                        sql_raw(is_filled ? "" : "NOT "), sql_raw(filled)));
 }
 
+static void
+close_view(GPtrArray *out, const char *schema, const char *view)
+{
+    g_autofree char *body = move_body_close(schema, view);
+
+    add(out, sql_build("DO ?", sql_literal(body)));
+}
+
 static char *
 trigger_name(guint event)
 {
@@ -186,6 +194,8 @@ move_begin_sql(const Move *move)
 
     add_helping_view(out, move, "free", FALSE);
     add_helping_view(out, move, "held", TRUE);
+    close_view(out, move->own_schema, "free");
+    close_view(out, move->own_schema, "held");
     add_functions(out, move);
     for (guint event = 0; event < G_N_ELEMENTS(events); event++)
         add_trigger(out, move, event);
@@ -279,6 +289,7 @@ move_view_sql(const Move *move)
                        sql_name(move->own_schema, "insert")));
     add(out, sql_build("CREATE TRIGGER pgseam_delete INSTEAD OF DELETE ON ? FOR EACH ROW EXECUTE FUNCTION ?()", view,
                        sql_name(move->own_schema, "delete")));
+    close_view(out, move->view_schema, move->new_table);
     add(out, sql_build("DO ?", sql_literal(grants)));
     return out;
 }

@@ -439,6 +439,26 @@ move_body_delete(const Move *move)
 }
 
 char *
+move_body_close(const char *schema, const char *view)
+{
+    g_autofree char *name = sql_quote_name(schema, view);
+
+    return sql_build("\nDECLARE\n"
+                     "    grantee text;\n"
+                     "BEGIN\n"
+                     "    FOR grantee IN\n"
+                     "        SELECT DISTINCT CASE WHEN e.grantee = 0 THEN 'PUBLIC'\n"
+                     "               ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END\n"
+                     "          FROM pg_catalog.pg_class AS c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS e\n"
+                     "         WHERE c.oid = CAST(? AS pg_catalog.regclass) AND e.grantee <> c.relowner\n"
+                     "    LOOP\n"
+                     "        EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', ?, grantee);\n"
+                     "    END LOOP;\n"
+                     "END\n",
+                     sql_literal(name), sql_literal(name));
+}
+
+char *
 move_body_grants(const Move *move)
 {
     g_autofree char *table = sql_quote_name(move->new_schema, move->new_table);

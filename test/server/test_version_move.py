@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from harness.moved import (ADDER, BY_ADDRESSES, BY_TABLE, BY_USERS, CREATE, DROP, FILE, FILLED, HEAD, INSERT, MOVED, NEW_PATH, NEW_ROLE,
+from harness.moved import (ADDER, BY_ADDRESSES, BY_TABLE, BY_USERS, CREATE, DROP, FILE, FILLED, GRANTS, HEAD, INSERT, MOVED, NEW_PATH, NEW_ROLE,
                            OLD_ROLE, moving, refused_with, same)
 from harness.twin import assert_same
 from harness.versions import session, to_the_gate
@@ -102,8 +102,10 @@ def test_what_the_view_says_no_to(any_cluster, users, pgseam):
 def test_who_may_do_what(any_cluster, users, pgseam):
     """Rights on addresses are enough, as they will be when it is a table; nobody gets more than these."""
     db = users
-    db.execute(f"REVOKE ALL ON users FROM {NEW_ROLE}")
-    to_the_gate(pgseam, FILE)
+    # What is to be had of any new table, but not of this one.
+    db.execute(f"REVOKE ALL ON users FROM {NEW_ROLE}; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {OLD_ROLE}")
+    to_the_gate(pgseam, FILE.replace(GRANTS, f"REVOKE ALL ON addresses FROM {OLD_ROLE};\n{GRANTS}"))
+    own = db.scalar("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pgseam_move%'")
     with session(db, NEW_PATH, NEW_ROLE) as new:
         new.execute("INSERT INTO addresses (user_id, street) VALUES (1, 'mine')")
         new.execute("UPDATE addresses SET city = 'mine' WHERE user_id = 1")
@@ -116,7 +118,8 @@ def test_who_may_do_what(any_cluster, users, pgseam):
             assert refused_with(adder, text) == "42501", text
     with session(db, "public", OLD_ROLE) as old:
         old.execute("UPDATE users SET street = 'by the old one' WHERE id = 1")
-        assert refused_with(old, "SELECT FROM v4.addresses") == "42501"
+        for name in ("v4.addresses", f"{own}.free", f"{own}.held"):
+            assert refused_with(old, f"SELECT FROM {name}") == refused_with(old, f"DELETE FROM {name}") == "42501", name
         assert refused_with(old, "SELECT FROM public.addresses") == "42501"
     assert db.query("SELECT street FROM v4.addresses WHERE user_id = 1") == [("by the old one",)]
     pgseam.run("complete")
@@ -200,7 +203,7 @@ def test_the_pages_examples_run(cluster, db, pgseam):
 
 
 NAMES = '''-- pgseam: version "Release 4"
-CREATE TABLE "Their ""Addresses""" ("Land" text, "Nr" int, "select" text NOT NULL, CONSTRAINT "the key" UNIQUE ("Nr", "Land"));
+CREATE TABLE "Their ""Addresses""" ("Land" text, "Nr" int, "select" text NOT NULL, CONSTRAINT "the key" PRIMARY KEY ("Nr", "Land"));
 INSERT INTO "Their ""Addresses""" ("select", "Nr", "Land") SELECT u."new?", nr, land FROM app."Users" AS u WHERE (u."new?") IS NOT NULL;
 ALTER TABLE app."Users" DROP "new?";
 '''
@@ -248,6 +251,7 @@ REFUSED = {
     "another type": (FILE.replace("varchar(40)", "text"), "is character varying(40)"),
     "a collation": (FILE.replace("city text", 'city text COLLATE "C"'), "collation"),
     "no key": (FILE.replace(" PRIMARY KEY REF", " REF"), "must be the primary key"),
+    "only unique": (FILE.replace("PRIMARY KEY REF", "NOT NULL UNIQUE REF"), "might not hold"),
     "a wider key": (FILE.replace(" PRIMARY KEY REF", " REF").replace("points bigint)", "points bigint, PRIMARY KEY (user_id, points))"), "might not hold"),
     "NOT NULL": (FILE.replace("city text", "city text NOT NULL"), "is NOT NULL"),
     "CHECK": (FILE.replace("city text", "city text CHECK (city <> '')"), "might not hold"),

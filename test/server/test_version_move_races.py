@@ -166,6 +166,18 @@ def test_killed_move_goes_on(cluster, users, pgseam, point):
                                                                                                     f"{BY_TABLE.split('FROM ')[1]}")
 
 
+@pytest.mark.parametrize("point", ["step.intent", "step.verified", "guard.locked"])
+def test_killed_in_complete_a_move_goes_back(cluster, users, pgseam, point):
+    db = users
+    before = db.dump_schema()
+    to_the_gate(pgseam, FILE)
+    pgseam.run("complete", env={"PGSEAM_FAULT": f"{point}:kill:1"}, expect=-signal.SIGKILL)
+    db.execute("UPDATE v4.addresses SET points = 5 WHERE user_id = 2; UPDATE users SET points = 6 WHERE id = 1")
+    pgseam.run("rollback")
+    assert_same(before, db.dump_schema(), "after rollback the schema is not what it was")
+    assert db.query("SELECT points FROM users WHERE id < 3 ORDER BY id") == [(6,), (5,)]
+
+
 @pytest.mark.parametrize("point", FORWARD + ["undo.begin", "undo.done"])
 def test_killed_move_goes_back(cluster, users, pgseam, point):
     db = users
