@@ -352,43 +352,57 @@ spread(const char *pattern)
 }
 
 /* A pattern for the text of a DELETE that names rows by the key alone, so that nothing else can decide: constants or
- * parameters, nothing that calls a function. NULL: none can be told. The caller frees. */
+ * parameters, nothing that calls a function. `schema` NULL: without one. The caller frees. */
 static char *
-by_key_pattern(const Move *move)
+by_key_pattern(const char *schema, const char *table, const char *key)
 {
     static const char value[] = "([$][0-9]+|-?[0-9]+|'[-a-z0-9_:.@ ]*')(::(bigint|integer|int[48]|uuid|text))?";
+    g_autofree char *qualifier = schema != NULL ? g_strdup_printf("\"?%s\"?[.]", schema) : g_strdup("");
+    g_autofree char *from = g_strdup_printf("^~delete +from +%s\"?%s\"?", qualifier, table);
+    g_autofree char *where = g_strdup_printf(" +where +[(]?(\"?%s\"?[.])?\"?%s\"?~(=~%s|in~[(]~%s(~,~%s)*~[)])[)]?",
+                                             table, key, value, value, value);
+    g_autofree char *whole = g_strconcat(from, where, "( +returning +[a-z0-9_\"., *]+)?~;?~$", NULL);
+
+    return spread(whole);
+}
+
+/* SQL: the client's statement is such a DELETE from this view, not from one over it. NULL: that cannot be told. The
+ * caller frees. */
+static char *
+is_by_key(const Move *move)
+{
     g_autoptr(GPtrArray) keys = move_names(move, TRUE, TRUE);
     const char *key = keys->len == 1 ? g_ptr_array_index(keys, 0) : NULL;
-    g_autofree char *from = NULL;
-    g_autofree char *where = NULL;
-    g_autofree char *spaced = NULL;
+    g_autofree char *with_schema = NULL;
+    g_autofree char *without = NULL;
 
     if (key == NULL || !is_plain_word(key) || !is_plain_word(move->new_table) || !is_plain_word(move->view_schema))
         return NULL;
-    from = g_strdup_printf("^~delete +from +(\"?%s\"?[.])?\"?%s\"?", move->view_schema, move->new_table);
-    where = g_strdup_printf(" +where +[(]?(\"?%s\"?[.])?\"?%s\"?~(=~%s|in~[(]~%s(~,~%s)*~[)])[)]?", move->new_table,
-                            key, value, value, value);
-    spaced = g_strconcat(from, where, "( +returning +[a-z0-9_\"., *]+)?~;?~$", NULL);
-    return spread(spaced);
+    with_schema = by_key_pattern(move->view_schema, move->new_table, key);
+    without = by_key_pattern(NULL, move->new_table, key);
+    return sql_build("pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.=) 1 AND\n"
+                     "        (pg_catalog.current_query() OPERATOR(pg_catalog.~*) ? OR\n"
+                     "         (pg_catalog.to_regclass(?) OPERATOR(pg_catalog.=) TG_RELID AND\n"
+                     "          pg_catalog.current_query() OPERATOR(pg_catalog.~*) ?))",
+                     sql_literal(with_schema), sql_literal(move->new_table), sql_literal(without));
 }
 
 /* What may be done where the row was changed since the statement began. */
 static char *
 by_key(const Move *move, const char *clear, const char *same)
 {
-    g_autofree char *pattern = by_key_pattern(move);
+    g_autofree char *condition = is_by_key(move);
 
-    if (pattern == NULL)
+    if (condition == NULL)
         return g_strdup("");
-    return sql_build("    IF pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.=) 1 AND pg_catalog.current_query() "
-                     "OPERATOR(pg_catalog.~*) ? THEN\n"
+    return sql_build("    IF ? THEN\n"
                      "        UPDATE ? AS h SET ? WHERE ?;\n"
                      "        IF FOUND THEN\n"
                      "            RETURN OLD;\n"
                      "        END IF;\n"
                      "        RETURN NULL;\n"
                      "    END IF;\n",
-                     sql_literal(pattern), sql_name(move->own_schema, "held"), sql_raw(clear), sql_raw(same));
+                     sql_raw(condition), sql_name(move->own_schema, "held"), sql_raw(clear), sql_raw(same));
 }
 
 static char *

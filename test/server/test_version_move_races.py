@@ -77,11 +77,16 @@ def test_a_delete_that_waits_for_a_change(cluster, users, pgseam):
     to_the_gate(pgseam, FILE)
     by_key = ['DELETE FROM "addresses" WHERE "addresses"."user_id" = 2', "delete from v4.addresses where user_id in (2, 3) returning *;",
               "DELETE FROM addresses WHERE (user_id = '2'::bigint)"]
-    others = ["DELETE FROM addresses WHERE user_id = 2 AND street = 's2'", "DELETE FROM addresses WHERE user_id = (SELECT 2)",
+    # A view over it has more to say.
+    db.execute(f"CREATE SCHEMA above; CREATE VIEW above.addresses AS SELECT * FROM v4.addresses WHERE city <> 'changed';"
+               f" GRANT USAGE ON SCHEMA above TO {NEW_ROLE}; GRANT ALL ON above.addresses TO {NEW_ROLE}")
+    others = ["DELETE FROM addresses WHERE user_id = 2", "DELETE FROM addresses WHERE user_id = 2 AND street = 's2'", "DELETE FROM addresses WHERE user_id = (SELECT 2)",
               "DELETE FROM addresses WHERE user_id = abs(2)"]
     for number, text in enumerate(by_key + others):
         with session(db, "public") as old, session(db, NEW_PATH, NEW_ROLE) as new:
             given = []
+            if number == len(by_key):
+                new.execute("SET search_path = above, v4, public")
             old.execute("UPDATE users SET street = 's2', city = 'there' WHERE id = 2")
             old.execute("BEGIN; UPDATE users SET city = 'changed' WHERE id = 2")
 
