@@ -86,7 +86,7 @@ new_step(PlanContext *ctx, const VersionMove *move, Phase phase, StepKind kind)
 {
     Step *step = step_new(phase, kind, move->move->new_schema, move->move->new_table);
 
-    step->line = move->insert->line;
+    step_set_place(step, move->insert->file, move->insert->line);
     g_ptr_array_add(ctx->phases[phase], step);
     g_hash_table_insert(ctx->stmts, step, (gpointer)move->insert);
     return step;
@@ -201,10 +201,10 @@ note_move(PlanContext *ctx, const VersionMove *move)
 
     plan_note(
         ctx->plan,
-        "line %d: until complete table %s.%s keeps what moves; the new application has the view %s of it, and table %s "
+        "%s: until complete table %s.%s keeps what moves; the new application has the view %s of it, and table %s "
         "is filled by triggers and takes no other writes. Rollback drops it, and nothing that either application "
         "has written is lost",
-        move->insert->line, what->schema, what->table, view, table);
+        move->insert->place, what->schema, what->table, view, table);
     plan_note(
         ctx->plan,
         "until complete %s takes no ON CONFLICT, no TRUNCATE, no MERGE with INSERT or DELETE, and no change of %s; %s",
@@ -213,8 +213,8 @@ note_move(PlanContext *ctx, const VersionMove *move)
                             "(40001, to be repeated) on a row that somebody changes at that moment"
                           : "each row has its partner there, so DELETE is refused, and INSERT fills one whose columns "
                             "are all NULL");
-    plan_note(ctx->plan, "line %d: triggers of %s.%s fire for what the new application writes to %s (%s), as UPDATE",
-              move->insert->line, what->schema, what->table, view, columns);
+    plan_note(ctx->plan, "%s: triggers of %s.%s fire for what the new application writes to %s (%s), as UPDATE",
+              move->insert->place, what->schema, what->table, view, columns);
 }
 
 gboolean

@@ -512,9 +512,9 @@ check_others(const Reading *reading, GError **error)
         if (may_stand_beside(reading, stmt))
             continue;
         context_refuse(error, "put that statement into a migration of its own, after this one",
-                       "line %d uses table %s as well, which only takes plain indexes, privileges and comments before "
+                       "%s uses table %s as well, which only takes plain indexes, privileges and comments before "
                        "complete",
-                       stmt->line, reading->create->relation.name);
+                       stmt->place, reading->create->relation.name);
         return FALSE;
     }
     return TRUE;

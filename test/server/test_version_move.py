@@ -186,20 +186,20 @@ def test_each_user_has_one(any_cluster, users, pgseam):
 
 def test_the_pages_examples_run(cluster, db, pgseam):
     page = (Path(__file__).resolve().parents[2] / "docs" / "version.md").read_text()
-    files = {name: pgseam.file(name, text) for name, text in re.findall(r"```sql\n-- file: (000[67]\S+)\n(.*?)```", page, re.DOTALL)}
+    files = {name: pgseam.file(name, text) for name, text in re.findall(r"```sql\n-- file: (000[89]\S+)\n(.*?)```", page, re.DOTALL)}
     db.execute("CREATE TABLE users (id bigint PRIMARY KEY, street text, city text); INSERT INTO users VALUES (1, 's', 'c'), (2, NULL, NULL), (3, NULL, 'd');"
                "CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint, note text); INSERT INTO orders SELECT g, g, 'n' FROM generate_series(1, 3) g")
     first, second = files.values()
     pgseam.run("start", first)
-    db.execute("UPDATE users SET street = 'by the old one' WHERE id = 1; UPDATE v4.addresses SET street = 'by the new one' WHERE user_id = 3")
+    db.execute("UPDATE users SET street = 'by the old one' WHERE id = 1; UPDATE v6.addresses SET street = 'by the new one' WHERE user_id = 3")
     pgseam.run("complete")
     assert db.query("SELECT * FROM addresses ORDER BY 1") == [(1, "by the old one", "c"), (3, "by the new one", "d")]
     # Both read the same table, so the view stays.
     pgseam.run("start", second)
     db.execute("INSERT INTO orders (id, user_id) VALUES (4, 1); UPDATE addresses SET city = 'later' WHERE user_id = 3")
-    assert db.query("SELECT city FROM v5.orders ORDER BY id") == [("c",), (None,), ("d",), (None,)]
+    assert db.query("SELECT city FROM v7.orders ORDER BY id") == [("c",), (None,), ("d",), (None,)]
     pgseam.run("complete")
-    assert db.query("SELECT city FROM v5.orders ORDER BY id") == [("c",), (None,), ("d",), ("c",)]
+    assert db.query("SELECT city FROM v7.orders ORDER BY id") == [("c",), (None,), ("d",), ("c",)]
 
 
 NAMES = '''-- pgseam: version "Release 4"
