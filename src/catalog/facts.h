@@ -20,11 +20,10 @@ typedef struct FactColumn {
     gboolean is_not_null;
     gboolean is_generated;
     gboolean is_identity;
-    gboolean has_collation; /* another one than its type's own */
-    gboolean is_unproven;   /* from 18 on: NOT NULL, but NOT VALID */
-    gboolean is_comparable; /* its type has a default btree operator class ... */
-    char *greater_operator; /* ... with these: "OPERATOR(pg_catalog.>)"; NULL without one */
-    char *at_most_operator;
+    gboolean has_collation;                    /* another one than its type's own */
+    gboolean is_unproven;                      /* from 18 on: NOT NULL, but NOT VALID */
+    gboolean is_comparable;                    /* its type has a default btree operator class ... */
+    char *greater_operator, *at_most_operator; /* ... with these: "OPERATOR(pg_catalog.>)"; NULL without one */
     char *sequence;      /* the one that it owns (serial, identity), quoted and qualified; NULL: none ... */
     char *sequence_type; /* ... and its type */
     int statistics;      /* SET STATISTICS; -1: the server's default */
@@ -36,6 +35,7 @@ typedef struct FactColumn {
     gboolean forbids_null;     /* its type is a domain that forbids NULL and gives no default */
     char *type_default;        /* what its type, a domain, gives where the column has no default; NULL: nothing */
     gboolean has_storage;      /* SET STORAGE to something else than its type's */
+    gboolean has_own_grant;    /* a privilege on it that was granted to our own role: it is in no FactTable.grants */
     char *not_null_name;       /* from 18 on: of its NOT NULL constraint; NULL: none ... */
     char *not_null_comment;    /* ... and the comment on that */
     gboolean has_odd_not_null; /* ... which is NOT VALID or NO INHERIT */

@@ -42,6 +42,7 @@ load_columns(DbConn *conn, FactTable *table, const char *oid, GError **error)
             column->not_null_name = g_strdup(db_text(rows, i, "not_null_name"));
             column->not_null_comment = g_strdup(db_text(rows, i, "not_null_comment"));
             column->has_odd_not_null = db_bool(rows, i, "has_odd_not_null");
+            column->has_own_grant = db_bool(rows, i, "has_own_grant");
             column->has_storage = db_bool(rows, i, "has_storage");
         }
     }

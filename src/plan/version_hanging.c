@@ -79,6 +79,8 @@ columns_own(const FactTable *table, const FactColumn *column, GString *out)
         append(out, "", "the expression that it is generated from");
     if (column->has_odd_not_null)
         append(out, "NOT NULL that is NOT VALID or NO INHERIT ", column->not_null_name);
+    if (column->has_own_grant)
+        append(out, "", "the privilege granted to the role that pgseam connects as (REVOKE it)");
     if (column->has_storage)
         append(out, "storage ", column->storage);
     if (column->compression != NULL)

@@ -388,6 +388,27 @@ check_family(const Grouping *grouping, GError **error)
     return TRUE;
 }
 
+/* The columns that are added for a while are in it, and NULL. */
+static gboolean
+check_whole_row(const FactTable *table, GError **error)
+{
+    g_autofree char *name = sql_quote_ident(table->name);
+    g_autofree char *row = g_strconcat(name, ".*", NULL);
+
+    for (guint i = 0; i < table->constraints->len; i++) {
+        const FactConstraint *constraint = g_ptr_array_index(table->constraints, i);
+
+        if (constraint->kind != 'c' || strstr(constraint->definition, row) == NULL)
+            continue;
+        context_refuse(error, "name the columns in the constraint, in a migration before this one",
+                       "constraint \"%s\" of table %s is about the whole row: it would meet the columns that keep both "
+                       "versions in step",
+                       constraint->name, table->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean
 check_kept(const Grouping *grouping, GError **error)
 {
@@ -412,7 +433,7 @@ check_kept(const Grouping *grouping, GError **error)
                        fact->name);
         return FALSE;
     }
-    return check_triggers(fact, error);
+    return check_whole_row(fact, error) && check_triggers(fact, error);
 }
 
 static gboolean

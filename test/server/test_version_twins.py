@@ -90,6 +90,8 @@ def test_a_meaning_that_changes(cluster, db, twin, pgseam):
 
 
 @pytest.mark.parametrize("setup, file, why", [
+    ("GRANT SELECT (z) ON users TO CURRENT_USER", WIDER, "REVOKE it"),
+    ("ALTER TABLE users ADD CONSTRAINT c CHECK (users IS NOT NULL)", WIDER, "the whole row"),
     ("ALTER TABLE users ADD UNIQUE (z, n) DEFERRABLE", WIDER, "deferrable constraint"),
     ("ALTER TABLE users ADD FOREIGN KEY (z, a) REFERENCES parents ON DELETE SET DEFAULT", WIDER, "SET DEFAULT"),
     ("ALTER TABLE users ADD UNIQUE (z, n); ALTER TABLE users ADD p int, ADD r int, ADD FOREIGN KEY (p, r) REFERENCES users (z, n)", WIDER, "refers to it"),
