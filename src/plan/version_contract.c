@@ -140,7 +140,8 @@ fill_groups(PlanContext *ctx, const VersionTable *table, GError **error)
 }
 
 /* Measured with PostgreSQL 15 on a table of a million rows, 112 MB with 64 MB of indexes: an UPDATE of each row wrote
- * 2.9 times that into the WAL and let table and indexes grow by 1.1 of it, the online rewrite 0.9 times and nothing. */
+ * 2.9 times that into the WAL and let table and indexes grow by 1.1 of it, in 13.8 s; the online rewrite 0.9 times and
+ * nothing, in 3.5 s. */
 #define UPDATE_WAL   2.9
 #define UPDATE_BLOAT 1.1
 #define REWRITE_WAL  0.9
@@ -182,7 +183,8 @@ note_cost(PlanContext *ctx, const VersionTable *table)
     if (is_retyped)
         plan_note(ctx->plan,
                   "%s.%s: if the old application could do with the new type, a migration without a version would be "
-                  "cheaper: an online rewrite, with about %s of WAL, %s of disk until complete, and no bloat",
+                  "cheaper: an online rewrite, in about a quarter of the time, with about %s of WAL, %s of disk until "
+                  "complete, and no bloat",
                   table->table->schema, table->table->name, rewrite_wal, copy);
 }
 
