@@ -1,9 +1,17 @@
 #include "base/error.h"
+#include "base/units.h"
 #include "cli/command.h"
 #include "cli/driver.h"
 #include "run/quarantine.h"
 #include "run/version_gate.h"
 #include "steps/ops.h"
+
+static char *look_text;
+
+static GOptionEntry own_options[] = {
+    {"look", 0, 0, G_OPTION_ARG_STRING, &look_text,
+     "With a version: look for so long who uses it, to tell (default 1s; 0: do not look)", "TIME"},
+    {NULL}};
 
 /* Once begun, a rollback has to be finished: what would stop it half way is looked for before. */
 static gboolean
@@ -17,9 +25,14 @@ run_rollback(const CommonOptions *common, const RunOptions *options, char **args
 {
     g_autoptr(JournalMigration) migration = driver_find(options, args[0], error);
     g_auto(Run) run = {0};
+    gint64 look_ms = GATE_LOOK_BACK_MS;
 
     if (migration == NULL)
         return FALSE;
+    if (look_text != NULL && !units_parse_ms(look_text, 1000, &look_ms)) {
+        seam_error_set(error, SEAM_ERROR_USAGE, "--look takes a time, such as 5s or 200ms, not \"%s\"", look_text);
+        return FALSE;
+    }
     if (migration->state == STATE_COMPLETE) {
         seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s is complete: there is nothing left to roll back to",
                        migration->name);
@@ -30,7 +43,7 @@ run_rollback(const CommonOptions *common, const RunOptions *options, char **args
         return FALSE;
     if (migration->state == STATE_ROLLED_BACK)
         return driver_print_status(run.control, common, migration->name, error);
-    if (migration->stage == STAGE_GATE && !version_gate_warn(&run, GATE_LOOK_BACK_MS, error))
+    if (migration->stage == STAGE_GATE && !version_gate_warn(&run, look_ms, error))
         return FALSE;
     return driver_run(&run, common, "rollback", migration->stage,
                       migration->stage == STAGE_ROLLBACK ? runner_rollback : begin_rollback, error);
@@ -49,6 +62,7 @@ const Command command_rollback = {
         "Example: pgseam rollback -d shop",
     .min_args = 0,
     .max_args = 1,
+    .options = own_options,
     .takes_run_options = TRUE,
     .run = run_rollback,
 };

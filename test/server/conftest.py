@@ -38,7 +38,7 @@ ONE_OF = {
     "test_killed_change_goes_back": 3, "test_killed_in_complete_it_goes_back_or_on": 2, "test_what_hangs_on_a_retyped_column_is_refused": 3,
     "test_expressions_that_cannot_be": 4, "test_what_one_side_writes_the_other_reads": 2,
     "test_killed_move_goes_on": 4, "test_killed_move_goes_back": 6,
-    "test_hit_at_start_it_can_be_rolled_back": 3, "test_lost_session_is_got_back_and_it_ends_as_plain_sql_does": 3,
+    "test_what_hangs_on_it_survives": 3, "test_killed_anywhere_the_twins_come_out_right": 2, "test_hit_at_start_it_can_be_rolled_back": 3, "test_lost_session_is_got_back_and_it_ends_as_plain_sql_does": 3,
 }
 ONE_OF_OTHER_VERSIONS = 4
 # Where the version is the point.

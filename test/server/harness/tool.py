@@ -36,6 +36,9 @@ def signals_as_on_a_terminal():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+# How long a command looks who uses a version.
+LOOKS = {"complete": "200ms", "rollback": "100ms"}
+
 class Running:
     """A pgseam that goes on while the test does something else."""
 
@@ -153,8 +156,8 @@ class Pgseam:
     def _command(self, command, arguments, role):
         dsn = self.db.dsn_for(role or self.role)
         # Five seconds are too long for tests that are about something else.
-        if command == "complete" and "--look" not in arguments:
-            arguments = ("--look", "200ms", *arguments)
+        if command in LOOKS and "--look" not in arguments:
+            arguments = ("--look", LOOKS[command], *arguments)
         return [built("PGSEAM_BIN", "src/pgseam"), command, "-d", dsn, *map(str, arguments)]
 
     @staticmethod
