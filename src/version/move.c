@@ -7,6 +7,8 @@
 #define KEEP_TRIGGER  "!pgseam_move_"
 #define GUARD_TRIGGER "pgseam_move_guard"
 
+#define OWNERS "SECURITY DEFINER SET search_path = pg_catalog, pg_temp"
+
 static const char *const events[] = {"INSERT", "UPDATE", "DELETE", "TRUNCATE"};
 
 static void
@@ -113,18 +115,31 @@ state_head(const Move *move)
     return g_strdup_printf("state(%s) RETURNS pg_catalog.text", types->str);
 }
 
+/* Whoever may execute a trigger function can put it on a table of his own, with columns of his own types: this one
+ * would call their casts, and empty the new table, as its owner. What fires a trigger asks for no right on its
+ * function. */
+static void
+add_owners_trigger(GPtrArray *out, const Move *move, const char *name, char *body)
+{
+    g_autofree char *head = g_strconcat(name, "() RETURNS trigger", NULL);
+    g_autofree char *signature = sql_build("?()", sql_name(move->own_schema, name));
+    g_autofree char *close = move_body_close_function(signature);
+
+    add_function(out, move, head, OWNERS, body);
+    add(out, sql_build("DO ?", sql_literal(close)));
+}
+
 static void
 add_functions(GPtrArray *out, const Move *move)
 {
-    static const char owner[] = "SECURITY DEFINER SET search_path = pg_catalog, pg_temp";
     g_autofree char *state = state_head(move);
 
-    add_function(out, move, "keep() RETURNS trigger", owner, move_body_keep(move));
-    add_function(out, move, "empty() RETURNS trigger", owner, move_body_empty(move));
+    add_owners_trigger(out, move, "keep", move_body_keep(move));
+    add_owners_trigger(out, move, "empty", move_body_empty(move));
     add_function(out, move, "guard() RETURNS trigger", "", move_body_guard(move));
-    add_function(out, move, state, owner, move_body_state(move));
+    add_function(out, move, state, OWNERS, move_body_state(move));
     /* Default privileges may have taken it from those who write. */
-    add(out, sql_build("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA ? TO PUBLIC", sql_ident(move->own_schema)));
+    add(out, sql_build("GRANT EXECUTE ON FUNCTION ? TO PUBLIC", sql_name(move->own_schema, "state")));
     add_function(out, move, "insert() RETURNS trigger", "", move_body_insert(move));
     add_function(out, move, "delete() RETURNS trigger", "", move_body_delete(move));
 }

@@ -24,7 +24,8 @@
  *
  * The functions of INSERT and DELETE run with the rights and the search_path of whoever writes, since triggers of the
  * user fire in them; they reach the source by two views with their owner's rights. Those of the source's triggers touch
- * nothing of the user's, have their owner's rights and a search_path of their own.
+ * nothing of the user's, have their owner's rights and a search_path of their own, and nobody else may execute them: on
+ * a table of his own he could make them do what he likes.
  *
  * Not for here, the planner refuses: keys whose type's operators are not in pg_catalog; columns that are NOT NULL, have
  * a default or a collation of their own; constraints of the new table that writers of the source might violate.

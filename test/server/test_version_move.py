@@ -103,7 +103,8 @@ def test_who_may_do_what(any_cluster, users, pgseam):
     """Rights on addresses are enough, as they will be when it is a table; nobody gets more than these."""
     db = users
     # What is to be had of any new table, but not of this one.
-    db.execute(f"REVOKE ALL ON users FROM {NEW_ROLE}; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {OLD_ROLE}")
+    db.execute(f"REVOKE ALL ON users FROM {NEW_ROLE}; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {OLD_ROLE};"
+               f" ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO {OLD_ROLE}")
     to_the_gate(pgseam, FILE.replace(GRANTS, f"REVOKE ALL ON addresses FROM {OLD_ROLE};\n{GRANTS}"))
     own = db.scalar("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pgseam_move%'")
     with session(db, NEW_PATH, NEW_ROLE) as new:
@@ -120,6 +121,10 @@ def test_who_may_do_what(any_cluster, users, pgseam):
         old.execute("UPDATE users SET street = 'by the old one' WHERE id = 1")
         for name in ("v4.addresses", f"{own}.free", f"{own}.held"):
             assert refused_with(old, f"SELECT FROM {name}") == refused_with(old, f"DELETE FROM {name}") == "42501", name
+        # On a table of one's own they would empty the new one, and call casts of the table's types, with their owner's rights.
+        old.execute("CREATE TEMP TABLE mine (id bigint, street text)")
+        for name in ("keep", "empty"):
+            assert refused_with(old, f"CREATE TRIGGER a AFTER INSERT ON mine EXECUTE FUNCTION {own}.{name}()") == "42501", name
         assert refused_with(old, "SELECT FROM public.addresses") == "42501"
     assert db.query("SELECT street FROM v4.addresses WHERE user_id = 1") == [("by the old one",)]
     pgseam.run("complete")
