@@ -84,9 +84,9 @@ check_going_on(const JournalMigration *migration, GError **error)
 
 /* Who works with what is about to go is looked for; `complete` can be told otherwise, we cannot. */
 static gboolean
-pass_gate(Run *run, GError **error)
+pass_gate(Run *run, gboolean is_left, GError **error)
 {
-    const GateOptions gate = {.look_ms = GATE_LOOK_MS, .alone_ms = LOOK_ALONE_MS};
+    const GateOptions gate = {.look_ms = GATE_LOOK_MS, .alone_ms = LOOK_ALONE_MS, .is_left = is_left};
 
     return version_gate_pass(run, &gate, error);
 }
@@ -103,7 +103,7 @@ go_on(const RunOptions *options, const Turn *turn, GError **error)
     if (migration == NULL || !check_going_on(migration, error) || !driver_open(&run, options, migration, error))
         return FALSE;
     work = migration->stage == STAGE_CONTRACT ? runner_contract : runner_expand;
-    return throttle_check(&run, error) && (migration->stage != STAGE_CONTRACT || pass_gate(&run, error)) &&
+    return throttle_check(&run, error) && (migration->stage != STAGE_CONTRACT || pass_gate(&run, TRUE, error)) &&
            driver_do(&run, "migrate", migration->stage, work, error);
 }
 
@@ -113,8 +113,8 @@ contract(const RunOptions *options, const JournalMigration *migration, GError **
 {
     g_auto(Run) run = {0};
 
-    return driver_open(&run, options, migration, error) && throttle_check(&run, error) && pass_gate(&run, error) &&
-           driver_do(&run, "migrate", migration->stage, runner_contract, error);
+    return driver_open(&run, options, migration, error) && throttle_check(&run, error) &&
+           pass_gate(&run, FALSE, error) && driver_do(&run, "migrate", migration->stage, runner_contract, error);
 }
 
 static void

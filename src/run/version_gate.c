@@ -268,7 +268,7 @@ version_gate_pass(Run *run, const GateOptions *options, GError **error)
     }
     if (run->plan->version == NULL)
         return TRUE;
-    if (!quarantine_gate(run, error) || !begin_watch(&watch, run, SIDE_OLD, error))
+    if ((!options->is_left && !quarantine_gate(run, error)) || !begin_watch(&watch, run, SIDE_OLD, error))
         return FALSE;
     if (options->waits)
         return wait_with_recovery(run, &watch, options->for_ms, error);

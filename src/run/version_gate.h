@@ -14,16 +14,17 @@ typedef struct GateOptions {
     gint64 alone_ms; /* how long instead, where nobody but pgseam is connected to the database; 0: the same */
     gint64 for_ms;   /* nobody may have been seen for so long before that either */
     gboolean is_forced;
-    gboolean waits; /* until nobody has been seen for for_ms */
+    gboolean is_left; /* by a run that was stopped behind it: only users are looked for, and each step for its rows */
+    gboolean waits;   /* until nobody has been seen for for_ms */
 } GateOptions;
 
 /* How long the commands look if not told otherwise. */
 #define GATE_LOOK_MS      5000
 #define GATE_LOOK_BACK_MS 1000
 
-/* Before complete: SEAM_ERROR_REFUSED while rows are in quarantine (run/quarantine.h), whatever the options say; and
- * with who was seen on the old side; forced, they are shown and noted as an event. Passes where the migration makes no
- * version, but SEAM_ERROR_REFUSED for a wait: nobody could be seen. */
+/* Before complete: SEAM_ERROR_REFUSED while rows are in quarantine (run/quarantine.h; not where the gate has been left
+ * before: what would be asked may be gone), and with who was seen on the old side; forced, they are shown and noted as
+ * an event. Passes where the migration makes no version, but SEAM_ERROR_REFUSED for a wait: nobody could be seen. */
 gboolean version_gate_pass(Run *run, const GateOptions *options, GError **error);
 
 /* Before rollback: who is on the new side is shown and noted as an event, and nobody is waited for. A rollback is what

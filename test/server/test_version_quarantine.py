@@ -1,6 +1,7 @@
 """Rows on which "up" or "down" fails, put into quarantine: nothing that an application writes is refused or lost."""
 
 import json
+import pathlib
 import random
 import signal
 import threading
@@ -345,15 +346,16 @@ def test_killed_in_the_backfill(cluster, db, pgseam, point):
 
 
 @pytest.mark.parametrize("command, point", [("rollback", "guard.locked"), ("rollback", "undo.done"), ("complete", "guard.committed"),
-                                            ("complete", "quarantine.work")])
+                                            ("complete", "quarantine.work"), ("migrate", "guard.committed")])
 def test_killed_on_the_way_back_or_out(cluster, db, pgseam, command, point):
     names(db)
     before = db.dump_schema()
     to_the_gate(pgseam, NAMES)
     new(db, "INSERT INTO t (id, first, last) VALUES (2, 'a?', 'b')")
+    folder = pathlib.Path(pgseam.file("db/m.sql", NAMES)).parent
     for number in range(1, 40):
-        word = command if command == "rollback" or state(pgseam) == "gated" else "resume"
-        words = [word, "--look", "0"] if word == "complete" else [word]
+        word = command if command != "complete" or state(pgseam) == "gated" else "resume"
+        words = {"complete": [word, "--look", "0"], "migrate": [word, folder, "--complete"]}.get(word, [word])
         result = pgseam.run(*words, env={"PGSEAM_FAULT": f"{point}:kill:{number}"}, expect=None)
         if result.rc == 0:
             break
