@@ -147,9 +147,7 @@ find_create(const Reading *reading)
             return NULL;
         if (stmt->kind == STMT_CREATE_TABLE && strcmp(stmt->create_table.relation.name, name->name) == 0 &&
             g_strcmp0(context_schema_of(ctx, &stmt->create_table.relation), context_schema_of(ctx, name)) == 0)
-            return g_regex_match_simple("^\\s*CREATE\\s+UNLOGGED", stmt->text, G_REGEX_CASELESS, 0)
-                       ? NULL
-                       : &stmt->create_table;
+            return &stmt->create_table;
     }
     return NULL;
 }
@@ -162,7 +160,7 @@ check_create(Reading *reading, GError **error)
 
     reading->create = create;
     if (create != NULL && !create->if_not_exists && create->unsupported == NULL && create->sources->len == 0 &&
-        create->parents->len == 0 && !create->is_partitioned)
+        create->parents->len == 0 && !create->is_partitioned && !create->is_unlogged)
         return TRUE;
     context_refuse(
         error, "CREATE TABLE in this same file, above the INSERT; or " AFTERWARDS,

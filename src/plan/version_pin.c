@@ -7,7 +7,7 @@
 #include "base/sqltext.h"
 #include "plan/objects.h"
 #include "plan/recipe_rewrite.h"
-#include "plan/version_plan.h"
+#include "plan/version_move.h"
 
 /* Why no view may stand for the table; NULL: one may. It is then reached by its own name, as before, so leaving it out
  * breaks nothing: the reader is told. */
@@ -73,14 +73,14 @@ leave_out(GHashTable *left_out, const char *reason, const char *schema, const ch
     g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", shown);
 }
 
-/* What the file itself makes is not there yet. */
+/* What the file itself makes is not there yet; a table that columns move to has a view all the same. */
 static void
 leave_out_made(const PlanContext *ctx, GHashTable *left_out)
 {
     for (guint i = 0; ctx->targets != NULL && i < ctx->targets->len; i++) {
         const Target *target = g_ptr_array_index(ctx->targets, i);
 
-        if (target->created != NULL)
+        if (target->created != NULL && !version_move_fills(ctx, target->created))
             leave_out(left_out, "this file makes it", target->schema, target->name);
     }
 }

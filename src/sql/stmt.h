@@ -135,6 +135,7 @@ typedef struct CreateTableStmt {
     GPtrArray *parents;      /* RelName: INHERITS, or the one of PARTITION OF */
     PartitionBound bound;    /* PARTITION OF */
     gboolean is_partitioned; /* PARTITION BY */
+    gboolean is_unlogged;
     GArray *elements;        /* Slice of each column, constraint and LIKE in the parentheses */
     const char *unsupported; /* "PARTITION OF", "INHERITS", "TEMPORARY", ... or NULL */
 } CreateTableStmt;

@@ -415,6 +415,7 @@ tree_create_table(Stmt *stmt, const PgQuery__CreateStmt *tree, const Tokens *tok
 
     create->relation = tree_rel_name(tree->relation);
     create->if_not_exists = tree->if_not_exists;
+    create->is_unlogged = strcmp(tree->relation->relpersistence, "u") == 0;
     create->columns = g_ptr_array_new_with_free_func(column_def_free);
     create->constraints = g_ptr_array_new_with_free_func(stmt_constraint_free);
     create->sources = g_ptr_array_new_with_free_func(stmt_rel_name_free);

@@ -235,6 +235,15 @@ def test_names_and_a_key_of_two_columns(any_cluster, db, pgseam):
 
 # ---- refused
 
+def test_a_pinned_version_shows_the_new_table_too(cluster, users, pgseam):
+    users.execute("CREATE TABLE beside (id int PRIMARY KEY)")
+    file = pgseam.file("m.sql", FILE)
+    assert "no view" not in pgseam.run("plan", file, "--pin", "all").out
+    pgseam.run("start", file, "--pin", "all")
+    assert users.query("SELECT relname FROM pg_class WHERE relnamespace = 'v4'::regnamespace ORDER BY 1") == [("addresses",), ("beside",), ("users",)]
+    pgseam.run("complete", "--look", "0")
+
+
 REFUSED = {
     "an expression": (FILE.replace("SELECT id, street", "SELECT id, upper(street)"), "plain columns"),
     "a literal": (FILE.replace("SELECT id, street", "SELECT id, 'x'"), "plain columns"),
@@ -266,7 +275,7 @@ REFUSED = {
     "no action": (FILE.replace(" ON DELETE CASCADE", ""), "might not hold"),
     "another foreign key": (FILE.replace("points bigint)", "points bigint REFERENCES other)"), "might not hold"),
     "IF NOT EXISTS": (FILE.replace("TABLE addresses (", "TABLE IF NOT EXISTS addresses ("), "ordinary table"),
-    "UNLOGGED": (FILE.replace("CREATE TABLE", "CREATE UNLOGGED TABLE"), "ordinary table"),
+    "UNLOGGED": (FILE.replace("CREATE TABLE", "CREATE /* x */ UNLOGGED TABLE"), "ordinary table"),
     "a table that is there": (HEAD + f"INSERT INTO there (user_id, {MOVED}) SELECT id, {MOVED} FROM users;\n" + DROP, "ordinary table"),
     "altered": (FILE + "ALTER TABLE addresses ADD COLUMN x int;\n", "uses table addresses as well"),
     "referenced": (FILE + "CREATE TABLE t (a bigint REFERENCES addresses);\n", "uses table addresses as well"),
