@@ -70,12 +70,6 @@ db_column_type(const DbResult *result, int column, gint64 *ret_oid, int *ret_mod
     *ret_modifier = PQfmod(result, column);
 }
 
-const char *
-db_column_name(const DbResult *result, int column)
-{
-    return PQfname(result, column);
-}
-
 void
 db_column_origin(const DbResult *result, int column, gint64 *ret_relation, int *ret_attribute)
 {

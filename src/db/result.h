@@ -25,9 +25,7 @@ gboolean db_bool(const DbResult *result, int row, const char *column); /* FALSE 
 /* The type of a column: pg_type.oid (a domain's base type) and its modifier, -1 without one. */
 void db_column_type(const DbResult *result, int column, gint64 *ret_oid, int *ret_modifier);
 
-/* What a column is called, and the column of a relation that it is without a change: pg_class.oid and attnum; 0 for an
- * expression. */
-const char *db_column_name(const DbResult *result, int column);
+/* The column of a relation that a column is without a change: pg_class.oid and attnum; 0 for an expression. */
 void db_column_origin(const DbResult *result, int column, gint64 *ret_relation, int *ret_attribute);
 
 /* By position, for queries whose columns are made at run time. */

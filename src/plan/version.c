@@ -27,15 +27,24 @@ table_free(gpointer data)
 }
 
 VersionTable *
-version_table_of(GPtrArray *tables, const FactTable *fact)
+version_find_table(const GPtrArray *tables, const FactTable *fact)
 {
-    VersionTable *table;
-
     for (guint i = 0; i < tables->len; i++) {
-        table = g_ptr_array_index(tables, i);
+        VersionTable *table = g_ptr_array_index(tables, i);
+
         if (table->table == fact)
             return table;
     }
+    return NULL;
+}
+
+VersionTable *
+version_table_of(GPtrArray *tables, const FactTable *fact)
+{
+    VersionTable *table = version_find_table(tables, fact);
+
+    if (table != NULL)
+        return table;
     table = g_new0(VersionTable, 1);
     table->table = fact;
     table->name = fact->name;

@@ -44,7 +44,9 @@ typedef struct VersionTable {
 /* All tables that the file changes, in its order. The caller unrefs. */
 GPtrArray *version_tables(const PlanContext *ctx);
 
-/* The one of that list, at its end if it was not there. */
+/* The one of that list; NULL. */
+VersionTable *version_find_table(const GPtrArray *tables, const FactTable *fact);
+/* The same, at its end if it was not there. */
 VersionTable *version_table_of(GPtrArray *tables, const FactTable *fact);
 
 /* The relation of RENAME COLUMN and of RENAME TO of a table: TRUE with its name, whose strings belong to the statement.

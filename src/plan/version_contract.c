@@ -58,8 +58,8 @@ version_plan_own(PlanContext *ctx, const GPtrArray *tables)
     step_set(step, PARAM_VERIFY, verify);
 }
 
-static void
-undo_all(Step *step, const GPtrArray *statements)
+void
+version_undo_all(Step *step, const GPtrArray *statements)
 {
     for (guint i = 0; i < statements->len; i++)
         step_append(step, PARAM_UNDO, g_strdup(g_ptr_array_index(statements, i)));
@@ -83,8 +83,8 @@ version_plan_sync(PlanContext *ctx, const VersionTable *table)
         step->sql = sql_build("ALTER TABLE ? ADD COLUMN ? " SYNC_MARKER_TYPE, name, sql_ident(sync->marker));
     version_add_all(step, functions);
     version_add_all(step, triggers);
-    undo_all(step, drop_triggers);
-    undo_all(step, drop_functions);
+    version_undo_all(step, drop_triggers);
+    version_undo_all(step, drop_functions);
     if (version_is_marked(table))
         step_append(step, PARAM_UNDO, sql_build("ALTER TABLE ? DROP COLUMN ?", name, sql_ident(sync->marker)));
     step_set(step, PARAM_VERIFY, verify);

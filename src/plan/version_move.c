@@ -10,22 +10,10 @@
 
 #define SHOWN 5
 
-static const VersionTable *
-table_of(const GPtrArray *tables, const FactTable *source)
-{
-    for (guint i = 0; i < tables->len; i++) {
-        const VersionTable *table = g_ptr_array_index(tables, i);
-
-        if (table->table == source)
-            return table;
-    }
-    return NULL;
-}
-
 static gboolean
 check_beside(PlanContext *ctx, const VersionMove *move, const GPtrArray *moves, const GPtrArray *tables, GError **error)
 {
-    const VersionTable *source = table_of(tables, move->source);
+    const VersionTable *source = version_find_table(tables, move->source);
 
     ctx->offset = move->insert->offset;
     if (source == NULL || source->sync != NULL) {
@@ -73,13 +61,6 @@ version_moves(PlanContext *ctx, const GPtrArray *tables, GError **error)
     return g_steal_pointer(&moves);
 }
 
-static void
-undo_all(Step *step, const GPtrArray *statements)
-{
-    for (guint i = 0; i < statements->len; i++)
-        step_append(step, PARAM_UNDO, g_strdup(g_ptr_array_index(statements, i)));
-}
-
 /* A step of the new table. */
 static Step *
 new_step(PlanContext *ctx, const VersionMove *move, Phase phase, StepKind kind)
@@ -107,7 +88,7 @@ plan_keep(PlanContext *ctx, const VersionMove *move)
     step->sql = sql_build("CREATE SCHEMA ?", own);
     step_append(step, PARAM_MORE, sql_build("GRANT USAGE ON SCHEMA ? TO PUBLIC", own));
     version_add_all(step, begin);
-    undo_all(step, undo);
+    version_undo_all(step, undo);
     step_append(step, PARAM_UNDO, sql_build("DROP SCHEMA ?", own));
     step_set(step, PARAM_VERIFY, verify);
     step_add_lock(step, source->schema, source->name, LOCK_SHARE_ROW_EXCLUSIVE, HOLD_INSTANT, TRUE);
@@ -229,7 +210,7 @@ version_move_plan(PlanContext *ctx, const GPtrArray *moves, const GPtrArray *tab
         plan_guard(ctx, move);
         plan_verify(ctx, move, PHASE_BACKFILL);
         plan_verify(ctx, move, PHASE_CONTRACT);
-        plan_end(ctx, move, table_of(tables, move->source));
+        plan_end(ctx, move, version_find_table(tables, move->source));
         note_move(ctx, move);
     }
     return TRUE;

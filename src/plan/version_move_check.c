@@ -518,18 +518,6 @@ check_others(const Reading *reading, GError **error)
     return TRUE;
 }
 
-static const VersionTable *
-shape_of(const GPtrArray *tables, const FactTable *source)
-{
-    for (guint i = 0; i < tables->len; i++) {
-        const VersionTable *table = g_ptr_array_index(tables, i);
-
-        if (table->table == source)
-            return table;
-    }
-    return NULL;
-}
-
 static gboolean
 read_all(Reading *reading, GError **error)
 {
@@ -566,7 +554,7 @@ version_move_read(PlanContext *ctx, const Stmt *stmt, GError **error)
     if (target == NULL)
         return NULL;
     reading.source = target->table;
-    reading.shape = reading.source != NULL ? shape_of(tables, reading.source) : NULL;
+    reading.shape = reading.source != NULL ? version_find_table(tables, reading.source) : NULL;
     if (reading.shape == NULL) {
         context_refuse(error, AFTERWARDS, "table %s is made by this same file", stmt->dml.source.name);
         return NULL;

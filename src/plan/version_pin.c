@@ -95,13 +95,9 @@ free_names(gpointer names)
 static gboolean
 is_visible(const GPtrArray *tables, const FactTable *fact)
 {
-    for (guint i = 0; i < tables->len; i++) {
-        const VersionTable *table = g_ptr_array_index(tables, i);
+    const VersionTable *table = version_find_table(tables, fact);
 
-        if (table->table == fact)
-            return table->is_visible;
-    }
-    return FALSE;
+    return table != NULL && table->is_visible;
 }
 
 /* It would take views along that are not there yet when the plan says what goes. */

@@ -54,6 +54,8 @@ void version_lock(Step *step, const FactTable *table, LockMode mode, LockHold ho
 
 /* The first statement becomes the step's, unless it has one; the others follow in its transaction. */
 void version_add_all(Step *step, const GPtrArray *statements);
+/* To be run, in this order, when the step is undone. */
+void version_undo_all(Step *step, const GPtrArray *statements);
 
 /* The steps that keep columns in step: the schema of our own for all of `tables`; for one table columns and triggers
  * (expand), what fills the new columns of the rows that are there, the comparison (behind the backfill), and the end of

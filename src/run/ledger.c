@@ -155,8 +155,9 @@ ledger_read(DbConn *conn, const GPtrArray *files, GError **error)
     return add_started(conn, list, migrations, files, error) ? g_steal_pointer(&list) : NULL;
 }
 
-gboolean
-ledger_put(DbConn *conn, const LedgerEntry *entry, gint64 migration, GError **error)
+/* `migration` 0: none. */
+static gboolean
+put(DbConn *conn, const LedgerEntry *entry, gint64 migration, GError **error)
 {
     g_autofree char *id = migration != 0 ? db_int_text(migration) : NULL;
     g_autoptr(DbResult) row =
@@ -175,8 +176,7 @@ ledger_put_all(DbConn *conn, const GPtrArray *entries, gint64 migration, GError 
     for (guint i = 0; entries != NULL && i < entries->len; i++) {
         const LedgerEntry *entry = g_ptr_array_index(entries, i);
 
-        if ((entries->len > 1 && !journal_check_name(conn, entry->name, error)) ||
-            !ledger_put(conn, entry, migration, error))
+        if ((entries->len > 1 && !journal_check_name(conn, entry->name, error)) || !put(conn, entry, migration, error))
             return FALSE;
     }
     return TRUE;
@@ -248,7 +248,7 @@ ledger_baseline(DbConn *conn, const GPtrArray *files, const char *kind, GError *
         const FolderFile *file = g_ptr_array_index(files, i);
         LedgerEntry entry = {file->name, file->checksum, kind};
 
-        if (!ledger_put(conn, &entry, 0, error))
+        if (!put(conn, &entry, 0, error))
             goto failed;
     }
     if (db_commit(conn, error))

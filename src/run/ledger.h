@@ -22,11 +22,9 @@ typedef struct LedgerEntry {
  * has not been rolled back. Changes nothing; empty where there is no journal. The caller unrefs. */
 GPtrArray *ledger_read(DbConn *conn, const GPtrArray *files, GError **error);
 
-/* Write a row, within the caller's transaction. `migration` 0: none. SEAM_ERROR_FENCED where there is one already. */
-gboolean ledger_put(DbConn *conn, const LedgerEntry *entry, gint64 migration, GError **error);
-
-/* A row for each of `entries` (LedgerEntry; NULL: none), all of one migration. SEAM_ERROR_FENCED or SEAM_ERROR_REFUSED,
- * too, where a file has a migration of its own that was not rolled back. */
+/* A row for each of `entries` (LedgerEntry; NULL: none), all of one migration, within the caller's transaction.
+ * SEAM_ERROR_FENCED where there is one already; this or SEAM_ERROR_REFUSED, too, where a file has a migration of its
+ * own that was not rolled back. */
 gboolean ledger_put_all(DbConn *conn, const GPtrArray *entries, gint64 migration, GError **error);
 
 /* That no file `name` was run together with others: SEAM_ERROR_FENCED if that is under way, SEAM_ERROR_REFUSED if it is

@@ -83,8 +83,9 @@ has_functions(DbConn *conn, gboolean *ret_has, GError **error)
     return row != NULL;
 }
 
-gboolean
-rollout_row_knows(DbConn *conn, gboolean *ret_knows, GError **error)
+/* Whether there can be rollouts: there may be no journal, or an older one, or one that never had any. */
+static gboolean
+knows_rollouts(DbConn *conn, gboolean *ret_knows, GError **error)
 {
     return journal_exists(conn, ret_knows, error) && (!*ret_knows || has_functions(conn, ret_knows, error));
 }
@@ -108,7 +109,7 @@ rollout_list(DbConn *conn, const char *name, GError **error)
 {
     gboolean knows = FALSE;
 
-    if (!rollout_row_knows(conn, &knows, error))
+    if (!knows_rollouts(conn, &knows, error))
         return NULL;
     return knows ? query_list(conn, name, error) : g_ptr_array_new_with_free_func(rollout_free);
 }
@@ -120,7 +121,7 @@ rollout_history(DbConn *conn, const char *name, GError **error)
     g_autoptr(DbResult) rows = NULL;
     gboolean knows = FALSE;
 
-    if (!rollout_row_knows(conn, &knows, error))
+    if (!knows_rollouts(conn, &knows, error))
         return NULL;
     rows = knows ? db_query(conn, QUERY_ROLLOUT_HISTORY, DB_ARGS(name), error) : NULL;
     if (knows && rows == NULL)
@@ -349,7 +350,7 @@ act_on(DbConn *conn, const char *name, const Deed *deed, GError **error)
     g_autoptr(GPtrArray) found = NULL;
     gboolean knows = FALSE;
 
-    if (!rollout_row_knows(conn, &knows, error))
+    if (!knows_rollouts(conn, &knows, error))
         return FALSE;
     if (knows && !db_run(conn, "BEGIN", DB_NONE, error))
         return FALSE;

@@ -53,7 +53,8 @@ comparison_begin(DbConn *conn, const char *search_path, int timeout_ms, GError *
            db_run(conn, "SELECT pg_catalog.set_config('search_path', $1, true)", DB_ARGS(search_path), error);
 }
 
-KeySource *
+/* The source's relation and size; NULL where it is none to take a sample of, without an error. */
+static KeySource *
 key_source_find(DbConn *conn, gint64 relation, int attribute, GError **error)
 {
     g_autofree char *oid = db_int_text(relation);

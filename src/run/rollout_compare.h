@@ -33,9 +33,6 @@ Comparison *comparison_of_queries(DbConn *conn, const RolloutPair *pair, gboolea
 /* A list: one for each table of a migration that is at its gate. Before a transaction begins. */
 GPtrArray *comparisons_of_migration(DbConn *conn, const char *migration, gboolean must_be_gated, GError **error);
 
-/* The source's relation and size; NULL where it is none to take a sample of, without an error. */
-KeySource *key_source_find(DbConn *conn, gint64 relation, int attribute, GError **error);
-
 /* How many of the mismatches are shown. */
 #define COMPARED_SHOWN 10
 

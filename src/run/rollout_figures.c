@@ -87,8 +87,9 @@ with_parts(DbConn *conn, const char *name, const char *query, GError **error)
     return parts != NULL && db_run(conn, query, DB_ARGS(name, db_text(parts, 0, "ids")), error);
 }
 
-gboolean
-rollout_figures_fold(DbConn *conn, const char *name, GError **error)
+/* Put the parts of the counts together. */
+static gboolean
+fold(DbConn *conn, const char *name, GError **error)
 {
     return with_parts(conn, name, QUERY_ROLLOUT_FOLD, error);
 }
@@ -106,8 +107,7 @@ rollout_figures_begin_period(DbConn *conn, const char *name, GError **error)
 
     if (!has_figures(conn, &has, error))
         return FALSE;
-    return !has ||
-           (db_run(conn, QUERY_ROLLOUT_PERIOD, DB_ARGS(name), error) && rollout_figures_fold(conn, name, error));
+    return !has || (db_run(conn, QUERY_ROLLOUT_PERIOD, DB_ARGS(name), error) && fold(conn, name, error));
 }
 
 gboolean
@@ -127,7 +127,7 @@ rollout_figures_put(DbConn *conn, const char *name, RolloutFigures *sample, GErr
         return FALSE;
     sample->at = g_strdup(db_text(row, 0, "at"));
     sample->by = g_strdup(db_text(row, 0, "by"));
-    return rollout_figures_fold(conn, name, error);
+    return fold(conn, name, error);
 }
 
 static RolloutFigures *

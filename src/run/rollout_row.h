@@ -6,9 +6,6 @@
 
 #include "run/rollout_check.h"
 
-/* Whether there can be rollouts: there may be no journal, or an older one, or one that never had any. */
-gboolean rollout_row_knows(DbConn *conn, gboolean *ret_knows, GError **error);
-
 /* The journal and the functions, made or brought up to date. In no transaction. */
 gboolean rollout_row_ensure(DbConn *conn, GError **error);
 
@@ -23,9 +20,8 @@ gboolean rollout_row_put(DbConn *conn, const Rollout *rollout, const char *actio
 /* SEAM_ERROR_REFUSED: there is no rollout of that name. */
 void rollout_row_unknown(const char *name, GError **error);
 
-/* What was compared, within a transaction; without effect on a journal from before. Put the parts of the counts
- * together; begin a new period; forget all. */
-gboolean rollout_figures_fold(DbConn *conn, const char *name, GError **error);
+/* What was compared, within a transaction; without effect on a journal from before: begin a new period; forget all.
+ */
 gboolean rollout_figures_begin_period(DbConn *conn, const char *name, GError **error);
 gboolean rollout_figures_forget(DbConn *conn, const char *name, GError **error);
 

@@ -32,8 +32,9 @@ move_list(const Move *move, MovePart part, const char *row, gboolean is_new)
     return g_string_free(out, FALSE);
 }
 
-char *
-move_list_with(const Move *move, MovePart part, const char *text)
+/* "street" = NULL, ... */
+static char *
+clearing(const Move *move)
 {
     GString *out = g_string_new(NULL);
 
@@ -41,8 +42,8 @@ move_list_with(const Move *move, MovePart part, const char *text)
         const MoveColumn *column = g_ptr_array_index(move->columns, i);
         g_autofree char *name = quoted(NULL, column->to);
 
-        if (is_in(column, part))
-            g_string_append_printf(out, "%s%s%s", out->len > 0 ? ", " : "", name, text);
+        if (column->key_type == NULL)
+            g_string_append_printf(out, "%s%s = NULL", out->len > 0 ? ", " : "", name);
     }
     return g_string_free(out, FALSE);
 }
@@ -423,7 +424,7 @@ no_delete(const Move *move)
 char *
 move_body_delete(const Move *move)
 {
-    g_autofree char *clear = move_list_with(move, MOVE_REST, " = NULL");
+    g_autofree char *clear = clearing(move);
     g_autofree char *same = move_same_key(move, "h", TRUE, "OLD", TRUE);
     g_autofree char *now = move_list(move, MOVE_REST, "h", TRUE);
     g_autofree char *then = move_list(move, MOVE_REST, "OLD", TRUE);

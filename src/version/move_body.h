@@ -11,8 +11,6 @@ typedef enum MovePart { MOVE_KEY, MOVE_REST, MOVE_ALL } MovePart;
 /* A list of columns, quoted, in the order of the new table: t."id", t."street"; `row` NULL: bare names. The caller
  * frees. */
 char *move_list(const Move *move, MovePart part, const char *row, gboolean is_new);
-/* ... each followed by `text`. */
-char *move_list_with(const Move *move, MovePart part, const char *text);
 /* Both rows have the same key: SQL. The caller frees. */
 char *move_same_key(const Move *move, const char *left, gboolean left_is_new, const char *right, gboolean right_is_new);
 /* Is anything of what moves not NULL? The caller frees. */
