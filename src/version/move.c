@@ -1,6 +1,7 @@
 #include "version/move.h"
 
 #include "base/sqltext.h"
+#include "version/close.h"
 #include "version/move_body.h"
 
 /* Before the triggers of foreign keys ("RI_..."), whose actions then find nothing to do. */
@@ -122,11 +123,9 @@ static void
 add_owners_trigger(GPtrArray *out, const Move *move, const char *name, char *body)
 {
     g_autofree char *head = g_strconcat(name, "() RETURNS trigger", NULL);
-    g_autofree char *signature = sql_build("?()", sql_name(move->own_schema, name));
-    g_autofree char *close = move_body_close_function(signature);
 
     add_function(out, move, head, OWNERS, body);
-    add(out, sql_build("DO ?", sql_literal(close)));
+    add(out, close_function_sql(move->own_schema, name));
 }
 
 static void
@@ -155,14 +154,6 @@ add_helping_view(GPtrArray *out, const Move *move, const char *name, gboolean is
     add(out, sql_build("CREATE VIEW ? (?) AS SELECT ? FROM ? AS t WHERE ??", sql_name(move->own_schema, name),
                        sql_raw(names), sql_raw(columns), sql_name(move->schema, move->table),
                        sql_raw(is_filled ? "" : "NOT "), sql_raw(filled)));
-}
-
-static void
-close_view(GPtrArray *out, const char *schema, const char *view)
-{
-    g_autofree char *body = move_body_close(schema, view);
-
-    add(out, sql_build("DO ?", sql_literal(body)));
 }
 
 static char *
@@ -209,8 +200,8 @@ move_begin_sql(const Move *move)
 
     add_helping_view(out, move, "free", FALSE);
     add_helping_view(out, move, "held", TRUE);
-    close_view(out, move->own_schema, "free");
-    close_view(out, move->own_schema, "held");
+    add(out, close_relation_sql(move->own_schema, "free"));
+    add(out, close_relation_sql(move->own_schema, "held"));
     add_functions(out, move);
     for (guint event = 0; event < G_N_ELEMENTS(events); event++)
         add_trigger(out, move, event);
@@ -304,7 +295,7 @@ move_view_sql(const Move *move)
                        sql_name(move->own_schema, "insert")));
     add(out, sql_build("CREATE TRIGGER pgseam_delete INSTEAD OF DELETE ON ? FOR EACH ROW EXECUTE FUNCTION ?()", view,
                        sql_name(move->own_schema, "delete")));
-    close_view(out, move->view_schema, move->new_table);
+    add(out, close_relation_sql(move->view_schema, move->new_table));
     add(out, sql_build("DO ?", sql_literal(grants)));
     return out;
 }

@@ -453,47 +453,6 @@ move_body_delete(const Move *move)
         sql_name(move->own_schema, "state"), sql_raw(key), sql_raw(still), sql_raw(shown));
 }
 
-/* A block that takes all rights on `what` from everybody but its owner. `acl`: a row of its owner and acl, SQL. */
-static char *
-close_to_others(const char *what, const char *acl)
-{
-    return sql_build("\nDECLARE\n"
-                     "    grantee text;\n"
-                     "BEGIN\n"
-                     "    FOR grantee IN\n"
-                     "        SELECT DISTINCT CASE WHEN e.grantee = 0 THEN 'PUBLIC'\n"
-                     "               ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)) END\n"
-                     "          FROM (?) AS c (owner, acl) CROSS JOIN LATERAL pg_catalog.aclexplode(c.acl) AS e\n"
-                     "         WHERE e.grantee <> c.owner\n"
-                     "    LOOP\n"
-                     "        EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM %s', ?, grantee);\n"
-                     "    END LOOP;\n"
-                     "END\n",
-                     sql_raw(acl), sql_literal(what));
-}
-
-char *
-move_body_close(const char *schema, const char *view)
-{
-    g_autofree char *name = sql_quote_name(schema, view);
-    g_autofree char *acl = sql_build("SELECT r.relowner, r.relacl FROM pg_catalog.pg_class AS r WHERE r.oid = "
-                                     "CAST(? AS pg_catalog.regclass)",
-                                     sql_literal(name));
-
-    return close_to_others(name, acl);
-}
-
-char *
-move_body_close_function(const char *signature)
-{
-    g_autofree char *what = g_strdup_printf("FUNCTION %s", signature);
-    g_autofree char *acl = sql_build("SELECT p.proowner, coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner)) "
-                                     "FROM pg_catalog.pg_proc AS p WHERE p.oid = CAST(? AS pg_catalog.regprocedure)",
-                                     sql_literal(signature));
-
-    return close_to_others(what, acl);
-}
-
 char *
 move_body_grants(const Move *move)
 {

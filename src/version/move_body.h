@@ -23,10 +23,6 @@ char *move_body_guard(const Move *move);  /* of the new table's trigger */
 char *move_body_state(const Move *move);  /* of a function: is there a row of this key, and does it have what moves? */
 char *move_body_insert(const Move *move); /* of the view's triggers */
 char *move_body_delete(const Move *move);
-/* A block that takes from others what default privileges have given them on one of our views. */
-char *move_body_close(const char *schema, const char *view);
-/* ... and on one of our functions, given as name(), and from PUBLIC what it has by itself. */
-char *move_body_close_function(const char *signature);
 /* A block that gives the view the new table's privileges. */
 char *move_body_grants(const Move *move);
 

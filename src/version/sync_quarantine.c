@@ -2,6 +2,7 @@
  * Rows in quarantine: how the trigger writes them down, and how they are found again.
  */
 #include "base/names.h"
+#include "version/close.h"
 #include "version/sync_guard.h"
 
 /* What the trigger says of a row; who and when the table says itself. */
@@ -368,8 +369,7 @@ sync_quarantine_sql(const char *own_schema, const char *migration)
                        "columns text[] NOT NULL, sqlstate text NOT NULL, message text NOT NULL, written jsonb, "
                        "replaced jsonb)",
                        name, sql_literal(migration)));
-    /* Default privileges may have given more. */
-    g_ptr_array_add(out, sql_build("REVOKE ALL ON ? FROM PUBLIC", name));
+    g_ptr_array_add(out, close_relation_sql(own_schema, SYNC_QUARANTINE));
     g_ptr_array_add(out, sql_build("GRANT INSERT (" WRITTEN_COLUMNS ") ON ? TO PUBLIC", name));
     return out;
 }

@@ -236,6 +236,7 @@ def test_what_is_no_matter_of_the_row_is_not_caught(cluster, db, pgseam, stateme
 @pytest.mark.parametrize("back", [False, True], ids=["complete", "rollback"])
 def test_nobody_has_more_rights_than_before(cluster, db, pgseam, back):
     table(db)
+    db.execute(f"ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {APP}")
     to_the_gate(pgseam, TYPE)
     own = db.scalar("SELECT quote_ident(nspname) FROM pg_namespace WHERE nspname ~ '^pgseam_version'")
     assert db.query("SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE prosecdef AND quote_ident(nspname) = %s", [own]) == []
