@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/sqltext.h"
+#include "version/close.h"
 
 gboolean
 view_takes_privilege(const char *privilege)
@@ -90,6 +91,9 @@ view_create_sql(const VersionView *view)
             g_ptr_array_add(out, sql_build("COMMENT ON COLUMN ?.? IS ?", sql_name(view->schema, view->name),
                                            sql_ident(column->name), sql_literal(column->comment)));
     }
+    /* With its owner's rights it would give these on the table. */
+    if (!view->is_invoker)
+        g_ptr_array_add(out, close_relation_sql(view->schema, view->name));
     for (guint i = 0; i < view->grants->len; i++)
         add_grant(out, view, g_ptr_array_index(view->grants, i));
     return out;
