@@ -367,6 +367,17 @@ by_key_pattern(const char *schema, const char *table, const char *key)
     return spread(whole);
 }
 
+/* The text is matched in any case, so no other column may differ from the key by that alone. */
+static gboolean
+is_only_name(const Move *move, const char *key)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < move->columns->len; i++)
+        n += g_ascii_strcasecmp(((const MoveColumn *)g_ptr_array_index(move->columns, i))->to, key) == 0;
+    return n == 1;
+}
+
 /* SQL: the client's statement is such a DELETE from this view, not from one over it. NULL: that cannot be told. The
  * caller frees. */
 static char *
@@ -377,7 +388,8 @@ is_by_key(const Move *move)
     g_autofree char *with_schema = NULL;
     g_autofree char *without = NULL;
 
-    if (key == NULL || !is_plain_word(key) || !is_plain_word(move->new_table) || !is_plain_word(move->view_schema))
+    if (key == NULL || !is_plain_word(key) || !is_only_name(move, key) || !is_plain_word(move->new_table) ||
+        !is_plain_word(move->view_schema))
         return NULL;
     with_schema = by_key_pattern(move->view_schema, move->new_table, key);
     without = by_key_pattern(NULL, move->new_table, key);
