@@ -8,6 +8,10 @@
 /* What the trigger says of a row; who and when the table says itself. */
 #define WRITTEN_COLUMNS "table_schema, table_name, row_key, side, columns, sqlstate, message, written, replaced"
 #define MESSAGE_LENGTH  1000
+/* A line as it is found, but for what was replaced. */
+#define FOUND_COLUMNS                                                                                                  \
+    "q.id, q.at, q.role, q.application, q.table_schema, q.table_name, q.row_key, q.side, q.columns, q.sqlstate, "      \
+    "q.message, q.written"
 /* A line as it is shown. */
 #define SHOWN_COLUMNS                                                                                                  \
     "pg_catalog.format('%I.%I', q.table_schema, q.table_name) AS \"table\", CAST(q.row_key AS text) AS key, q.side, "  \
@@ -57,26 +61,57 @@ column_array(const GPtrArray *columns)
 }
 
 static void
-put_note(SyncBody *body, const GPtrArray *columns, const GPtrArray *others, const char *direction)
+put_line(SyncBody *body, const GPtrArray *columns, const GPtrArray *others, const char *direction)
 {
     const SyncTable *table = body->table;
     const char *side = direction[0] == 'u' ? "new" : "old";
     g_autoptr(GPtrArray) names = sync_names(columns);
     g_autoptr(GPtrArray) other_names = sync_names(others);
-    g_autofree char *list = sync_list(columns, "NEW");
     g_autofree char *key = key_object(table, "NEW");
     g_autofree char *array = column_array(columns);
     g_autofree char *written = object_of(other_names, "NEW", TRUE);
     g_autofree char *replaced = object_of(names, "OLD", TRUE);
 
-    sync_put_if(body, sql_build("IF ?_error IS NOT NULL AND pg_catalog.num_nonnulls(?) OPERATOR(pg_catalog.=) 0 THEN",
-                                sql_raw(direction), sql_raw(list)));
     sync_put_sql(body, "INSERT INTO ? (" WRITTEN_COLUMNS ") VALUES (?, ?,",
                  sql_name(table->own_schema, SYNC_QUARANTINE), sql_literal(table->schema), sql_literal(table->table));
     sync_put_sql(body, "    ?, ?, ?, ?_error,", sql_raw(key), sql_literal(side), sql_raw(array), sql_raw(direction));
     sync_put_sql(body, "    pg_catalog.substr(?_text, 1, ?), ?,", sql_raw(direction), sql_int(MESSAGE_LENGTH),
                  sql_raw(written));
     sync_put_sql(body, "    CASE WHEN is_insert THEN NULL ELSE ? END);", sql_raw(replaced));
+}
+
+/* A row that is missing the side already gets another name, so the lines about it name no row any more. */
+static void
+put_rekeyed(SyncBody *body, const GPtrArray *columns, const GPtrArray *others, const char *direction)
+{
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+    g_autofree char *list = sync_list(columns, "NEW");
+    g_autofree char *after = NULL;
+    g_autofree char *before = NULL;
+
+    for (guint i = 0; i < body->table->keys->len; i++)
+        g_ptr_array_add(keys, ((SyncInput *)g_ptr_array_index(body->table->keys, i))->name);
+    after = sync_name_row(keys, "NEW");
+    before = sync_name_row(keys, "OLD");
+    sync_put_branch(body, sql_build("ELSIF NOT is_insert AND pg_catalog.num_nulls(?) OPERATOR(pg_catalog.>) 0 "
+                                    "AND pg_catalog.record_image_ne(?, ?) THEN",
+                                    sql_raw(list), sql_raw(after), sql_raw(before)));
+    sync_put(body, g_strdup("want := NEW;"));
+    sync_put_try(body, columns, "want");
+    sync_put_if(body, sql_build("IF ?_error IS NOT NULL THEN", sql_raw(direction)));
+    put_line(body, columns, others, direction);
+    sync_put_end(body);
+}
+
+static void
+put_note(SyncBody *body, const GPtrArray *columns, const GPtrArray *others, const char *direction)
+{
+    g_autofree char *list = sync_list(columns, "NEW");
+
+    sync_put_if(body, sql_build("IF ?_error IS NOT NULL AND pg_catalog.num_nonnulls(?) OPERATOR(pg_catalog.=) 0 THEN",
+                                sql_raw(direction), sql_raw(list)));
+    put_line(body, columns, others, direction);
+    put_rekeyed(body, columns, others, direction);
     sync_put_end(body);
 }
 
@@ -323,9 +358,9 @@ sync_differs_from_made(const SyncTable *table, const GPtrArray *columns)
     return sql_build("CASE WHEN ? IS NULL THEN ? ELSE TRUE END", sql_raw(tried), sql_raw(plain));
 }
 
-/* `has_parts`: also where only some of its columns are NULL. */
+/* Also where only some of its columns are NULL: what fills a part of a missing side leaves the rest as it is. */
 static char *
-missing(const SyncTable *table, const GPtrArray *columns, const GPtrArray *others, gboolean has_parts)
+missing(const SyncTable *table, const GPtrArray *columns, const GPtrArray *others)
 {
     g_autofree char *list = NULL;
     g_autofree char *tried = NULL;
@@ -335,8 +370,7 @@ missing(const SyncTable *table, const GPtrArray *columns, const GPtrArray *other
     if (!sync_is_guarded(table, columns))
         return NULL;
     list = sync_list(columns, "t");
-    empty = has_parts ? sql_build("pg_catalog.num_nulls(?) > 0", sql_raw(list))
-                      : sql_build("pg_catalog.num_nonnulls(?) = 0", sql_raw(list));
+    empty = sql_build("pg_catalog.num_nulls(?) > 0", sql_raw(list));
     tried = try_call(table, columns, "t");
     differs = others->len > 0 ? sync_differs_from_made(table, others) : g_strdup("TRUE");
     return sql_build("(? AND ? IS NOT NULL AND ?)", sql_raw(empty), sql_raw(tried), sql_raw(differs));
@@ -345,13 +379,13 @@ missing(const SyncTable *table, const GPtrArray *columns, const GPtrArray *other
 char *
 sync_missing_new(const SyncTable *table, const SyncGroup *group)
 {
-    return group->kind == SYNC_FILL ? NULL : missing(table, group->new_columns, group->old_columns, TRUE);
+    return group->kind == SYNC_FILL ? NULL : missing(table, group->new_columns, group->old_columns);
 }
 
 char *
 sync_missing_old(const SyncTable *table, const SyncGroup *group)
 {
-    return missing(table, group->old_columns, group->new_columns, FALSE);
+    return missing(table, group->old_columns, group->new_columns);
 }
 
 GPtrArray *
@@ -446,7 +480,8 @@ sync_quarantine_none_sql(const SyncTable *table)
                                          sql_name(table->own_schema, SYNC_QUARANTINE), sql_raw(lines));
 }
 
-/* The newest line of each row that still is missing this side. A key can be written in several ways (a time stamp, in
+/* The newest line of each row that still is missing this side, with what was replaced when it began to: later writes
+ * that failed have replaced nothing. A key can be written in several ways (a time stamp, in
  * the writer's time zone): rows are told apart by what it means. */
 static void
 add_list(GString *all, const SyncTable *table, const GPtrArray *columns, const char *side, const char *condition)
@@ -467,12 +502,15 @@ add_list(GString *all, const SyncTable *table, const GPtrArray *columns, const c
         g_string_append_printf(keys, "%s%s", i > 0 ? ", " : "", name);
     }
     one =
-        sql_build("(SELECT DISTINCT ON (?) q.* FROM ? AS q CROSS JOIN LATERAL ?(q.row_key) AS k JOIN ? AS t ON ? "
+        sql_build("(SELECT DISTINCT ON (?) " FOUND_COLUMNS ", pg_catalog.first_value(q.replaced) OVER (PARTITION BY ? "
+                  "ORDER BY pg_catalog.jsonb_strip_nulls(COALESCE(q.replaced, '{}')) = '{}', q.id DESC) AS replaced "
+                  "FROM ? AS q CROSS JOIN LATERAL ?(q.row_key) AS k JOIN ? AS t ON ? "
                   "WHERE q.table_schema = ? AND q.table_name = ? AND q.side = ? AND q.columns = ? AND ? "
                   "ORDER BY ?, q.id DESC)",
-                  sql_raw(keys->str), sql_name(table->own_schema, SYNC_QUARANTINE), sql_name(table->own_schema, reader),
-                  sql_name(table->schema, table->table), sql_raw(on->str), sql_literal(table->schema),
-                  sql_literal(table->table), sql_literal(side), sql_raw(array), sql_raw(condition), sql_raw(keys->str));
+                  sql_raw(keys->str), sql_raw(keys->str), sql_name(table->own_schema, SYNC_QUARANTINE),
+                  sql_name(table->own_schema, reader), sql_name(table->schema, table->table), sql_raw(on->str),
+                  sql_literal(table->schema), sql_literal(table->table), sql_literal(side), sql_raw(array),
+                  sql_raw(condition), sql_raw(keys->str));
     g_string_append_printf(all, "%s%s", all->len > 0 ? " UNION ALL " : "", one);
 }
 

@@ -150,6 +150,43 @@ def test_a_part_of_the_missing_side_takes_nothing_from_the_other(cluster, db, pg
     assert db.query("SELECT first, last FROM t ORDER BY id") == [("Ada", "B"), ("Who", "X"), ("Bart", "Y")]
 
 
+PARTS = """-- pgseam: version v2
+-- pgseam: on-error quarantine
+-- pgseam: up name = known(first || ' ' || last)
+ALTER TABLE t ADD COLUMN name text;
+-- pgseam: down first = known(split_part(name, ' ', 1))
+ALTER TABLE t DROP COLUMN first;
+-- pgseam: down last = known(split_part(name, ' ', 2))
+ALTER TABLE t DROP COLUMN last;
+"""
+
+
+@pytest.mark.parametrize("command", ["complete", "rollback"])
+def test_what_the_new_application_wrote_is_kept_whatever_becomes_of_its_row(any_cluster, db, pgseam, command):
+    """A new key, a part of the old side that is filled, and a second write that fails."""
+    db.execute(KNOWN)
+    table(db, "id int PRIMARY KEY, first text, last text", "(1, 'Ada', 'B'), (2, 'C', 'D')", "id, first, last")
+    to_the_gate(pgseam, PARTS)
+    new(db, "INSERT INTO t (id, name) VALUES (3, 'e? f'), (4, 'g? h')")
+    new(db, "UPDATE t SET name = 'a?' WHERE id = 1")
+    new(db, "UPDATE t SET name = 'again?' WHERE id = 1")
+    old(db, "UPDATE t SET first = 'part' WHERE id = 3")
+    new(db, "UPDATE t SET id = 40 WHERE id = 4")
+    old(db, "UPDATE t SET id = 20, first = '?' WHERE id = 2")
+    old(db, "UPDATE t SET id = 21 WHERE id = 20")
+    missing = [(1, "old", "P0001"), (3, "old", "P0001"), (40, "old", "P0001")]
+    assert listed(pgseam) == missing[:2] + [(21, "new", "P0001")] + missing[2:]
+    old(db, "UPDATE t SET first = 'C' WHERE id = 21")
+    if command == "complete":
+        pgseam.run("complete", "--look", "0")
+        assert db.query("SELECT * FROM t ORDER BY id") == [(1, "again?"), (3, "e? f"), (21, "C D"), (40, "g? h")]
+        return
+    assert "3 rows" in pgseam.run("rollback").err
+    kept = {row["key"]["id"]: row for row in json.loads(pgseam.run("version", "quarantine", "m", "--format", "json").out)["rows"]}
+    assert {key: row["written"]["name"] for key, row in kept.items()} == {1: "again?", 3: "e? f", 40: "g? h"}
+    assert kept[1]["replaced"] == {"first": "Ada", "last": "B"}
+
+
 def test_triggers_of_the_user_take_nothing_of_what_was_written(cluster, db, pgseam):
     names(db)
     db.execute("CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := coalesce(NEW.name, 'nobody at all');"
