@@ -127,7 +127,6 @@ sync_column_add_input(SyncColumn *column, const char *name, const char *type, co
 void
 sync_table_set_quarantine(SyncTable *table, gboolean guards_up, gboolean guards_down)
 {
-    g_assert(table->partition_keys->len == 0);
     table->guards_up = guards_up;
     table->guards_down = guards_down;
 }

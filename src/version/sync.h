@@ -33,8 +33,8 @@
  *
  * Not for here, the planner refuses: volatile expressions; expressions with more than 100 inputs, over generated
  * columns (not computed yet when a BEFORE trigger runs) or over columns of their own side; columns qualified by the
- * table's name; quarantine for a column that must not be NULL, for a table without a key or with partitions, for sides
- * with more than SYNC_MAX_SIDE columns or inputs.
+ * table's name; quarantine for a column that must not be NULL, for a table without a key, for sides with more than
+ * SYNC_MAX_SIDE columns or inputs.
  */
 #ifndef PGSEAM_VERSION_SYNC_H
 #define PGSEAM_VERSION_SYNC_H

@@ -251,6 +251,20 @@ put_old_insert(SyncBody *body, const SyncGroup *group)
     sync_put_end(body);
 }
 
+/* The INSERT of a row that moves here from another partition: as the UPDATE left it, a missing side included, but for
+ * the user's triggers, which fire once more. */
+static void
+put_moved(SyncBody *body, const SyncGroup *group)
+{
+    if (body->table->partition_keys->len == 0)
+        return;
+    sync_put_branch(body, g_strdup("ELSIF is_moved THEN"));
+    if (body->moment == SYNC_LAST)
+        put_both(body, group);
+    else
+        sync_put(body, g_strdup("NULL;"));
+}
+
 static void
 put_first(SyncBody *body, const SyncGroup *group, guint bit)
 {
@@ -280,6 +294,7 @@ sync_put_guarded_pair(SyncBody *body, const SyncGroup *group, guint bit)
     }
     sync_put_if(body, sql_build("IF is_insert AND ? THEN", sql_raw(is_new)));
     put_new_insert(body, group);
+    put_moved(body, group);
     sync_put_branch(body, g_strdup("ELSIF is_insert THEN"));
     put_old_insert(body, group);
     sync_put_branch(body, sql_build("ELSIF ? THEN", sql_raw(old_changed)));

@@ -156,3 +156,42 @@ def test_something_comes_to_a_partition_at_the_gate(cluster, db, pgseam):
     assert "column whose type changes" in stopped.err, stopped
     db.execute("DROP INDEX mine")
     pgseam.run("complete")
+
+
+QUARANTINE = """-- pgseam: version v2
+-- pgseam: on-error quarantine
+-- pgseam: down code = CASE WHEN code = 13 THEN (1 / (code - code))::text ELSE code::text END
+ALTER TABLE users ALTER COLUMN code TYPE int USING code::int;
+"""
+
+
+@pytest.mark.parametrize("triggers", [False, True], ids=["", "triggers"])
+@pytest.mark.parametrize("command", ["complete", "rollback"])
+def test_rows_in_quarantine_move_between_partitions(cluster, db, pgseam, command, triggers):
+    db.execute(TABLE)
+    db.execute("DELETE FROM users; ALTER TABLE users ADD COLUMN code text;"
+               " INSERT INTO users (id, region, code) VALUES (1, 'de', '1'), (2, 'de', 'two'), (3, 'us', '3'), (4, 'jp', 'four')")
+    if triggers:
+        db.execute("CREATE FUNCTION count_up() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.n := NEW.n + 1; RETURN NEW; END $$;"
+                   " CREATE TRIGGER up BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION count_up()")
+    pgseam.run("start", pgseam.file("m.sql", QUARANTINE))
+
+    def rows():
+        lists = pgseam.run("version", "quarantine", "m", "--format", "json").json()["rows"]
+        return sorted((row["key"]["id"], row["key"]["region"], row["side"], row["written"]) for row in lists)
+
+    db.execute("UPDATE v2.users SET code = 13 WHERE id = 3")
+    for schema, region in (("public", "us"), ("v2", "br"), ("public", "fr")):
+        db.execute(f"UPDATE {schema}.users SET region = '{region}'")
+        assert db.query("SELECT id, code FROM users ORDER BY id") == [(1, "1"), (2, "two"), (3, None), (4, "four")]
+        assert db.query("SELECT id, code FROM v2.users ORDER BY id") == [(1, 1), (2, None), (3, 13), (4, None)]
+        assert [row[:3] for row in rows()] == [(2, region, "new"), (3, region, "old"), (4, region, "new")] or region == "us"
+    if command == "rollback":
+        pgseam.run("rollback")
+        assert rows() == [(3, "fr", "old", {"pgseam_new_code": "13"})]
+        assert db.query("SELECT id, code FROM users ORDER BY id") == [(1, "1"), (2, "two"), (3, None), (4, "four")]
+        return
+    pgseam.run("complete", "--look", "0", expect=3)
+    db.execute("UPDATE users SET region = 'jp', code = '22' WHERE id = 2; DELETE FROM users WHERE id = 4")
+    pgseam.run("complete", "--look", "0")
+    assert db.query("SELECT id, region, code FROM users ORDER BY id") == [(1, "fr", 1), (2, "jp", 22), (3, "fr", 13)]
