@@ -137,6 +137,17 @@ check_doubled(const DbResult *row, GError **error)
     return FALSE;
 }
 
+/* Rows in quarantine: an expression fails on them, too. */
+static void
+take_failed(RolloutFigures *figures, const DbResult *row)
+{
+    gint64 failed = db_columns(row) > 3 ? db_int(row, 0, "failed") : 0;
+
+    figures->errors += failed;
+    if (failed > 0 && figures->error_text == NULL)
+        figures->error_text = g_strdup("rows are in quarantine: `pgseam version quarantine` shows them");
+}
+
 /* Compare the rows of these keys (NULL: all) and count them. */
 static gboolean
 count(const Sampler *sampler, const Comparison *comparison, const char *keys, GError **error)
@@ -159,6 +170,7 @@ count(const Sampler *sampler, const Comparison *comparison, const char *keys, GE
             return FALSE;
         take_differences(figures, shown);
     }
+    take_failed(figures, rows);
     figures->compared += db_int(rows, 0, "compared");
     figures->mismatches += db_int(rows, 0, "mismatches");
     return TRUE;

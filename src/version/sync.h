@@ -172,7 +172,8 @@ char *sync_mismatch_sql(const SyncTable *table, const char *where);
 char *sync_mismatch_show_sql(const SyncTable *table, const GPtrArray *keys, const char *where, guint limit);
 
 /* The condition for both that a row is one of those at $1 (tid[]); and a query with one row: compared, how many of them
- * are there, and mismatches. */
+ * are there, and mismatches; with quarantine also doubled, always 0, and failed: how many are in quarantine, which are
+ * not among those compared. */
 #define SYNC_SAMPLE_WHERE "t.ctid = ANY (CAST($1 AS tid[]))"
 char *sync_sample_sql(const SyncTable *table);
 

@@ -221,11 +221,37 @@ sync_mismatch_show_sql(const SyncTable *table, const GPtrArray *keys, const char
     return sql_build("? LIMIT ?", sql_raw(all->str), sql_int(limit));
 }
 
+/* Rows that miss a side of some group; NULL: there is no quarantine. */
+static char *
+any_missing(const SyncTable *table)
+{
+    g_autoptr(GString) any = g_string_new(NULL);
+
+    for (guint i = 0; i < table->groups->len; i++) {
+        const SyncGroup *group = g_ptr_array_index(table->groups, i);
+        g_autofree char *new_side = sync_missing_new(table, group);
+        g_autofree char *old_side = sync_missing_old(table, group);
+
+        if (new_side != NULL)
+            g_string_append_printf(any, "%s%s", any->len > 0 ? " OR " : "", new_side);
+        if (old_side != NULL)
+            g_string_append_printf(any, "%s%s", any->len > 0 ? " OR " : "", old_side);
+    }
+    return any->len > 0 ? g_strdup(any->str) : NULL;
+}
+
 char *
 sync_sample_sql(const SyncTable *table)
 {
     g_autofree char *mismatches = sync_mismatch_sql(table, SYNC_SAMPLE_WHERE);
+    g_autofree char *missing = any_missing(table);
+    SqlArg name = sql_name(table->schema, table->table);
 
-    return sql_build("SELECT (SELECT pg_catalog.count(*) FROM ? AS t WHERE ?) AS compared, (?) AS mismatches",
-                     sql_name(table->schema, table->table), sql_raw(SYNC_SAMPLE_WHERE), sql_raw(mismatches));
+    if (missing == NULL)
+        return sql_build("SELECT (SELECT pg_catalog.count(*) FROM ? AS t WHERE ?) AS compared, (?) AS mismatches", name,
+                         sql_raw(SYNC_SAMPLE_WHERE), sql_raw(mismatches));
+    return sql_build("SELECT s.compared, (?) AS mismatches, 0 AS doubled, s.failed FROM (SELECT pg_catalog.count(*) "
+                     "FILTER (WHERE NOT s.is_missing) AS compared, pg_catalog.count(*) FILTER (WHERE s.is_missing) AS "
+                     "failed FROM (SELECT ? AS is_missing FROM ? AS t WHERE ?) AS s) AS s",
+                     sql_raw(mismatches), sql_raw(missing), name, sql_raw(SYNC_SAMPLE_WHERE));
 }

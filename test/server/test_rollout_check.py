@@ -347,6 +347,17 @@ def test_the_two_sides_of_a_migration(any_cluster, db, pgseam):
     assert "is not at its gate (rolled_back)" in rollout(pgseam, "check", "r", expect=3).err
 
 
+def test_rows_in_quarantine_are_not_among_those_that_agree(any_cluster, db, pgseam):
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t SELECT g, g::text FROM generate_series(1, 100) g;"
+               "UPDATE t SET a = 'x' WHERE id <= 3")
+    at(pgseam, "shadow")
+    pgseam.run("start", pgseam.file("m.sql", "-- pgseam: version v2\n-- pgseam: on-error quarantine\n-- pgseam: down a = a::text\n"
+                                             "ALTER TABLE t ALTER COLUMN a TYPE int USING a::int;"))
+    compare(pgseam, "--migration", "m")
+    sample, = check(pgseam, expect=1)
+    assert (sample["compared"], sample["mismatches"], sample["errors"], sample["froze"]) == (97, 0, 3, False)
+
+
 def test_a_migration_without_two_sides_is_refused(db, pgseam):
     db.execute(PEOPLE)
     at(pgseam, "shadow")
