@@ -10,8 +10,9 @@
 #include <glib.h>
 
 typedef struct ScriptPart {
-    int start;        /* byte offset of the file's first line */
-    const char *path; /* interned */
+    int start;             /* byte offset of the file's first line */
+    const char *path;      /* interned */
+    gboolean has_on_error; /* set by script_read(): the directive is in it */
 } ScriptPart;
 
 /* Append a file to a text that has nothing but such files. `text` can be read as a script of its own (script_read());

@@ -223,12 +223,20 @@ check_file_mark(const Script *script, GError **error)
     return FALSE;
 }
 
-static gboolean
-set_on_error(Script *script, const Comment *comment, const Directive *directive, GError **error)
+/* The file of a joined text that the offset is in; NULL: the text is one file. */
+static ScriptPart *
+own_part(const Script *script, int offset)
 {
-    const Stmt *first = script->stmts->len > 0 ? g_ptr_array_index(script->stmts, 0) : NULL;
+    return script->parts != NULL ? (ScriptPart *)part_at(script->parts, offset) : NULL;
+}
 
-    if (script->has_on_error || (first != NULL && first->offset < comment->start)) {
+/* Each of several files may say it, since it holds for all of them; then all say the same. */
+static gboolean
+check_on_error(const Script *script, const Comment *comment, const Directive *directive, GError **error)
+{
+    const ScriptPart *part = own_part(script, comment->start);
+
+    if (is_behind_stmt(script, comment) || (part != NULL ? part->has_on_error : script->has_on_error)) {
         seam_error_set(error, SEAM_ERROR_REFUSED, "the directive \"on-error\" stands once, above the first statement");
         seam_error_hint(error, "it holds for all of the file; put what needs another into a migration of its own");
         return FALSE;
@@ -238,9 +246,48 @@ set_on_error(Script *script, const Comment *comment, const Directive *directive,
         seam_error_hint(error, "put it below the line -- pgseam: version NAME");
         return FALSE;
     }
+    if (script->has_on_error &&
+        (script->guards_up != directive->guards_up || script->guards_down != directive->guards_down)) {
+        seam_error_set(error, SEAM_ERROR_REFUSED, "an earlier file has another \"on-error\": a migration has one");
+        seam_error_hint(error, "give both the same, or let each be a migration of its own");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+set_on_error(Script *script, const Comment *comment, const Directive *directive, GError **error)
+{
+    ScriptPart *part = own_part(script, comment->start);
+
+    if (!check_on_error(script, comment, directive, error))
+        return FALSE;
+    if (part != NULL)
+        part->has_on_error = TRUE;
     script->has_on_error = TRUE;
     script->guards_up = directive->guards_up;
     script->guards_down = directive->guards_down;
+    return TRUE;
+}
+
+/* A file that says nothing means that rows which cannot be computed are refused: what another one says is not for it.
+ */
+static gboolean
+check_silent_parts(const Script *script, GError **error)
+{
+    if (script->parts == NULL || (!script->guards_up && !script->guards_down))
+        return TRUE;
+    for (guint i = 0; i < script->stmts->len; i++) {
+        const Stmt *stmt = g_ptr_array_index(script->stmts, i);
+
+        if ((stmt->up == NULL && stmt->downs->len == 0) || own_part(script, stmt->offset)->has_on_error)
+            continue;
+        seam_error_set(error, SEAM_ERROR_REFUSED,
+                       "another file puts rows on which \"up\" or \"down\" fails into quarantine, this one does not");
+        seam_error_hint(error, "give both the same \"on-error\", or let each be a migration of its own");
+        place_error(script, stmt->offset, error);
+        return FALSE;
+    }
     return TRUE;
 }
 
@@ -278,7 +325,7 @@ apply_directives(Script *script, GError **error)
     for (guint i = 0; ok && i < tokens.comments->len; i++)
         ok = apply_directive(script, &g_array_index(tokens.comments, Comment, i), error);
     tokens_clear(&tokens);
-    return ok;
+    return ok && check_silent_parts(script, error);
 }
 
 /* psql's commands, and what does the same here. */

@@ -200,6 +200,21 @@ def test_what_cannot_go_together_is_refused_with_the_way_out(db, pgseam):
     assert columns(db, "t") == {"id", "a"} and set(states(pgseam, path)) == {"pending"}
 
 
+def test_rows_that_cannot_be_computed_are_the_matter_of_each_file(db, pgseam):
+    """A file that says nothing refuses them, whatever another one says; the same may stand in each."""
+    db.execute("CREATE TABLE s (id int PRIMARY KEY, x text); CREATE TABLE t (id int PRIMARY KEY, y text); INSERT INTO s VALUES (1, '1'), (2, 'x')")
+    change = "-- pgseam: version v2\n{}-- pgseam: down {c} = {c}::text\nALTER TABLE {t} ALTER COLUMN {c} TYPE int USING {c}::int;\n"
+    said = "-- pgseam: on-error quarantine\n"
+    for one, other, word in ((said, "", "this one does not"), ("", said, "this one does not"), (said, "-- pgseam: on-error reject\n", "a migration has one"),
+                             (said * 2, said, "stands once")):
+        path = folder(pgseam, {"1_s.sql": change.format(one, t="s", c="x"), "2_t.sql": change.format(other, t="t", c="y")})
+        assert word in pgseam.run("migrate", path, "--together", expect=3).err
+    folder(pgseam, {"1_s.sql": change.format(said, t="s", c="x"), "2_t.sql": change.format(said, t="t", c="y"),
+                    "3_u.sql": "CREATE TABLE u (id int PRIMARY KEY);\n"})
+    pgseam.run("migrate", path, "--together")
+    assert [row["key"] for row in pgseam.run("version", "quarantine", "--format", "json").json()["rows"]] == [{"id": 2}]
+
+
 def test_a_lone_file_is_as_without(db, pgseam):
     path = folder(pgseam, TINY)
     pgseam.run("migrate", path, "--together", "--to", "1_a")
