@@ -46,7 +46,7 @@ def test_version_measures_each_side(tmp_path):
     done = subprocess.run([VERSION, "--rows", "1000", "--seconds", "1", "--rounds", "1", "--clients", "1", "--protocols", "prepared",
                            "--markdown", page], text=True, capture_output=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
-    sides = ["views only, old", "views only, new", "sync trigger, old", "sync trigger, new"]
+    sides = [f"{kind}, {side}" for kind in ("views only", "sync trigger", "quarantine") for side in ("old", "new")]
     head, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.read_text().splitlines() if line.startswith("|")]
     assert head == ["times as long as on the plain table", "plain /s", *sides]
     assert [row[0] for row in rows] == [f"{name}, prepared" for name in ("INSERT", "UPDATE, shared column", "UPDATE, synced column",
@@ -54,7 +54,7 @@ def test_version_measures_each_side(tmp_path):
     # How fast is not judged; that statements were run and compared is.
     assert all(float(figure) > 0 for row in rows for figure in row[1:])
     figures = re.findall(r"^(INSERT|UPDATE|SELECT).* prepared +(.+?)  +(\d+) +([\d.]+) +([\d.]+) +([\d.]+)$", done.stdout, re.MULTILINE)
-    assert {side for _, side, *_ in figures} == {"plain table", *sides} and len(figures) == 20
+    assert {side for _, side, *_ in figures} == {"plain table", *sides} and len(figures) == 28
     assert all(0 < float(p50) <= float(p99) for *_, p50, p99 in figures)
     assert {ratio for _, side, _, ratio, *_ in figures if side == "plain table"} == {"1.00"}
 
