@@ -81,8 +81,9 @@ WITH RECURSIVE way(schema, name, view, relation) AS (
       FROM seen AS s
       JOIN pg_catalog.pg_stat_activity AS a ON a.pid = s.pid AND a.datname = pg_catalog.current_database()
      -- Workers of a parallel query open the table alone; its leader counts. A role that may not see what others' sessions are
-     -- sees no type. Dumps take the names from the catalog.
-     WHERE coalesce(a.backend_type, 'client backend') = 'client backend' AND a.usesysid IS NOT NULL
+     -- sees no type; neither does anybody of a worker until the postmaster has noted its pid (GetBackgroundWorkerTypeByPid() of
+     -- src/backend/postmaster/bgworker.c), but whoever has a leader is one. Dumps take the names from the catalog.
+     WHERE coalesce(a.backend_type, 'client backend') = 'client backend' AND a.leader_pid IS NULL AND a.usesysid IS NOT NULL
        AND a.application_name NOT LIKE 'pgseam/%' AND a.application_name <> 'pg_dump' AND a.pid <> pg_catalog.pg_backend_pid()
      GROUP BY 1, 2, 3, 4
 ), noted AS (

@@ -9,6 +9,7 @@ SELECT u.side, u.role, u.application_name, nullif(u.client_addr, '') AS client_a
                   AND o.client_addr = u.client_addr AND o.last_seen > u.last_seen) AS has_moved,
        ARRAY(SELECT a.pid::text FROM pg_catalog.pg_stat_activity AS a
               WHERE a.datname = pg_catalog.current_database() AND coalesce(a.backend_type, 'client backend') = 'client backend'
+                AND a.leader_pid IS NULL
                 AND a.usename = u.role AND a.application_name = u.application_name
                 AND coalesce(pg_catalog.host(a.client_addr), '') = u.client_addr
               ORDER BY a.pid) AS pids
