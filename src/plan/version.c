@@ -23,6 +23,7 @@ table_free(gpointer data)
 
     sync_table_free(table->sync);
     g_ptr_array_unref(table->columns);
+    g_clear_pointer(&table->twins, g_ptr_array_unref);
     g_free(table);
 }
 

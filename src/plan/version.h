@@ -39,6 +39,7 @@ typedef struct VersionTable {
     int offset;          /* ... in the file */
     SyncTable *sync;     /* what keeps both sides of its columns in step; NULL: nothing needs to be */
     GPtrArray *columns;  /* VersionColumn, in the table's order; added ones at the end */
+    GPtrArray *twins;    /* of what hangs on columns whose type changes: version_twin.h; NULL: not asked for yet */
 } VersionTable;
 
 /* All tables that the file changes, in its order. The caller unrefs. */

@@ -142,7 +142,7 @@ probe_table(GPtrArray *probes, PlanContext *ctx, VersionTable *table)
     g_autofree char *down_rows = NULL;
 
     /* What is refused has been told by the planner. */
-    if (!version_sync(ctx, table, NULL) || table->sync == NULL)
+    if (!version_sync(ctx, table, NULL) || table->sync == NULL || !version_find_twins(table, NULL))
         return;
     up_rows = sample(table, table->sync->guards_up);
     down_rows = sample(table, sync_has_quarantine(table->sync));

@@ -338,8 +338,8 @@ version_finish(PlanContext *ctx, GError **error)
         VersionTable *table = g_ptr_array_index(tables, i);
 
         ctx->offset = table->offset;
-        if (!check_table(ctx, table, error) || !version_check_twins(ctx, table, error) ||
-            !version_sync(ctx, table, error))
+        if (!check_table(ctx, table, error) || !version_find_twins(table, error) ||
+            !version_check_twins(ctx, table, error) || !version_sync(ctx, table, error))
             return FALSE;
     }
     if (!check_on_error(ctx, tables, error))

@@ -203,15 +203,12 @@ add_constraint_twins(GPtrArray *twins, const VersionTable *table, GError **error
     return TRUE;
 }
 
-/* Indexes first: a foreign key may be checked with one. NULL with an error. */
-static GPtrArray *
-twins_of(const VersionTable *table, GError **error)
+/* Indexes first: a foreign key may be checked with one. */
+gboolean
+version_find_twins(VersionTable *table, GError **error)
 {
-    g_autoptr(GPtrArray) twins = g_ptr_array_new_with_free_func(twin_free);
-
-    if (!add_index_twins(twins, table, error) || !add_constraint_twins(twins, table, error))
-        return NULL;
-    return g_steal_pointer(&twins);
+    table->twins = g_ptr_array_new_with_free_func(twin_free);
+    return add_index_twins(table->twins, table, error) && add_constraint_twins(table->twins, table, error);
 }
 
 /* What the file drops takes the twin with it. */
@@ -323,13 +320,11 @@ check_twin(PlanContext *ctx, const VersionTable *table, const Twin *twin, GError
 gboolean
 version_check_twins(PlanContext *ctx, const VersionTable *table, GError **error)
 {
-    g_autoptr(GPtrArray) twins = twins_of(table, error);
-
-    for (guint i = 0; twins != NULL && i < twins->len; i++) {
-        if (!check_twin(ctx, table, g_ptr_array_index(twins, i), error))
+    for (guint i = 0; i < table->twins->len; i++) {
+        if (!check_twin(ctx, table, g_ptr_array_index(table->twins, i), error))
             return FALSE;
     }
-    return twins != NULL;
+    return TRUE;
 }
 
 static Step *
@@ -408,10 +403,8 @@ plan_constraint(PlanContext *ctx, const VersionTable *table, const Twin *twin)
 void
 version_plan_twins(PlanContext *ctx, const VersionTable *table)
 {
-    g_autoptr(GPtrArray) twins = twins_of(table, NULL);
-
-    for (guint i = 0; i < twins->len; i++) {
-        const Twin *twin = g_ptr_array_index(twins, i);
+    for (guint i = 0; i < table->twins->len; i++) {
+        const Twin *twin = g_ptr_array_index(table->twins, i);
         if (twin->index != NULL)
             plan_index(ctx, table, twin);
         else
@@ -465,11 +458,10 @@ thing_of(const Twin *twin)
 void
 version_twins_take_place(Step *step, const VersionTable *table)
 {
-    g_autoptr(GPtrArray) twins = twins_of(table, NULL);
     SqlArg name = sql_name(table->table->schema, table->table->name);
 
-    for (guint i = 0; i < twins->len; i++) {
-        const Twin *twin = g_ptr_array_index(twins, i);
+    for (guint i = 0; i < table->twins->len; i++) {
+        const Twin *twin = g_ptr_array_index(table->twins, i);
 
         step_append(step, PARAM_GONE, g_strdup_printf("%s %s", thing_of(twin), twin->twin));
         if (twin->index != NULL)
@@ -501,12 +493,11 @@ add_name(GString *list, const char *name)
 char *
 version_has_twin_sql(const VersionTable *table)
 {
-    g_autoptr(GPtrArray) twins = twins_of(table, NULL);
     g_autoptr(GString) indexes = g_string_new(NULL);
     g_autoptr(GString) constraints = g_string_new(NULL);
 
-    for (guint i = 0; i < twins->len; i++) {
-        const Twin *twin = g_ptr_array_index(twins, i);
+    for (guint i = 0; i < table->twins->len; i++) {
+        const Twin *twin = g_ptr_array_index(table->twins, i);
 
         if (twin->constraint != NULL)
             add_name(constraints, twin->constraint->name);
@@ -568,10 +559,8 @@ probe_check(GPtrArray *probes, const VersionTable *table, const Twin *twin)
 void
 version_probe_twins(GPtrArray *probes, const VersionTable *table)
 {
-    g_autoptr(GPtrArray) twins = twins_of(table, NULL);
-
-    for (guint i = 0; twins != NULL && i < twins->len; i++) {
-        const Twin *twin = g_ptr_array_index(twins, i);
+    for (guint i = 0; i < table->twins->len; i++) {
+        const Twin *twin = g_ptr_array_index(table->twins, i);
 
         if (twin->constraint != NULL && twin->constraint->kind == 'c')
             probe_check(probes, table, twin);

@@ -13,8 +13,11 @@
 /* What hangs on the column and cannot have a twin, as text for a message; "" if there is nothing. The caller frees. */
 char *version_hanging(const PlanContext *ctx, const FactTable *table, const FactColumn *column);
 
-/* Before anything is planned: each twin can be told; of those whose meaning may be another one for the new type, that
- * it is known. SEAM_ERROR_REFUSED. */
+/* Find them, in table->twins, for all that is below. SEAM_ERROR_REFUSED where one cannot be told. */
+gboolean version_find_twins(VersionTable *table, GError **error);
+
+/* Before anything is planned: of those whose meaning may be another one for the new type, that it is known.
+ * SEAM_ERROR_REFUSED. */
 gboolean version_check_twins(PlanContext *ctx, const VersionTable *table, GError **error);
 
 /* The steps that make them, once the hidden columns are filled: beside the old ones where no value can come between
