@@ -7,6 +7,7 @@ import time
 import psycopg
 import pytest
 from harness import Pgseam
+from harness.rewrite import wait_until
 from test_rollout import STAGES, at, heard, history, one, rollout
 
 OLD, NEW = "SELECT id, total FROM orders", "SELECT id, total FROM orders_v2"
@@ -302,10 +303,7 @@ def test_what_somebody_has_changed_since_is_only_told(shop, pgseam):
     queries(pgseam, "SELECT id, total FROM orders, LATERAL (SELECT pg_sleep(0.001 + id * 0)) AS s WHERE id < 400", NEW + " WHERE id < 400")
     shop.execute("DELETE FROM orders_v2 WHERE id = 5")
     job = pgseam.spawn("rollout", "check", "r")
-    deadline = time.monotonic() + 10
-    while not shop.scalar("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: shop.scalar("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), 10, "a sample under way")
     rollout(pgseam, "freeze", "r", "--because", "seen"), rollout(pgseam, "unfreeze", "r", "--because", "mended")
     assert "over the threshold\n" in job.wait(expect=3).out
     assert one(pgseam)["frozen"] is False and one(pgseam)["samples"][0]["over"] is True
@@ -403,10 +401,7 @@ def test_a_kill_leaves_nothing_behind(any_cluster, shop, pgseam):
     queries(pgseam, "SELECT id, total FROM orders, LATERAL (SELECT pg_sleep(0.005 + id * 0)) AS s")
     shop.execute("DELETE FROM orders_v2 WHERE id = 5")
     job = pgseam.spawn("rollout", "check", "r")
-    deadline = time.monotonic() + 10
-    while not shop.scalar("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: shop.scalar("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), 10, "a sample under way")
     # No lock but that of a reader.
     assert shop.query("SELECT DISTINCT mode FROM pg_locks JOIN pg_class c ON c.oid = relation WHERE relname ~ '^orders'") == [("AccessShareLock",)]
     job.kill9()

@@ -10,6 +10,7 @@ import time
 
 import psycopg
 import pytest
+from harness.storm import storm
 from harness.twin import assert_same
 from harness.versions import state, to_the_gate
 
@@ -413,25 +414,13 @@ def reads(db, change, number):
     assert found == {-1 - one: change.rows[one % len(change.rows)][number] for one in range(40)}
 
 
-def killed(pgseam, command, point, check):
-    """Killed at each passing in turn, then gone on with: how often."""
-    for number in range(1, 80):
-        result = pgseam.run(*command, env={"PGSEAM_FAULT": f"{point}:kill:{number}"}, expect=None)
-        if result.rc == 0:
-            return number - 1
-        assert result.rc == -9, result
-        check()
-        command = ["resume"] if command[0] == "start" else command
-    raise AssertionError("no end in sight")
-
-
 @pytest.mark.parametrize("point", FORWARD)
 def test_killed_change_goes_on(cluster, db, pgseam, point):
     KILLED.setup(db, 40)
-    hits = killed(pgseam, ["start", pgseam.file("m.sql", KILLED.text)], point, lambda: works(db, KILLED, [0]))
+    hits = storm(pgseam, ["start", pgseam.file("m.sql", KILLED.text)], point, lambda: works(db, KILLED, [0]))
     assert state(pgseam) == "gated"
     works(db, KILLED, [0, 1])
-    hits += killed(pgseam, ["complete"], point, lambda: works(db, KILLED, [1]))
+    hits += storm(pgseam, ["complete"], point, lambda: works(db, KILLED, [1]))
     assert state(pgseam) == "complete" and leftovers(db) == [] and hits
     works(db, KILLED, [1])
     reads(db, KILLED, 1)

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 from harness import Pgseam
+from harness.storm import storm
 from harness.twin import assert_same
 from harness.versions import (CASES, RENAME, T, Case, answers, by_psql, dump_without, everything, session, shape, state,
                               to_the_gate, views_of)
@@ -62,20 +63,6 @@ OLD_DOES = ["SELECT id, a, b, c, gone FROM t WHERE id = 1", "UPDATE t SET a = a 
 
 def own_points(pgseam):
     return [point for point in pgseam.run("fault-points").out.split() if point.startswith("version.")]
-
-
-def storm(pgseam, command, point, works):
-    """The command, killed at each passing of the point in turn, then gone on with to its end: how often it was hit.
-    Whenever it is dead, `works` has to hold."""
-    for number in range(1, 60):
-        result = pgseam.run(*command, env={"PGSEAM_FAULT": f"{point}:kill:{number}"}, expect=None)
-        if result.rc == 0:
-            return number - 1
-        assert result.rc == -signal.SIGKILL, result
-        works()
-        if command[0] == "start":
-            command = ["resume"]
-    raise AssertionError("no end in sight")
 
 
 def fine(db, statements, path):

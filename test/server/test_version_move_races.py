@@ -9,6 +9,7 @@ import time
 import psycopg
 import pytest
 from harness.moved import BY_TABLE, FILE, KEYS, NEW_PATH, NEW_ROLE, PLAIN, SETUP, WITHOUT_KEY, Worker, moving, refused_with, same
+from harness.storm import storm
 from harness.twin import assert_same
 from harness.versions import by_psql, dump_without, session, state, to_the_gate
 
@@ -135,19 +136,6 @@ def test_a_batch_meets_writers(cluster, users, pgseam, file):
 FORWARD = ["step.begin", "step.intent", "guard.locked", "guard.committed", "batch.work", "batch.committed", "step.verified", "phase.end"]
 
 
-def storm(pgseam, command, point, works):
-    """The command, killed at each passing of the point in turn, then gone on with to its end: how often it was hit."""
-    for number in range(1, 40):
-        result = pgseam.run(*command, env={"PGSEAM_FAULT": f"{point}:kill:{number}"}, expect=None)
-        if result.rc == 0:
-            return number - 1
-        assert result.rc == -signal.SIGKILL, result
-        works()
-        if command[0] == "start":
-            command = ["resume"]
-    raise AssertionError("no end in sight")
-
-
 @pytest.mark.parametrize("point", FORWARD)
 def test_killed_move_goes_on(cluster, users, pgseam, point):
     db = users
@@ -187,7 +175,7 @@ def test_killed_in_complete_a_move_goes_back(cluster, users, pgseam, point):
 def test_killed_move_goes_back(cluster, users, pgseam, point):
     db = users
     before, hits = db.dump_schema(), 0
-    # Each rollback looks for a second who uses the version.
+    # By turns: each passing is a start and a rollback.
     for number in range(1, 40, 1 if os.environ.get("PGSEAM_TESTS") == "all" else 3):
         fault = {"PGSEAM_FAULT": f"{point}:kill:{number}"}
         back = point.startswith("undo")
