@@ -16,16 +16,22 @@ clipped_length(const char *text, gsize bytes)
 }
 
 char *
+name_fitted(const char *name, const char *stem)
+{
+    g_autofree char *hash = NULL;
+
+    if (strlen(name) <= NAME_MAX_BYTES)
+        return g_strdup(name);
+    hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, stem, -1);
+    return g_strdup_printf("%.*s_%.8s", (int)clipped_length(name, NAME_MAX_BYTES - 9), name, hash);
+}
+
+char *
 name_bounded(const char *purpose, const char *stem)
 {
     g_autofree char *full = g_strdup_printf("pgseam_%s_%s", purpose, stem);
-    g_autofree char *hash = NULL;
 
-    if (strlen(full) <= NAME_MAX_BYTES)
-        return g_steal_pointer(&full);
-    hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, stem, -1);
-    full[clipped_length(full, NAME_MAX_BYTES - 9)] = '\0';
-    return g_strdup_printf("%s_%.8s", full, hash);
+    return name_fitted(full, stem);
 }
 
 char *

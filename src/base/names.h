@@ -10,8 +10,11 @@
 
 #define NAME_MAX_BYTES 63
 
-/* "pgseam_<purpose>_<stem>", cut at a character boundary and ended with 8 hex digits of the hash of `stem` where it
- * would be longer than 63 bytes. The caller frees. */
+/* `name`, or where it is longer than 63 bytes its beginning, cut at a character boundary, with 8 hex digits of the hash
+ * of `stem`: what tells it from others. The caller frees. */
+char *name_fitted(const char *name, const char *stem);
+
+/* "pgseam_<purpose>_<stem>", fitted. The caller frees. */
 char *name_bounded(const char *purpose, const char *stem);
 
 /* The name that PostgreSQL gives to an index without a name: makeObjectName(table, columns, "idx") of

@@ -309,3 +309,11 @@ sql_mentions(const char *sql, const char *word)
     }
     return FALSE;
 }
+
+char *
+sql_doubled(const char *name)
+{
+    g_auto(GStrv) parts = g_strsplit(name, "\"", -1);
+
+    return g_strjoinv("\"\"", parts);
+}

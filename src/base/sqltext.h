@@ -51,6 +51,9 @@ char *sql_quote_name(const char *schema, const char *name);
 /* A comma separated list of quoted identifiers, for column lists and search_path. The caller frees. */
 char *sql_quote_list(const GPtrArray *names);
 
+/* A name as it stands within its quotes: each quote in it doubled. The caller frees. */
+char *sql_doubled(const char *name);
+
 /* TRUE if `sql` has `word` as a word of its own, in any case. */
 gboolean sql_mentions(const char *sql, const char *word);
 

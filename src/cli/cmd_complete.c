@@ -1,5 +1,4 @@
 #include "base/error.h"
-#include "base/units.h"
 #include "cli/command.h"
 #include "cli/driver.h"
 #include "run/throttle.h"
@@ -21,19 +20,11 @@ static GOptionEntry options[] = {
     {NULL}};
 
 static gboolean
-take_time(const char *option, const char *text, gint64 *field, GError **error)
-{
-    if (text == NULL || units_parse_ms(text, 1000, field))
-        return TRUE;
-    seam_error_set(error, SEAM_ERROR_USAGE, "%s takes a time, such as 5s, 10min or 24h, not \"%s\"", option, text);
-    return FALSE;
-}
-
-static gboolean
 take_options(GateOptions *gate, GError **error)
 {
     *gate = (GateOptions){.look_ms = GATE_LOOK_MS, .is_forced = is_forced, .waits = waits};
-    if (!take_time("--look", look_text, &gate->look_ms, error) || !take_time("--for", for_text, &gate->for_ms, error))
+    if (!command_time("--look", look_text, &gate->look_ms, error) ||
+        !command_time("--for", for_text, &gate->for_ms, error))
         return FALSE;
     if (waits && (is_forced || gate->for_ms == 0)) {
         seam_error_set(error, SEAM_ERROR_USAGE, "%s",

@@ -1,5 +1,4 @@
 #include "base/error.h"
-#include "base/units.h"
 #include "cli/command.h"
 #include "cli/driver.h"
 #include "run/quarantine.h"
@@ -29,10 +28,8 @@ run_rollback(const CommonOptions *common, const RunOptions *options, char **args
 
     if (migration == NULL)
         return FALSE;
-    if (look_text != NULL && !units_parse_ms(look_text, 1000, &look_ms)) {
-        seam_error_set(error, SEAM_ERROR_USAGE, "--look takes a time, such as 5s or 200ms, not \"%s\"", look_text);
+    if (!command_time("--look", look_text, &look_ms, error))
         return FALSE;
-    }
     if (migration->state == STATE_COMPLETE) {
         seam_error_set(error, SEAM_ERROR_REFUSED, "migration %s is complete: there is nothing left to roll back to",
                        migration->name);

@@ -51,6 +51,9 @@ extern const Command command_version;
 extern const Command command_rollout;
 extern const Command command_fault_points;
 
+/* The time that an option has, in milliseconds; NULL leaves `ret_ms` as it is. SEAM_ERROR_USAGE if it is none. */
+gboolean command_time(const char *option, const char *text, gint64 *ret_ms, GError **error);
+
 /* Print on stdout. */
 void command_print(const char *text);
 

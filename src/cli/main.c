@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/units.h"
 #include "cli/command.h"
 #include "report/error_text.h"
 #include "run/cancel.h"
@@ -14,6 +15,15 @@ static const Command *const commands[] = {
     &command_complete, &command_verify,  &command_rollback, &command_resume,   &command_cut_over, &command_pause,
     &command_throttle, &command_version, &command_rollout,  &command_locks,    &command_clean,    &command_fault_points,
 };
+
+gboolean
+command_time(const char *option, const char *text, gint64 *ret_ms, GError **error)
+{
+    if (text == NULL || units_parse_ms(text, 1000, ret_ms))
+        return TRUE;
+    seam_error_set(error, SEAM_ERROR_USAGE, "%s takes a time, such as 5s, 10min or 24h, not \"%s\"", option, text);
+    return FALSE;
+}
 
 void
 command_print(const char *text)

@@ -5,8 +5,6 @@
 #include "base/error.h"
 #include "base/names.h"
 
-#define HASH_DIGITS 8
-
 static void
 turn_free(gpointer data)
 {
@@ -15,18 +13,6 @@ turn_free(gpointer data)
     g_free(turn->migration);
     g_ptr_array_unref(turn->files);
     g_free(turn);
-}
-
-/* The name's beginning and a hash of the whole, as names.h does for objects. */
-static char *
-cut(const char *name)
-{
-    g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, name, -1);
-    gsize length = NAME_MAX_BYTES - HASH_DIGITS - 1;
-
-    while (length > 0 && ((guchar)name[length] & 0xC0) == 0x80)
-        length--;
-    return g_strdup_printf("%.*s_%.*s", (int)length, name, HASH_DIGITS, hash);
 }
 
 char *
@@ -43,7 +29,7 @@ turn_name(const GPtrArray *files)
         g_free(name);
         name = g_strdup_printf("%s..%s", first->number, last->number);
     }
-    return strlen(name) > NAME_MAX_BYTES ? cut(name) : g_steal_pointer(&name);
+    return name_fitted(name, name);
 }
 
 static Turn *

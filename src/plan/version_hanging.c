@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/names.h"
+#include "base/sqltext.h"
 #include "plan/version_twin.h"
 
 static void
@@ -19,8 +20,7 @@ is_on(const FactIndex *index, const char *column)
 {
     gboolean has_text = index->columns == NULL || index->is_partial || index->attributes == NULL ||
                         index->attributes->len > index->columns->len;
-    g_auto(GStrv) parts = g_strsplit(column, "\"", -1);
-    g_autofree char *doubled = g_strjoinv("\"\"", parts);
+    g_autofree char *doubled = sql_doubled(column);
 
     return names_contain(index->attributes, column) || names_contain(index->columns, column) ||
            (has_text && strstr(index->definition, doubled) != NULL);

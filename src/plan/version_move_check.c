@@ -480,8 +480,7 @@ read_constraints(Reading *reading, GError **error)
 static gboolean
 mentions_name(const char *sql, const char *name)
 {
-    g_auto(GStrv) parts = g_strsplit(name, "\"", -1);
-    g_autofree char *doubled = g_strjoinv("\"\"", parts);
+    g_autofree char *doubled = sql_doubled(name);
 
     return sql_mentions(sql, name) || sql_mentions(sql, doubled);
 }

@@ -178,6 +178,16 @@ move_body_empty(const Move *move)
                      sql_literal(name), sql_raw(name));
 }
 
+/* The body of a trigger that refuses whatever fires it. */
+static char *
+refusing_body(const char *condition, const char *message, const char *hint)
+{
+    return sql_build("\nBEGIN\n"
+                     "    RAISE EXCEPTION USING ERRCODE = ?, MESSAGE = ?, HINT = ?;\n"
+                     "END\n",
+                     sql_literal(condition), sql_literal(message), sql_literal(hint));
+}
+
 char *
 move_body_guard(const Move *move)
 {
@@ -189,10 +199,7 @@ move_body_guard(const Move *move)
     g_autofree char *hint =
         g_strdup_printf("Write to %s, or to %s: each reads the other's writes at once.", view, source);
 
-    return sql_build("\nBEGIN\n"
-                     "    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = ?, HINT = ?;\n"
-                     "END\n",
-                     sql_literal(message), sql_literal(hint));
+    return refusing_body("object_not_in_prerequisite_state", message, hint);
 }
 
 /* The key's columns are called $1, $2 ... */
@@ -427,10 +434,7 @@ no_delete(const Move *move)
         g_strdup_printf("Until then each row of %s.%s has one: set its columns to NULL, or delete that row.",
                         move->schema, move->table);
 
-    return sql_build("\nBEGIN\n"
-                     "    RAISE EXCEPTION USING ERRCODE = 'feature_not_supported', MESSAGE = ?, HINT = ?;\n"
-                     "END\n",
-                     sql_literal(message), sql_literal(hint));
+    return refusing_body("feature_not_supported", message, hint);
 }
 
 char *

@@ -203,15 +203,9 @@ sync_mismatch_show_sql(const SyncTable *table, const GPtrArray *keys, const char
 {
     g_autoptr(GString) all =
         g_string_new("SELECT '' AS key, '' AS columns, '' AS old_side, '' AS new_side WHERE FALSE");
-    g_autoptr(GString) key = g_string_new(NULL);
-    g_autofree char *key_row = NULL;
+    g_autofree char *row = sync_name_row(keys, "t");
+    g_autofree char *key_row = sql_build("CAST(? AS text)", sql_raw(row));
 
-    for (guint i = 0; i < keys->len; i++) {
-        g_autofree char *one = sql_build("t.?", sql_quoted(g_ptr_array_index(keys, i)));
-
-        g_string_append_printf(key, "%s%s", i > 0 ? ", " : "", one);
-    }
-    key_row = sql_build("CAST(ROW(?) AS text)", sql_raw(key->str));
     for (guint i = 0; i < table->groups->len; i++) {
         g_autofree char *one = show_group(table, g_ptr_array_index(table->groups, i), key_row, where);
 
